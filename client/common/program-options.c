@@ -62,6 +62,8 @@ int usage_error_option(char *const *argv, int result, const struct option *long_
 	/* getopt_long() has moved past a wrong long option, but not always past a short one. */
 	const char *option = argv[optind - 1];
 
+	if (!is_long && result == ':')
+		return usage_error("-%c needs a value; see %s --help", optopt, program_name);
 	if (!is_long)
 		return usage_error("-%c is not an option; see %s --help", optopt, program_name);
 	if (result == ':')

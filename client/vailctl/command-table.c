@@ -47,7 +47,7 @@
 static const Command commands[] = {
 	/* The first one is what vailctl does without a command. */
 	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
-	  "Show the virtual machines and the processes registered for them",
+	  "Show the VMs and the processes registered for them",
 	  "vailctl without a command does the same.\n" },
 	{ { "show", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
 	  "Show the details of one virtual machine", NULL },
@@ -56,7 +56,7 @@ static const Command commands[] = {
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show your own registrations; operators see all", NULL },
 	{ { "objects", NULL }, 0, 1, false, PAGED | TAKES_VM, command_objects, "[VM]",
-	  "Show the shared objects that you share or may open; operators see all", NULL },
+	  "Show the objects that you share or may open", "Operators see all.\n" },
 	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
 	  "Show which processes hold a shared object open", NULL },
 	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
@@ -68,8 +68,9 @@ static const Command commands[] = {
 	  "formats:\n"
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
-	  "Show the display channels that you have opened; operators see all",
-	  "Users who added a VM, its VMM and its agent see the channels of that VM.\n" },
+	  "Show the display channels that you have opened",
+	  "Operators see all. Users who added a VM, its VMM and its agent see the\n"
+	  "channels of that VM.\n" },
 	{ { "display", "close" }, 1, 1, false, 0, command_display_close, "HANDLE",
 	  "End a display channel",
 	  "Viewer and agent see its end at once. The viewer may open another one. To\n"
@@ -82,7 +83,9 @@ static const Command commands[] = {
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
-	  "Show your own GPU processes and those on your adapters; operators see all", NULL },
+	  "Show your own GPU processes and those on your adapters",
+	  "Operators see all. A process that has ended has no pid; its driver still uses\n"
+	  "it.\n" },
 	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
 	  "Draw the address space of a GPU process",
 	  "Draws page tables as bars, to scale: the root table, then the tables below it\n"
@@ -119,13 +122,16 @@ static const Command commands[] = {
 	{ { "logs", NULL }, 0, 1, false,
 	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
 	  command_logs, "[VM] [--follow] [--lines N]",
-	  "Show the daemon's journal, or the entries about one virtual machine",
+	  "Show the daemon's journal, or the entries about one VM",
 	  "Runs journalctl, with a pager on a terminal. With --json, each line is one\n"
 	  "document. A VM that has ended is named by its whole GUID.\n\n"
-	  "  --follow   show new entries as they come, after the last 10\n"
-	  "  --lines N  only the last N entries\n" },
+	  "  -f, --follow   show new entries as they come, after the last 10\n"
+	  "  -n, --lines N  only the last N entries\n" },
 	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",
-	  "Show the state of the daemon", NULL },
+	  "Show the state of the daemon",
+	  "Shows whether it runs and since when, the limits that are nearly reached, its\n"
+	  "remarks about the configuration and the last start, and how many entities\n"
+	  "there are.\n" },
 	{ { "limits", NULL }, 0, 0, false, PAGED | OPTION_BIT(OPTION_USED), command_limits, "[--used]",
 	  "Show the limits and how much of each is used",
 	  "  --used  only the limits of which something is used, most used first\n" },
@@ -194,7 +200,7 @@ static const Command commands[] = {
 	{ { "vgpu", "remove" }, 1, 1, false, 0, command_vgpu_remove, "HANDLE",
 	  "Remove a virtual GPU",
 	  "When a VM loses its last virtual GPU, its registrations end.\n" },
-	{ { "help", NULL }, 0, 2, false, 0, command_help, "[COMMAND]",
+	{ { "help", NULL }, 0, 2, false, PAGED, command_help, "[COMMAND]",
 	  "Show all commands, or the help of one command", NULL },
 	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,
 	  "METHOD [JSON] [--more]",
@@ -213,18 +219,68 @@ static void print_usage(const Command *command)
 	       command->arguments);
 }
 
+/* The titles of the overview, each with the command that begins its section. */
+static const struct {
+	const char *words[2];
+	const char *title;
+} sections[] = {
+	{ { "list", NULL }, "See and use what is shared" },
+	{ { "adapters", NULL }, "GPUs" },
+	{ { "watch", NULL }, "Events and the daemon" },
+	{ { "register", NULL }, "Registrations" },
+	{ { "vm", "list" }, "Virtual machines" },
+	{ { "vgpu", "list" }, "Virtual GPUs" },
+	{ { "help", NULL }, "Others" },
+};
+
+static bool has_words(const Command *command, const char *const words[2])
+{
+	const char *second = command->words[1];
+
+	return strcmp(command->words[0], words[0]) == 0 && !second == !words[1] &&
+	       (!second || strcmp(second, words[1]) == 0);
+}
+
+/* Returns the title of the section that begins with the command, or NULL. */
+static const char *title_of(const Command *command)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (has_words(command, sections[i].words))
+			return sections[i].title;
+	return NULL;
+}
+
+/* Tests whether the command is only another name of one, which its summary says. */
+static bool is_alias(const Command *command)
+{
+	return strstr(command->summary, ", like: ");
+}
+
+static void print_summary(const Command *command)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s%s%s", command->words[0], command->words[1] ? " " : "",
+		 command->words[1] ? command->words[1] : "");
+	printf("  %-14s  %s\n", name, command->summary);
+}
+
 static void print_all(void)
 {
 	puts("vailctl: show and control which processes may share GPU allocations with\n"
 	     "virtual machines\n\n"
 	     "  vailctl [OPTION]... [COMMAND [ARGUMENT]...]\n\n"
-	     "Commands (for details, run vailctl help COMMAND):");
+	     "For the arguments of a command, run: vailctl help COMMAND");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		print_usage(&commands[i]);
-		printf("      %s\n", commands[i].summary);
+		const char *title = title_of(&commands[i]);
+
+		if (title)
+			printf("\n%s:\n", title);
+		if (!is_alias(&commands[i]))
+			print_summary(&commands[i]);
 	}
 	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
-	     "its name.\n\n"
+	     "its name. HANDLE may be shortened to its first characters, too.\n\n"
 	     "Options:");
 	fputs(help_options(), stdout);
 	puts("\nExit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
@@ -330,11 +386,54 @@ const Command *command_find(const Options *options, size_t *ret_word_count)
 	return NULL;
 }
 
-/*
- * Returns the command whose first or second word resembles the word, or NULL. group: NULL, or the
- * first word, if the word is the second one.
+/* Words that people try, with the command that does what they mean. */
+static const struct {
+	const char *typed;
+	const char *words[2];
+} synonyms[] = {
+	{ "unregister", { "revoke", NULL } },
+	{ "deregister", { "revoke", NULL } },
+	{ "ls", { "list", NULL } },
+	{ "info", { "show", NULL } },
+	{ "run", { "exec", NULL } },
+	{ "events", { "watch", NULL } },
+	{ "delete", { "vm", "remove" } },
+	{ "rm", { "vm", "remove" } },
+	{ "unquarantine", { "vm", "release" } },
+	{ "unassign", { "vgpu", "remove" } },
+	{ "delete", { "vgpu", "remove" } },
+	{ "rm", { "vgpu", "remove" } },
+};
+
+/* group: NULL, or the first word, if the word is the second one. Returns NULL if there is none. */
+static const Command *find_synonym(const char *group, const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
+		if (strcmp(synonyms[i].typed, word) != 0 ||
+		    (group && strcmp(synonyms[i].words[0], group) != 0))
+			continue;
+		for (size_t j = 0; j < ARRAY_SIZE(commands); j++)
+			if (has_words(&commands[j], synonyms[i].words))
+				return &commands[j];
+	}
+	return NULL;
+}
+
+/* Returns the command whose second word is this one, as if its first word was forgotten, or NULL.
  */
-static const Command *suggest(const char *group, const char *word)
+static const Command *find_second(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].words[1] && strcmp(commands[i].words[1], word) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/*
+ * Returns the command whose first or second word resembles the word, or NULL. group: see
+ * find_synonym().
+ */
+static const Command *find_similar(const char *group, const char *word)
 {
 	const char *choices[ARRAY_SIZE(commands)];
 	size_t column = group ? 1 : 0;
@@ -343,13 +442,9 @@ static const Command *suggest(const char *group, const char *word)
 		choices[i] = !group || is_in_group(&commands[i], group) ? commands[i].words[column]
 									: NULL;
 	const char *found = suggest_nearest(word, choices, ARRAY_SIZE(choices));
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		const char *second = commands[i].words[1];
-
-		/* A second word without its first one, like "release", is meant as well. */
-		if (found ? choices[i] == found : !group && second && strcmp(second, word) == 0)
+	for (size_t i = 0; found && i < ARRAY_SIZE(commands); i++)
+		if (choices[i] == found)
 			return &commands[i];
-	}
 	return NULL;
 }
 
@@ -359,18 +454,40 @@ int command_unknown(const Options *options)
 	bool has_group = is_group(first);
 	const char *second = has_group && options->word_count > 1 ? options->words[1] : NULL;
 	const char *space = second ? " " : "", *end = second ? second : "";
+	const char *group = second ? first : NULL, *word = second ? second : first;
 
 	if (has_group && !second)
 		return usage_error("%s needs a subcommand; see vailctl help %s", first, first);
-	const Command *meant = second ? suggest(first, second) : suggest(NULL, first);
+	const Command *meant = group ? NULL : find_second(word);
+	if (!meant)
+		meant = find_synonym(group, word);
+	bool has_two = second || meant; /* else only the first word resembles the typed one */
+	if (!meant)
+		meant = find_similar(group, word);
 	if (!meant)
 		return usage_error("%s%s%s is not a command; see vailctl --help", first, space,
 				   end);
-	bool has_two = meant->words[1] && (second || strcmp(meant->words[1], first) == 0);
+	has_two = has_two && meant->words[1];
 	return usage_error("%s%s%s is not a command; did you mean vailctl %s%s%s? see vailctl "
 			   "--help",
 			   first, space, end, meant->words[0], has_two ? " " : "",
 			   has_two ? meant->words[1] : "");
+}
+
+/* Tests whether the words go on where only "--" and a program may follow. */
+static bool lacks_dashes(const Command *command, size_t argument_count)
+{
+	return command->runs_program && argument_count > command->maximum;
+}
+
+int command_check_dashes(const Command *command, const Options *options, size_t word_count)
+{
+	if (!lacks_dashes(command, options->word_count - word_count))
+		return EXIT_DONE;
+	return usage_error("put -- before the command: vailctl %s%s%s %s -- %s", command->words[0],
+			   command->words[1] ? " " : "", command->words[1] ? command->words[1] : "",
+			   options->words[word_count],
+			   options->words[word_count + command->maximum]);
 }
 
 int command_check_usage(const Command *command, const Options *options, size_t argument_count)
@@ -380,6 +497,9 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 
 	snprintf(name, sizeof(name), "%s%s%s", command->words[0], second ? " " : "",
 		 second ? second : "");
+	if (!options->run &&
+	    command_check_dashes(command, options, options->word_count - argument_count))
+		return EXIT_USAGE;
 	for (Option option = LONG_OPTION_BASE; option < OPTION_MAX; option++)
 		if (options->given & ~(command->options | ANY_COMMAND) & OPTION_BIT(option))
 			return usage_error("%s does not take %s; see vailctl %s --help", name,

@@ -46,6 +46,12 @@ int command_unknown(const Options *options);
  */
 int command_check_usage(const Command *command, const Options *options, size_t argument_count);
 
+/*
+ * Checks that no program stands where "--" is missing, as in "exec VM ls". word_count: the number
+ * of words of the command's name. Returns EXIT_DONE, or EXIT_USAGE after it has logged an error.
+ */
+int command_check_dashes(const Command *command, const Options *options, size_t word_count);
+
 /* Tests whether the command's output may be long enough for a pager. */
 bool command_is_paged(const Command *command);
 

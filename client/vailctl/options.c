@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "client/common/user-message.h"
+#include "client/vailctl/command-table.h"
 #include "client/vailctl/watch-filter.h"
+#include "proto/macros.h"
 
 /* Maximum of --timeout and --lines. The timeout in milliseconds must fit into an int, for poll().
  */
@@ -176,6 +178,40 @@ static int set_option(Options *options, Option option, char *value)
 	return EXIT_DONE;
 }
 
+/*
+ * Finds the command of the line, whose words may follow behind the wrong option. Returns NULL if
+ * there is none. ret_word_count: the number of words of its name.
+ */
+static const Command *find_command(const Options *options, char **argv, size_t *ret_word_count)
+{
+	char *words[2] = { NULL };
+	Options rest = { .words = words };
+
+	if (options->word_count > 0)
+		return command_find(options, ret_word_count);
+	for (int i = optind; argv[i] && rest.word_count < ARRAY_SIZE(words); i++)
+		if (*argv[i] != '-')
+			words[rest.word_count++] = argv[i];
+	return rest.word_count > 0 ? command_find(&rest, ret_word_count) : NULL;
+}
+
+/* Logs what is wrong, and suggests only options that the command takes. Returns EXIT_USAGE. */
+static int wrong_option(const Options *options, char **argv, int result)
+{
+	struct option offered[ARRAY_SIZE(long_options)] = { 0 };
+	size_t word_count = 0, count = 0;
+	const Command *command = find_command(options, argv, &word_count);
+
+	/* In "exec VM ls -l", the option belongs to a program that lacks its "--". */
+	if (command && options->word_count > 0 &&
+	    command_check_dashes(command, options, word_count))
+		return EXIT_USAGE;
+	for (const struct option *row = long_options; row->name; row++)
+		if (!command || command_takes_option(command, (Option)row->val))
+			offered[count++] = *row;
+	return usage_error_option(argv, result, offered);
+}
+
 /* Handles one result of getopt_long(), which is 1 for a word. Returns the exit status. */
 static int handle_result(Options *options, char **argv, int result)
 {
@@ -185,9 +221,13 @@ static int handle_result(Options *options, char **argv, int result)
 		return EXIT_DONE;
 	case 'h':
 		return set_option(options, OPTION_HELP, NULL);
+	case 'f':
+		return set_option(options, OPTION_FOLLOW, NULL);
+	case 'n':
+		return set_option(options, OPTION_LINES, optarg);
 	case '?':
 	case ':':
-		return usage_error_option(argv, result, long_options);
+		return wrong_option(options, argv, result);
 	default:
 		return set_option(options, (Option)result, optarg);
 	}
@@ -202,7 +242,7 @@ int options_parse(int argc, char **argv, Options *ret_options)
 		return options_no_memory();
 	opterr = 0;
 	/* The "-" returns words in order, so that options may stand before and after them. */
-	while (!failed && (result = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1)
+	while (!failed && (result = getopt_long(argc, argv, "-:hfn:", long_options, NULL)) != -1)
 		failed = handle_result(ret_options, argv, result);
 	if (!failed && optind < argc)
 		ret_options->run = argv + optind;

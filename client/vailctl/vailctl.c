@@ -64,7 +64,10 @@ static int run(Tool *tool)
 		return EXIT_DONE;
 	}
 	if (options_have(options, OPTION_HELP)) {
+		terminal_open(&tool->terminal, !options_have(options, OPTION_NO_PAGER),
+			      &tool->start);
 		help_print(options);
+		terminal_close(&tool->terminal);
 		return EXIT_DONE;
 	}
 	if (!command)

@@ -141,7 +141,7 @@ completeness() {
   while read -ra words; do
     [[ " $(answers vailctl --complete "${words[@]}") " == *" ${words[-1]} "* ]] ||
       missing+=" ${words[*]}"
-  done < <(vailctl --help | sed -nE 's/^  vailctl ([a-z]+( [a-z]+)?).*/\1/p')
+  done < <(vailctl --help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p')
   expect_equal "vailctl: each command of its help is offered" "" "$missing"
   missing=
   for option in $(vailctl --help | grep -oE -- '^  (-h, )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do

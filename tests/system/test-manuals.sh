@@ -72,7 +72,7 @@ completeness() {
   mapfile -t methods < <(sed -n 's/^method \([A-Za-z]*\)(.*/\1/p' "$ROOT"/proto/*.varlink)
   names_each "io.vaild.7 names each method" daemon/man/io.vaild.7 "${methods[@]}"
   mapfile -t commands < <("$PRIVATE/build/vailctl" --help |
-    sed -nE 's/^  vailctl ((vm |vgpu |gpu )?[a-z]+).*/\1/p')
+    sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p')
   names_each "vailctl.1 names each command" client/man/vailctl.1 "${commands[@]}"
   mapfile -t options < <(sed -nE 's/.*(FLAG|VALUE|OPTIONAL)\(OPTION_[A-Z_]+, "([a-z-]+)"\),/\2/p
     s/.*"([a-z]+)", (required|no)_argument.*/\1/p' "$ROOT/client/vailctl/options.c" \

@@ -140,6 +140,8 @@ check_lists() {
 }
 
 check_help() {
+  local widest
+
   expect_vailctl root 0 "help succeeds" help
   expect_equal "help is --help" "$(run_as root "${CTL[@]}" --help)" "$SAID"
   expect_vailctl root 0 "help of a command succeeds" help vm update
@@ -149,6 +151,11 @@ check_help() {
   expect_equal "the group's --help is the same" "$SAID" "$(run_as root "${CTL[@]}" vgpu --help)"
   expect_vailctl root 2 "help of an unknown command is a usage error" help nonsense
   expect_vailctl root 2 "help takes no three words" help vm update it
+  SAID=$("${CTL[@]}" help | sed -n '1,/^Options:/p')
+  widest=$(wc -L <<<"$SAID")
+  expect "the overview fits 80 columns" [ "$widest" -le 80 ]
+  expect_match "the overview has sections" "Virtual machines:.*  vm add .*Virtual GPUs:.*  vgpu assign " "$SAID"
+  expect_equal "the overview has no command twice" "" "$(grep -E 'like:|^  (describe|vm list|gpu list) ' <<<"$SAID")"
 }
 
 # suggests EXPECTED WORD...: checks the suggestion for a misspelt command line.
@@ -160,16 +167,40 @@ suggests() {
 }
 
 check_suggestions() {
+  local line
+
   suggests "vailctl list" lst
   suggests "vailctl registrations" registratoins
   suggests "vailctl vm release" vm relase
   suggests "vailctl vm release" release
   suggests "vailctl gpu map" gpu mpa
   suggests "vailctl watch" help wacth
+  suggests "vailctl revoke" unregister web
+  suggests "vailctl vm remove" remove web
+  suggests "vailctl vm remove" vm delete web
+  suggests "vailctl vgpu remove" vgpu unassign web
+  suggests "vailctl vm release" vm unquarantine web
+  suggests "vailctl display close" close web
   suggests --json list --jsno
   suggests --name vm update web --nmae=x
   expect_vailctl root 2 "a word like no command is a usage error" nonsense
   expect_equal "nothing is suggested for it" "vailctl: nonsense is not a command; see vailctl --help" "$SAID"
+  for line in "list --foo" "--foo list" "list --no-json"; do
+    # shellcheck disable=SC2086 # the words of a command line
+    expect_vailctl root 2 "vailctl $line is a usage error" $line
+    expect_match "vailctl $line: no option is suggested that list does not take" \
+      "^vailctl: --[a-z-]+ is not an option; see vailctl --help\$" "$SAID"
+  done
+  suggests --for wait web --foo
+  for line in "exec web ls" "exec web ls -l" "exec web ls --all" "exec --context web ls"; do
+    # shellcheck disable=SC2086
+    expect_vailctl root 2 "vailctl $line is a usage error" $line
+    expect_equal "vailctl $line: the message has the right line" \
+      "vailctl: put -- before the command: vailctl exec web -- ls" "$SAID"
+  done
+  expect_vailctl root 2 "vm add without -- is a usage error" vm add "$GONE" --name x qemu -m 1
+  expect_equal "vm add without --: the message has the right line" \
+    "vailctl: put -- before the command: vailctl vm add $GONE -- qemu" "$SAID"
   expect_vailctl root 2 "the beginning of two options is a usage error" --no
   expect_match "the message says that several fit" "--no fits several options" "$SAID"
   SAID=$("$PRIVATE/build/vail-view" web --pgn x 2>&1) || true
@@ -323,6 +354,10 @@ check_logs() {
   logs "logs takes a name" "--unit=vaild.service VAIL_VM=$WEB" logs web
   logs "logs takes a GUID that does not run" "--unit=vaild.service --lines=5 VAIL_VM=$GONE" logs "{${GONE^^}}" --lines 5
   logs "logs --follow begins with ten lines" "--unit=vaild.service --follow --lines=10" logs --follow
+  logs "logs takes the short options of journalctl" "--unit=vaild.service --follow --lines=3" logs -f -n 3
+  logs "logs takes a number in one word" "--unit=vaild.service --lines=7" logs -n7
+  expect_vailctl root 2 "logs -n needs a number" logs -n
+  expect_match "the message says so" "-n needs a value" "$SAID"
   logs "logs --json prints JSON, without a pager" "--unit=vaild.service --output=json --quiet --no-pager --follow --lines=3" \
     logs --json --no-pager --follow --lines 3
   PATH=$PRIVATE/bin:$PATH "${CTL[@]}" logs >/dev/null || status=$?

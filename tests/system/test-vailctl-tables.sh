@@ -193,6 +193,12 @@ pager_is_rare() {
   expect_match "a table of one row is printed on a small terminal" "ADAPTER" "$SAID"
   on_terminal 80 5 --no-pager list
   expect "--no-pager prevents the pager" is_unpaged
+  on_terminal 80 24 help
+  expect "help is paged" is_paged
+  on_terminal 80 24 --help
+  expect "--help is paged" is_paged
+  on_terminal 80 24 --no-pager --help
+  expect "--no-pager --help is not paged" is_unpaged
   on_terminal 80 12 --json limits
   expect "wrapped lines count as several" is_paged
   SETTING=(env LINES=100)
