@@ -84,8 +84,8 @@ static const Command commands[] = {
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
 	  "Show your own GPU processes and those on your adapters",
-	  "Operators see all. A process that has ended has no pid; its driver still uses\n"
-	  "it.\n" },
+	  "Operators see all. PID is none if the adapter's driver has named no host\n"
+	  "process.\n" },
 	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
 	  "Draw the address space of a GPU process",
 	  "Draws page tables as bars, to scale: the root table, then the tables below it\n"

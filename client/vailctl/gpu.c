@@ -32,7 +32,7 @@ static const TableColumn adapter_columns[] = {
 	{ .name = "ADDRESS BITS", .right = true, .drop = 5 },
 	{ .name = "TABLE LEVELS", .right = true, .drop = 6 },
 	{ .name = "VGPUS", .right = true, .drop = 2 },
-	{ .name = "OF", .right = true, .drop = 1 },
+	{ .name = "MAX VGPUS", .right = true, .drop = 1 },
 	{ .name = "DRIVER", .minimum = 8, .drop = 4 },
 	{ .name = "SYSTEM PROCESS", .drop = 7 },
 };
@@ -86,7 +86,10 @@ static void fill_process(Table *table, const JsonValue *process, const Listing *
 	table_add(table, member_text(process, "process"));
 	table_add(table, member_text(adapter, "name"));
 	table_add_coloured(table, is_running ? TABLE_GREEN : TABLE_YELLOW, state);
-	table_add_number(table, process, "pid");
+	if (json_member(process, "pid"))
+		table_add_number(table, process, "pid");
+	else
+		table_add(table, "none"); /* the driver named no host process */
 	table_add(table, member_text(process, "name"));
 	table_add(table, member_text(process, "virtualMachineGuid"));
 	table_add_number(table, process, "contexts");

@@ -83,12 +83,15 @@ static void fill_numbers(Table *table, const JsonValue *status)
 		{ "Registrations:", "registrations", "in force" },
 		{ "Shared objects:", "sharedObjects", "shared" },
 		{ "Connections:", "connections", "open" },
-		{ "Restored:", "restored", "records at the last start" },
-		{ "Dropped:", "dropped", "records at the last start" },
+		{ "Restored:", "restored", "records of the time before the last start" },
+		{ "Dropped:", "dropped", "records of the time before the last start" },
 	};
+	const size_t always = 5; /* the rest counts only what a start has found */
 	int digits = digits_of(status, numbers, ARRAY_SIZE(numbers));
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (i >= always && member_number(status, numbers[i].name) == 0)
+			continue;
 		table_add(table, numbers[i].label);
 		table_add_format(table, "%*" PRIu64 " %s", digits,
 				 member_number(status, numbers[i].name), numbers[i].unit);

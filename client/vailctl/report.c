@@ -64,6 +64,19 @@ void table_add_size(Table *table, const JsonValue *object, const char *name)
 				 : NULL);
 }
 
+/* Says how many columns the terminal has no room for. */
+static void print_left_out(const Table *table)
+{
+	size_t widths[TABLE_COLUMNS_MAX], count = 0;
+
+	table_layout(table, true, widths);
+	for (size_t i = 0; i < table->column_count; i++)
+		count += widths[i] == 0;
+	if (count > 0)
+		printf("%zu column%s left out; a wider terminal or \"| cat\" shows %s.\n", count,
+		       count > 1 ? "s are" : " is", count > 1 ? "them" : "it");
+}
+
 int report_table(const Tool *tool, Table *table, const char *empty)
 {
 	bool legend = !options_have(&tool->options, OPTION_NO_LEGEND);
@@ -75,7 +88,11 @@ int report_table(const Tool *tool, Table *table, const char *empty)
 	}
 	table->has_colours = tool->terminal.has_colours;
 	table->max_width = terminal_table_width(&tool->terminal);
-	return table_print(table, stdout, legend) ? EXIT_DONE : tool_no_memory();
+	if (!table_print(table, stdout, legend))
+		return tool_no_memory();
+	if (legend && tool->terminal.is_terminal)
+		print_left_out(table);
+	return EXIT_DONE;
 }
 
 void report_document_begin(Writer *writer)

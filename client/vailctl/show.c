@@ -124,6 +124,25 @@ static bool is_of_vm(const JsonValue *registration, const char *guid)
 	return of && guid && strcmp(of, guid) == 0;
 }
 
+/* Returns where the graphics context of a registered process comes from. */
+static const char *context_text(const JsonValue *registration)
+{
+	static const struct {
+		const char *wire;
+		const char *words;
+	} known[] = {
+		{ "vaild", "through vaild" },  { "drm", "DRM device" },
+		{ "nvidia", "NVIDIA device" }, { "kfd", "KFD device" },
+		{ "dxg", "DXG device" },
+	};
+	const char *context = member_text(registration, "graphicsContext");
+
+	for (size_t i = 0; context && i < ARRAY_SIZE(known); i++)
+		if (strcmp(known[i].wire, context) == 0)
+			return known[i].words;
+	return context ? context : "-";
+}
+
 /* Adds the pids of the VM's registrations that the caller may see. */
 static void add_processes(Table *table, const Listing *registrations, const JsonValue *vm)
 {
@@ -139,15 +158,15 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- list ---- */
 
-/* 80 columns show a running VM with a name of 16 columns, the pid of its VMM, and its age. */
+/* 80 columns show a running VM with a name of 16 columns, its registrations, and its age. */
 static const TableColumn machine_columns[] = {
 	{ .name = "GUID" },
 	{ .name = "NAME", .minimum = 16 },
 	{ .name = "STATE", .drop = 1 },
-	{ .name = "VMM", .right = true, .drop = 2 },
-	{ .name = "VGPUS", .right = true, .drop = 4 },
-	{ .name = "REGISTERED", .right = true, .drop = 5 },
-	{ .name = "PROCESSES", .minimum = 9, .drop = 6 },
+	{ .name = "VMM", .right = true, .drop = 5 },
+	{ .name = "VGPUS", .right = true, .drop = 6 },
+	{ .name = "REGISTERED", .right = true, .drop = 2 },
+	{ .name = "PROCESSES", .minimum = 9, .drop = 4 },
 	{ .name = "AGE", .right = true, .drop = 3 },
 	{ .name = "DISPLAY CLIENTS", .minimum = 15, .drop = 7 },
 };
@@ -218,9 +237,13 @@ static void fill_virtual_gpus(Table *table, const JsonValue *vm)
 		const char *profile = member_text(virtual_gpu, "profile");
 
 		table_add(table, "Virtual GPU:");
-		table_add_format(table, "%s on adapter %s%s%s", handle ? handle : "-",
-				 adapter ? adapter : "-", profile ? ", profile " : "",
-				 profile ? profile : "");
+		table_add(table, handle);
+		table_add(table, "on adapter:");
+		table_add(table, adapter);
+		if (profile) {
+			table_add(table, "with profile:");
+			table_add(table, profile);
+		}
 	}
 }
 
@@ -232,15 +255,14 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	table_add_number(table, vm, "registrations");
 	for (size_t i = 0; i < registrations->item_count; i++) {
 		const JsonValue *registration = registrations->items[i];
-		const char *context = member_text(registration, "graphicsContext");
 		char pid[32];
 
 		if (!is_of_vm(registration, guid))
 			continue;
 		table_add(table, "Registered:");
-		table_add_format(table, "%s, uid %" PRIu64 ", graphics context %s",
+		table_add_format(table, "%s, uid %" PRIu64 ", context %s",
 				 pid_text(registration, "pid", pid),
-				 member_number(registration, "uid"), context ? context : "-");
+				 member_number(registration, "uid"), context_text(registration));
 	}
 }
 
@@ -352,10 +374,10 @@ static const TableColumn registration_columns[] = {
 	{ .name = "GUID" },
 	{ .name = "PID", .right = true },
 	{ .name = "UID", .right = true, .drop = 1 },
-	{ .name = "CONTEXT", .drop = 3 },
+	{ .name = "CONTEXT", .drop = 5 },
 	{ .name = "OBJECTS", .right = true, .drop = 4 },
 	{ .name = "AGE", .right = true, .drop = 2 },
-	{ .name = "VM", .minimum = 8, .drop = 5 },
+	{ .name = "VM", .minimum = 8, .drop = 3 },
 };
 
 static void fill_registration(Table *table, const JsonValue *registration, const VmNames *names)
@@ -365,7 +387,7 @@ static void fill_registration(Table *table, const JsonValue *registration, const
 	table_add(table, guid);
 	table_add_number(table, registration, "pid");
 	table_add_number(table, registration, "uid");
-	table_add(table, member_text(registration, "graphicsContext"));
+	table_add(table, context_text(registration));
 	table_add_number(table, registration, "openObjects");
 	table_add_age(table, registration, "since");
 	table_add_vm(table, names, guid);

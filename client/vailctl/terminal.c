@@ -114,6 +114,9 @@ size_t terminal_rows_of(const char *text, size_t size, size_t columns)
 	return rows;
 }
 
+/* A table with a single row, its legend and a line about columns that are left out. */
+#define ROWS_UNPAGED 3
+
 /* One row of the terminal is for the prompt of the shell. */
 static bool fits(const Terminal *terminal)
 {
@@ -123,7 +126,7 @@ static bool fits(const Terminal *terminal)
 		rows = 24;
 	size_t needed =
 		terminal_rows_of(terminal->text, terminal->text_size, terminal_width(terminal, 1));
-	return needed <= 2 || needed < rows;
+	return needed <= ROWS_UNPAGED || needed < rows;
 }
 
 /* Returns the bytes that were written, which are fewer if the reader has closed the pipe. */

@@ -44,7 +44,7 @@ static void for_each(const Listing *machines, const Listing *adapters,
 static const TableColumn columns[] = {
 	{ .name = "VGPU" },
 	{ .name = "GUID", .drop = 2 },
-	{ .name = "NAME", .minimum = 8 },
+	{ .name = "VM", .minimum = 8 },
 	{ .name = "ADAPTER", .minimum = 8, .drop = 1 },
 	{ .name = "PROFILE", .minimum = 8, .drop = 3 },
 };

@@ -94,7 +94,12 @@ tables_fit() {
     expect_match "objects: the handle is whole at $columns columns" "$HANDLE  desktop  " "$SAID"
   done
   on_terminal 80 100 list
-  expect_match "list: 80 columns show name, state and age" "NAME +STATE +VMM .*AGE" "$SAID"
+  expect_match "list: 80 columns show name, state, registrations and age" "NAME +STATE +REGISTERED +AGE" "$SAID"
+  expect_match "list: 80 columns: says that columns are left out" \
+    "4 columns are left out; a wider terminal or \"\| cat\" shows them\.\$" "$SAID"
+  on_terminal 80 100 registrations
+  expect_match "registrations: 80 columns show the name of the VM" "PID.*AGE +VM.* desktop" "$SAID"
+  on_terminal 80 100 list
   expect_match "list: a long name is shortened" "\.\.\.  running" "$SAID"
   on_terminal 120 100 list
   expect_match "list: 120 columns show more" "VGPUS +REGISTERED" "$SAID"
@@ -168,6 +173,7 @@ pipes_are_complete() {
   SETTING=(env COLUMNS=80)
   in_pipe list
   expect "COLUMNS limits the table in a pipe" [ "$(width)" -le 80 ]
+  expect "a pipe gets nothing but the table" [ -z "$(grep 'left out' <<<"$SAID")" ]
   SETTING=(env COLUMNS=none)
   in_pipe list
   expect_match "COLUMNS that is no number is ignored" "DISPLAY CLIENTS" "$SAID"
@@ -184,9 +190,9 @@ is_unpaged() { [[ $SAID != *paged:* ]]; }
 pager_is_rare() {
   on_terminal 80 24 list
   expect "a table that fits is not paged" is_unpaged
-  on_terminal 80 6 list
+  on_terminal 80 7 list
   expect "a table that fills the terminal but for the prompt is not paged" is_unpaged
-  on_terminal 80 5 list
+  on_terminal 80 6 list
   expect "a table of one line more is paged" is_paged
   on_terminal 80 2 adapters
   expect "a table of one row is never paged" is_unpaged
@@ -245,6 +251,15 @@ limits_and_status() {
     "Since:  [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
   expect_match "status shows numbers with units" "Virtual machines: +4 running" "$SAID"
   expect_match "status says that no limit is nearly reached" "Limits: +none" "$SAID"
+  expect "status does not count records if there was no restart" [ -z "$(grep -E 'Restored|Dropped' <<<"$SAID")" ]
+  on_terminal 80 100 show desktop
+  expect "show: virtual GPU, adapter and registration fit 80 columns" \
+    [ "$(grep -E 'GPU:|adapter:|Registered:' <<<"$SAID" | wc -L)" -le 80 ]
+  expect_match "show: says where the context comes from" "Registered:  pid [0-9]+, uid $ALICE, context through vaild" "$SAID"
+  in_pipe adapters
+  expect_match "adapters: says how many virtual GPUs it can have" "VGPUS +MAX VGPUS" "$SAID"
+  in_pipe vgpu list
+  expect_match "vgpu list: the column with the VM is called VM" "^VGPU +GUID +VM +ADAPTER" "$SAID"
   in_pipe describe "$GUID"
   expect_match "describe shows since when" "Since:  [0-9-]{10} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
   expect_vailctl root 2 "--used belongs to limits" list --used
