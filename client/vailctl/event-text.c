@@ -220,7 +220,7 @@ static void describe_object(EventText *text, const VailEvent *event, const char 
 		add_detail(text, ", uid %u", (unsigned int)event->holder_uid);
 		break;
 	default:
-		set_sentence(text, "%s closed by %s%s", object, process, end);
+		set_sentence(text, "%s released by %s%s", object, process, end);
 		add_detail(text, ", uid %u", (unsigned int)event->holder_uid);
 		break;
 	}
@@ -296,7 +296,7 @@ static void describe_machine(EventText *text, const VailEvent *event, const char
 		break;
 	case VAIL_EVENT_QUARANTINED:
 		/* The operator's text, not a name. */
-		set_sentence(text, "VM put in quarantine%s%s", event->reason ? ": " : "",
+		set_sentence(text, "VM quarantined%s%s", event->reason ? ": " : "",
 			     event->reason ? event->reason : "");
 		break;
 	default:

@@ -158,10 +158,10 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- list ---- */
 
-/* 80 columns show a running VM with a name of 16 columns, its registrations, and its age. */
+/* 80 columns show a VM with a name of 12 columns, its state, its registrations, and its age. */
 static const TableColumn machine_columns[] = {
 	{ .name = "GUID" },
-	{ .name = "NAME", .minimum = 16 },
+	{ .name = "NAME", .minimum = 12 },
 	{ .name = "STATE", .drop = 1 },
 	{ .name = "VMM", .right = true, .drop = 5 },
 	{ .name = "VGPUS", .right = true, .drop = 6 },

@@ -6,6 +6,8 @@
 
 #include "client/common/program-options.h"
 #include "client/vailctl/options.h"
+#include "proto/macros.h"
+#include "proto/suggest.h"
 
 #define KIND_BIT(kind) (UINT64_C(1) << (kind))
 
@@ -22,14 +24,21 @@ static VailEventKind kind_find(const char *name, size_t length)
 
 static int kind_unknown(const char *name, size_t length)
 {
-	char list[1024] = "";
+	const char *names[64];
+	char typed[64];
+	size_t count = 0;
 	const char *known;
-	size_t used = 0;
 
-	for (int kind = VAIL_EVENT_CURRENT; (known = vail_event_name((VailEventKind)kind)); kind++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
-					 used > 0 ? ", " : "", known);
-	return usage_error("%.*s is no kind of event; the kinds are %s", (int)length, name, list);
+	snprintf(typed, sizeof(typed), "%.*s", (int)length, name);
+	for (int kind = VAIL_EVENT_CURRENT;
+	     (known = vail_event_name((VailEventKind)kind)) && count < ARRAY_SIZE(names); kind++)
+		names[count++] = known;
+	const char *nearest = suggest_nearest(typed, names, count);
+	if (nearest)
+		return usage_error("%s is no kind of event; did you mean %s? see vailctl help "
+				   "watch",
+				   typed, nearest);
+	return usage_error("%s is no kind of event; see vailctl help watch for the kinds", typed);
 }
 
 int event_kinds_parse(const char *text, uint64_t *kinds)

@@ -78,13 +78,13 @@ static void follow_names(WatchRun *watch, const VailEvent *event)
 
 /* ---- Lines ---- */
 
-/* Prints the time, or "-" for what existed when the watch began. Returns its width. */
+/* Prints the time, or "current" for what existed when the watch began. Returns its width. */
 static size_t print_time(const WatchRun *watch)
 {
 	char text[WALL_CLOCK_TEXT];
 
-	return (size_t)printf("%-8s  ",
-			      watch->is_current ? wall_clock_time(wall_clock_now(), text) : "-");
+	return (size_t)printf("%-8s  ", watch->is_current ? wall_clock_time(wall_clock_now(), text)
+							  : "current");
 }
 
 /* Returns the columns that a line has to fit, or 0 if nothing may be cut. */
@@ -93,15 +93,13 @@ static size_t line_columns(const WatchRun *watch)
 	return terminal_table_width(&watch->tool->terminal);
 }
 
-/* Prints the VM. Returns the width, which is 0 if the event is about no VM. */
+/* Prints the VM, or "-" if the event is about no VM. Returns the width. */
 static size_t print_machine(const WatchRun *watch, const char *guid)
 {
 	_cleanup_free_ char *label = NULL, *shortened = NULL, *safe = NULL;
-	size_t columns = line_columns(watch) > 0 ? VM_COLUMNS : SIZE_MAX, width = 0, tail;
+	size_t columns = line_columns(watch) > 0 ? VM_COLUMNS : SIZE_MAX, width = 0, tail = 0;
 
-	if (!guid)
-		return 0;
-	label = vm_names_label(&watch->names, guid, &tail);
+	label = guid ? vm_names_label(&watch->names, guid, &tail) : strdup("-");
 	if (label)
 		shortened = text_escape_around(label, tail, columns);
 	if (shortened)
@@ -157,7 +155,9 @@ static void print_event(WatchRun *watch, const VailEvent *event)
 	size_t column, width;
 
 	watch->is_current |= event->kind == VAIL_EVENT_CURRENT;
-	column = print_time(watch) + print_machine(watch, event->virtual_machine);
+	column = print_time(watch);
+	if (event->kind != VAIL_EVENT_CURRENT)
+		column += print_machine(watch, event->virtual_machine);
 	sentence = fit_sentence(watch, event, column, &text, &width);
 	if (!sentence) {
 		watch->exit_status = tool_no_memory();

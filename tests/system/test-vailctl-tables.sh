@@ -315,7 +315,7 @@ watch_can_be_read() {
   local viewer=${SESSION_PID[viewer]} name
 
   start_watchers
-  watched "watch marks what exists" narrow "-         desktop               VM added"
+  watched "watch marks what exists" narrow "current   desktop               VM added"
   session_ask screen "draw 1 0 0 8 4"
   "${CTL[@]}" vm update "$GUID" --user vail-alice --agent-user vail-vmm
   watched "watch says what has changed" narrow "${TIME}desktop               display clients, agent changed"
@@ -327,16 +327,16 @@ watch_can_be_read() {
   watched "watch knows the name of a new VM" narrow "${TIME}newcomer              VM added"
   "${CTL[@]}" vm quarantine "$NEWCOMER" --reason "GPU hang"
   watched "watch shows the operator's reason" narrow \
-    "${TIME}newcomer              VM put in quarantine: GPU hang"
+    "${TIME}newcomer              VM quarantined: GPU hang"
   session_kill viewer
   watched "watch says why a registration has ended" narrow \
     "${TIME}desktop               process $viewer unregistered: exited(, uid $ALICE)?"
-  watched "watch says who has closed an object" narrow \
-    "${TIME}desktop               object \"a scr.*\.\.\.\" closed by process $viewer: exited"
+  watched "watch says who has released an object" narrow \
+    "${TIME}desktop               object \"a scr.*\.\.\.\" released by process $viewer: exited"
   watched "watch shows more at 120 columns" broad \
     "${TIME}desktop               process $viewer unregistered: exited, uid $ALICE, context of vaild"
   watched "watch cuts no name in a pipe" all \
-    "-         $WIDE_NAME  VM added"
+    "current   $WIDE_NAME  VM added"
   for name in narrow broad; do
     SAID=$(tr -d '\r' <"$PRIVATE/$name" | grep -v 'a reason that is far too long')
     expect "watch fits the terminal: $name" [ "$(width)" -le "$([ "$name" = narrow ] && echo 80 || echo 120)" ]
@@ -370,12 +370,18 @@ watch_filters() {
   expect_equal "watch of a VM shows no other VM" "" "$(grep -E 'desktop|newcomer' "$PRIVATE/of-vm" || true)"
   expect_equal "watch --object shows nothing else" "" \
     "$(grep -Ev 'object|current state' "$PRIVATE/of-object" || true)"
-  expect_match "watch --object shows the object" "closed by" "$(cat "$PRIVATE/of-object")"
+  expect_match "watch --object shows the object" "released by" "$(cat "$PRIVATE/of-object")"
   expect_vailctl root 2 "watch refuses an unknown kind" watch --kind shared,opend
-  expect_equal "watch names the unknown kind, and all kinds" \
-    "vailctl: opend is no kind of event; the kinds are current, registered, unregistered, virtualMachineAdded, virtualMachineChanged, virtualMachineRemoved, virtualGpuAssigned, virtualGpuRemoved, quarantined, quarantineLifted, adapterAdded, adapterRemoved, gpuProcessRemoved, pageTableResident, shared, updated, unshared, opened, released, interrupted, resumed, displayOpened, displayClosed" \
-    "$SAID"
-  check_kinds "${SAID##* are }"
+  expect_equal "watch names the unknown kind, and suggests one" \
+    "vailctl: opend is no kind of event; did you mean opened? see vailctl help watch" "$SAID"
+  expect_vailctl root 2 "watch refuses a kind that resembles none" watch --kind nonsense
+  expect_equal "watch says where the kinds are" \
+    "vailctl: nonsense is no kind of event; see vailctl help watch for the kinds" "$SAID"
+  SAID=$("$PRIVATE/build/vailctl" --complete watch --kind "" | sed -e 1d -e 's/\t.*//')
+  expect_match "completion has all kinds of events" "^current.*released.*resumed" "$SAID"
+  check_kinds "$SAID"
+  watched "watch of all: a line about an adapter does not stand in the column of VMs" narrow \
+    "current   -                     adapter .* added"
   expect_vailctl root 2 "watch --object needs a handle" watch --object screen
   expect_match "watch --object says where handles are" "vailctl objects" "$SAID"
 }

@@ -74,9 +74,9 @@ Test(event_text, machines)
 	expect_text(&event, "VM removed: VMM exited", NULL);
 	event.kind = VAIL_EVENT_QUARANTINED;
 	event.reason = "revoked"; /* the operator's word, and no name of a reason */
-	expect_text(&event, "VM put in quarantine: revoked", NULL);
+	expect_text(&event, "VM quarantined: revoked", NULL);
 	event.reason = NULL;
-	expect_text(&event, "VM put in quarantine", NULL);
+	expect_text(&event, "VM quarantined", NULL);
 }
 
 Test(event_text, objects)
@@ -90,7 +90,7 @@ Test(event_text, objects)
 	event.kind = VAIL_EVENT_RELEASED;
 	event.holder_pid = 7;
 	event.reason = "processExited";
-	expect_text(&event, "object \"a name of...\" closed by process 7: exited", ", uid 0");
+	expect_text(&event, "object \"a name of...\" released by process 7: exited", ", uid 0");
 	info.name = NULL;
 	event.kind = VAIL_EVENT_UNSHARED;
 	event.reason = "sharerExited";
