@@ -64,7 +64,8 @@ static void fail_timed_out(struct vail *vail)
 	if (vail->is_reconnecting)
 		error_set(vail, STATUS_IO_TIMEOUT,
 			  "vaild at %s has stopped and did not come back within %d "
-			  "ms; start it with: systemctl start vaild",
+			  "ms; start it with: systemctl start vaild, or by hand with: "
+			  "vaild",
 			  vail->path, vail->timeout);
 	else
 		error_set(vail, STATUS_IO_TIMEOUT,

@@ -22,7 +22,7 @@ static NTSTATUS connect_failed(struct vail *vail, int error)
 	case ECONNREFUSED:
 		return error_set(vail, STATUS_CONNECTION_REFUSED,
 				 "cannot reach vaild at %s: %s; start it with: "
-				 "systemctl start vaild",
+				 "systemctl start vaild, or by hand with: vaild",
 				 vail->path, strerror(error));
 	case EAGAIN:
 		return error_set(vail, STATUS_IO_TIMEOUT,

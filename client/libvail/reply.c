@@ -16,12 +16,11 @@ static const struct {
 	const char *sentence;
 } varlink_errors[] = {
 	{ "org.varlink.service.MethodNotFound", STATUS_NOT_SUPPORTED, "method",
-	  "this vaild has no such method; "
-	  "org.varlink.service.GetInterfaceDescription describes "
-	  "those that it has" },
+	  "this vaild has no such method; list those of an interface with: vailctl call "
+	  "org.varlink.service.GetInterfaceDescription '{\"interface\":\"io.vaild\"}'" },
 	{ "org.varlink.service.InterfaceNotFound", STATUS_NOT_SUPPORTED, "interface",
-	  "this vaild has no such interface; "
-	  "org.varlink.service.GetInfo lists those that it has" },
+	  "this vaild has no such interface; list those that it has with: vailctl call "
+	  "org.varlink.service.GetInfo" },
 	{ "org.varlink.service.MethodNotImplemented", STATUS_NOT_SUPPORTED, "method",
 	  "this vaild does not implement this method" },
 	{ "org.varlink.service.InvalidParameter", STATUS_INVALID_PARAMETER, "parameter",

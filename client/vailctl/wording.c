@@ -120,7 +120,7 @@ static const struct {
 	{ STATUS_NOT_FOUND, NULL, "start it, or list the VMs that you may see with: vailctl list" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_assign, "list the adapters with: vailctl adapters" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_remove,
-	  "list a VM's virtual GPUs with: vailctl show VM" },
+	  "list the virtual GPUs with: vailctl vgpu list" },
 	{ STATUS_INVALID_HANDLE, command_gpu_map,
 	  "list the GPU processes with: vailctl gpu processes" },
 	{ STATUS_INVALID_HANDLE, command_display_close,

@@ -58,7 +58,7 @@ not_found() {
   complains root "^vailctl: $GUID 1: no process .*; list the registrations with: vailctl registrations" \
     revoke "$GUID" 1
   complains root "^vailctl: $UNKNOWN 1: no running VM .* vailctl registrations" revoke "$UNKNOWN" 1
-  complains root "^vailctl: $HANDLE: .*; list a VM's virtual GPUs with: vailctl show VM" \
+  complains root "^vailctl: $HANDLE: .*; list the virtual GPUs with: vailctl vgpu list" \
     vgpu remove "$HANDLE"
   complains root "^vailctl: --adapter $HANDLE: no adapter .* with: vailctl adapters" \
     vgpu assign "$GUID" --adapter "$HANDLE"
@@ -96,7 +96,7 @@ invalid_values() {
   complains root '^vailctl: --reason "n+\.\.\." is longer' vm quarantine "$GUID" --reason "$LONG_NAME"
   complains root '^vailctl: --profile "n+\.\.\." is longer' vgpu assign "$GUID" --profile "$LONG_NAME"
   complains root '^vailctl: --adapter xyz: no adapter has this handle; .*vailctl adapters' vgpu assign "$GUID" --adapter xyz
-  complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl show' vgpu remove xyz
+  complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl vgpu list' vgpu remove xyz
   complains root '^vailctl: xyz: no GPU process has this handle; .*vailctl gpu processes' gpu map xyz
   complains root '^vailctl: xyz: no display channel has this handle; .*vailctl displays' display close xyz
 }
@@ -184,9 +184,17 @@ other_failures() {
 
 # "vailctl call" names methods itself, and prints the sentence of vaild.
 raw_call() {
+  local advice
+
   expect_vailctl root 1 "call fails for a parameter that is not valid" \
     call io.vaild.Machine.UpdateVirtualMachine '{"virtualMachineGuid":"x"}'
   expect_match "call: the message has the parameter's name" "virtualMachineGuid is not a GUID" "$SAID"
+  for method in io.vaild.NoSuch io.nosuch.NoSuch; do
+    expect_vailctl root 1 "call fails for the unknown $method" call "$method"
+    advice=$(sed -n 's/.* with: vailctl \(.*\) (STATUS_NOT_SUPPORTED)$/\1/p' <<<"$SAID")
+    eval "expect_vailctl root 0 'call $method: the advice works as printed' $advice"
+    expect_match "call $method: the advice shows what vaild has" "io\.vaild" "$SAID"
+  done
 }
 
 # documents CHECK EXPECTED-STATUS FILTER EXPECTED ARGUMENT...: checks the document on stdout, in the
@@ -236,7 +244,7 @@ json_documents() {
   documents "missing arguments" 2 '.error' usage describe
   documents "options that exclude each other" 2 '.error' usage vm add "$GUID" --pid 1 -- true
   documents "no vaild" 1 '.status + " " + .message' \
-    "STATUS_CONNECTION_REFUSED cannot reach vaild at $PRIVATE/none: No such file or directory; start it with: systemctl start vaild" \
+    "STATUS_CONNECTION_REFUSED cannot reach vaild at $PRIVATE/none: No such file or directory; start it with: systemctl start vaild, or by hand with: vaild" \
     --socket "$PRIVATE/none" list
   expect_equal "--json: a command's own exit status 2 is no usage error" "2 " \
     "$(run_as vail-alice "${CTL[@]}" --json exec "$GUID" -- sh -c 'echo 2; exit 2' | xargs) "
@@ -301,5 +309,5 @@ json_documents
 pretty_stream
 other_failures
 expect_clean_stop
-complains root "^vailctl: cannot reach vaild at .*; start it with: systemctl start vaild" list
+complains root "^vailctl: cannot reach vaild at .*; start it with: systemctl start vaild, or by hand with: vaild" list
 finish
