@@ -118,7 +118,8 @@ static const Command commands[] = {
 	  "                     default; prints its pid\n"
 	  "  --for shared       until an object of the VM is shared; prints its handle\n"
 	  "  --for ended        until the VM has ended\n"
-	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n" },
+	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n\n"
+	  "After a second, vailctl says on stderr what it waits for.\n" },
 	{ { "logs", NULL }, 0, 1, false,
 	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
 	  command_logs, "[VM] [--follow] [--lines N]",
@@ -145,8 +146,9 @@ static const Command commands[] = {
 	  command_register, "VM [--context]",
 	  "Register this process for a VM until it is interrupted",
 	  "Prints one line when it is registered, waits for SIGINT, SIGTERM or SIGHUP, and\n"
-	  "then unregisters. vailctl first creates a graphics context through vaild,\n"
-	  "unless it has inherited an open GPU device, which counts as a context.\n\n"
+	  "then unregisters. Fails if the registration ends before that. vailctl first\n"
+	  "creates a graphics context through vaild, unless it has inherited an open GPU\n"
+	  "device, which counts as a context.\n\n"
 	  "  --context  always create a context through vaild before registering\n" },
 	{ { "exec", NULL }, 1, 1, true, TAKES_VM, command_exec, "VM -- COMMAND [ARGUMENT]...",
 	  "Run a program that is registered for a VM",

@@ -146,7 +146,7 @@ int command_vgpu_assign(Tool *tool)
 	if (options_have(options, OPTION_JSON))
 		printf("{\"status\":\"STATUS_SUCCESS\",\"virtualGpu\":\"%s\"}\n", handle);
 	else
-		puts(handle);
+		tool_print_result(tool, "Virtual GPU", handle);
 	return EXIT_DONE;
 }
 

@@ -105,6 +105,13 @@ int tool_finish(const Tool *tool, NTSTATUS status)
 	return EXIT_DONE;
 }
 
+void tool_print_result(const Tool *tool, const char *what, const char *result)
+{
+	if (tool->terminal.is_terminal)
+		printf("%s: ", what);
+	puts(result);
+}
+
 int tool_print_json(const Writer *writer)
 {
 	if (writer->failed)

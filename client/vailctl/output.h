@@ -32,6 +32,9 @@ int tool_no_memory(void);
  */
 int tool_finish(const Tool *tool, NTSTATUS status);
 
+/* Prints the result of a command on its own line, behind what it is if stdout is a terminal. */
+void tool_print_result(const Tool *tool, const char *what, const char *result);
+
 /* Prints the written document as one line. Returns EXIT_DONE, or EXIT_FAILED if out of memory. */
 int tool_print_json(const Writer *writer);
 

@@ -6,19 +6,23 @@
 #include "client/vailctl/register.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/common/plain-words.h"
 #include "client/common/program-options.h"
 #include "client/common/self-register.h"
 #include "client/common/terminal-text.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
+#include "proto/fd-util.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 
@@ -63,14 +67,102 @@ static void prepare_interrupt(sigset_t *ret_signals)
 		sigaddset(ret_signals, SIGHUP);
 }
 
-static void wait_for_interrupt(const sigset_t *signals)
+/* The watch of the VM for which this process is registered. */
+typedef struct RegisterWatch {
+	Tool *tool;
+	bool is_listed; /* the watch has reported the registration */
+	bool has_ended; /* the registration, so there is nothing more to wait for */
+	int exit_status;
+} RegisterWatch;
+
+static const char *ending_text(const char *reason)
 {
-	while (sigwaitinfo(signals, NULL) < 0 && errno == EINTR)
-		;
+	if (!reason || !*reason)
+		return "vaild gave no reason";
+	if (strcmp(reason, "revoked") == 0)
+		return "the registration was revoked";
+	if (strcmp(reason, "quarantined") == 0)
+		return "the VM was put in quarantine";
+	return plain_reason(reason);
+}
+
+static void end_registration(RegisterWatch *watch, NTSTATUS status, const char *why)
+{
+	watch->has_ended = true;
+	watch->exit_status =
+		tool_failed(watch->tool, status,
+			    "process %d is no longer registered for VM %s: %s; to see the VM, run: "
+			    "vailctl show %s",
+			    (int)getpid(), watch->tool->typed, why, watch->tool->typed);
+}
+
+/* Tests whether the event is the end of this process's registration. */
+static bool is_own_end(const VailEvent *event, bool continues)
+{
+	return event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
+	       (event->kind == VAIL_EVENT_UNREGISTERED && (!continues || event->pid == getpid()));
+}
+
+/* A VailWatch. A watch that is refused for another reason, such as a limit, tells nothing. */
+static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,
+		     void *context)
+{
+	RegisterWatch *watch = context;
+
+	(void)vail;
+	if (watch->has_ended)
+		return false; /* the handle is being closed */
+	if (event && event->kind == VAIL_EVENT_REGISTERED && event->pid == getpid())
+		watch->is_listed = true;
+	else if (event && event->kind == VAIL_EVENT_CURRENT && !watch->is_listed)
+		end_registration(watch, STATUS_NOT_FOUND, "the registration has ended");
+	else if (event && is_own_end(event, continues))
+		end_registration(watch, STATUS_NOT_FOUND, ending_text(event->reason));
+	else if (!event && status == STATUS_NOT_FOUND)
+		end_registration(watch, status, "the VM does not run any more");
+	else if (!event && status == STATUS_ACCESS_DENIED)
+		end_registration(watch, status, "the registration has ended");
+	return !watch->has_ended;
+}
+
+/* Starts the watch. Returns NULL if it cannot: then only a signal ends the command. */
+static struct vail *open_watch(RegisterWatch *watch, const char *guid)
+{
+	struct vail *vail = NULL;
+
+	if (vail_new(vail_path(watch->tool->vail), &vail) != STATUS_SUCCESS)
+		return NULL;
+	if (vail_watch(vail, guid, on_event, watch) == STATUS_SUCCESS)
+		return vail;
+	vail_close(vail);
+	return NULL;
+}
+
+/* Waits for one of the signals, which are blocked, or for the end of the registration. */
+static void wait_for_end(RegisterWatch *watch, const char *guid, const sigset_t *signals)
+{
+	_cleanup_close_ int signal_fd = signalfd(-1, signals, SFD_CLOEXEC);
+	struct vail *vail = open_watch(watch, guid);
+	struct signalfd_siginfo taken;
+	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN } };
+
+	while (!watch->has_ended && fds[0].revents == 0) {
+		fds[1].fd = vail ? vail_descriptor(vail) : -1;
+		fds[1].events = vail ? vail_events(vail) : 0;
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents != 0)
+			vail_process(vail); /* reports errors to on_event() */
+	}
+	/* Take the signal, or it would end this process before it has unregistered. */
+	if (fds[0].revents != 0 && read(signal_fd, &taken, sizeof(taken)) < 0)
+		command_error("cannot read the signal: %s", strerror(errno));
+	vail_close(vail);
 }
 
 int command_register(Tool *tool)
 {
+	RegisterWatch watch = { .tool = tool };
 	const char *guid = tool->arguments[0];
 	char context[VAIL_HANDLE_SIZE] = "";
 	sigset_t signals;
@@ -86,8 +178,10 @@ int command_register(Tool *tool)
 	fflush(stdout);
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	wait_for_interrupt(&signals);
+	wait_for_end(&watch, guid, &signals);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	if (watch.has_ended)
+		return watch.exit_status;
 	status = vail_unregister_process(tool->vail, guid);
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }

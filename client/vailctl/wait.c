@@ -19,6 +19,9 @@
 #include "proto/macros.h"
 #include <vail.h>
 
+/* How long the command is silent before it says what it waits for, in milliseconds. */
+#define SILENT_MILLISECONDS 1000
+
 /* The exit status after --timeout, the same as that of timeout(1). */
 #define EXIT_TIMED_OUT 124
 
@@ -53,6 +56,8 @@ typedef struct Wait {
 	const char *text; /* that names the VM */
 	Goal goal;
 	int64_t deadline;             /* in milliseconds on CLOCK_MONOTONIC; INT64_MAX for none */
+	int64_t silent_until;         /* the same; INT64_MAX if nothing is left to say */
+	Step said;                    /* the step that was said last; STEP_EXIT for none */
 	char guid[MACHINE_GUID_SIZE]; /* "" while no VM with the name runs */
 	Step step;
 	bool is_watching;   /* the present watch has not decided on the next step */
@@ -91,6 +96,14 @@ static int print_event_json(const Wait *wait, const VailEvent *event)
 	return tool_print_json(&writer);
 }
 
+static void print_pid(const Tool *tool, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	tool_print_result(tool, "Registered process", text);
+}
+
 /* Ends with success. event: the one that the user waits for; NULL if the VM does not run. */
 static void succeed(Wait *wait, const VailEvent *event)
 {
@@ -98,9 +111,9 @@ static void succeed(Wait *wait, const VailEvent *event)
 	if (options_have(&wait->tool->options, OPTION_JSON))
 		wait->exit_status = print_event_json(wait, event);
 	else if (wait->goal == GOAL_REGISTERED)
-		printf("%d\n", (int)event->pid);
+		print_pid(wait->tool, event->pid);
 	else if (wait->goal == GOAL_SHARED)
-		puts(event->shared_object->handle);
+		tool_print_result(wait->tool, "Shared object", event->shared_object->handle);
 }
 
 /* Ends because the VM does not run any more. */
@@ -126,14 +139,20 @@ static int64_t milliseconds(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Returns the time until the deadline for poll(), or -1 without one. */
-static int time_left(const Wait *wait)
+/* Returns the time that is left for poll(), or -1 for INT64_MAX. */
+static int time_until(int64_t time)
 {
-	int64_t left = wait->deadline - milliseconds();
+	int64_t left = time - milliseconds();
 
-	if (wait->deadline == INT64_MAX)
+	if (time == INT64_MAX)
 		return -1;
 	return left > 0 ? (int)left : 0;
+}
+
+/* Returns the time until the deadline, or -1 without one. */
+static int time_left(const Wait *wait)
+{
+	return time_until(wait->deadline);
 }
 
 /* Lets the next call on the tool's handle end by the deadline. */
@@ -145,12 +164,40 @@ static void limit_call(const Wait *wait)
 		vail_set_timeout(wait->tool->vail, left);
 }
 
+/* Returns how the user has named the VM. */
+static const char *kind_of_name(const Wait *wait)
+{
+	Guid guid;
+
+	return guid_parse(wait->text, &guid) ? "with the GUID" : "named";
+}
+
+/* Says what the command waits for. */
+static void say_waiting(Wait *wait)
+{
+	wait->silent_until = INT64_MAX;
+	wait->said = wait->step;
+	if (wait->step == STEP_WATCH_ALL)
+		log_message("no VM %s %s runs yet; waiting for it", kind_of_name(wait), wait->text);
+	else
+		log_message("virtual machine %s %s yet; waiting", wait->text,
+			    goals[wait->goal].missing);
+}
+
 static void time_out(Wait *wait)
 {
-	tool_failed(wait->tool, STATUS_IO_TIMEOUT,
-		    "virtual machine %s %s after %lu s; to see what happens, run: vailctl "
-		    "watch",
-		    wait->text, goals[wait->goal].missing, wait->tool->options.timeout);
+	unsigned long seconds = wait->tool->options.timeout;
+
+	if (wait->step == STEP_WATCH_ALL)
+		tool_failed(wait->tool, STATUS_IO_TIMEOUT,
+			    "no VM %s %s has come within %lu s; to see the VMs that run, run: "
+			    "vailctl list",
+			    kind_of_name(wait), wait->text, seconds);
+	else
+		tool_failed(wait->tool, STATUS_IO_TIMEOUT,
+			    "virtual machine %s %s after %lu s; to see what happens, run: vailctl "
+			    "watch",
+			    wait->text, goals[wait->goal].missing, seconds);
 	decide_exit(wait, EXIT_TIMED_OUT);
 }
 
@@ -298,13 +345,17 @@ static void follow(Wait *wait, struct vail *watch)
 	while (wait->is_watching) {
 		struct pollfd poll_fd = { .fd = vail_descriptor(watch),
 					  .events = vail_events(watch) };
-		int ready = poll(&poll_fd, 1, time_left(wait));
+		int64_t next =
+			wait->silent_until < wait->deadline ? wait->silent_until : wait->deadline;
+		int ready = poll(&poll_fd, 1, time_until(next));
 
 		if (ready < 0 && errno != EINTR)
 			decide_exit(wait,
 				    command_error("cannot wait for events: %s", strerror(errno)));
-		else if (ready == 0)
+		else if (ready == 0 && time_left(wait) == 0)
 			time_out(wait);
+		else if (ready == 0)
+			say_waiting(wait);
 		else
 			vail_process(watch); /* reports errors to the callback */
 	}
@@ -318,6 +369,8 @@ static void watch(Wait *wait, const char *guid, VailWatch on_event)
 
 	wait->is_watching = true;
 	wait->is_current = false;
+	wait->silent_until =
+		wait->said == wait->step ? INT64_MAX : milliseconds() + SILENT_MILLISECONDS;
 	if (status != STATUS_SUCCESS) {
 		decide_exit(wait, tool_no_memory());
 		return;
@@ -381,6 +434,7 @@ int command_wait(Tool *tool)
 	Wait wait = { .tool = tool,
 		      .text = tool->arguments[0],
 		      .deadline = INT64_MAX,
+		      .said = STEP_EXIT,
 		      .step = STEP_WATCH_ALL };
 	unsigned long timeout = tool->options.timeout;
 	int exit_status = read_goal(&tool->options, &wait.goal);

@@ -253,6 +253,25 @@ expect_waited() {
   expect_match "$1: the output is right" "$4" "$(cat "$PRIVATE/$3" "$PRIVATE/$3.said")"
 }
 
+# Starts vailctl register for the VM web. Sets REGISTERED to its pid.
+register_in_background() {
+  exec_as "$1" "${CTL[@]}" register web >"$PRIVATE/register-said" 2>&1 &
+  REGISTERED=$!
+  expect "register registers" eventually_unless_gone "$REGISTERED" \
+    grep -q "^Process $REGISTERED is registered for VM web until" "$PRIVATE/register-said"
+}
+
+# expect_register_ended REASON: checks that vailctl register ends by itself, and says why.
+expect_register_ended() {
+  local status=0
+
+  wait "$REGISTERED" || status=$?
+  expect_equal "register fails when its registration ends: $1" 1 "$status"
+  expect_match "register says why: $1" \
+    "process $REGISTERED is no longer registered for VM web: $1; to see the VM, run: vailctl show web" \
+    "$(cat "$PRIVATE/register-said")"
+}
+
 check_wait() {
   local handle
 
@@ -264,18 +283,26 @@ check_wait() {
 
   start_wait root registered web
   expect "wait watches the VM" waits
+  expect "wait says what it waits for" eventually grep -qx \
+    "vailctl: virtual machine web has no registered process yet; waiting" "$PRIVATE/registered.said"
   exec_as vail-alice "${CTL[@]}" register web >"$PRIVATE/register-said" 2>&1 &
   REGISTERED=$!
-  expect_waited "wait ends when a process is registered" 0 registered "^$REGISTERED\$"
+  expect_waited "wait ends when a process is registered" 0 registered "^$REGISTERED"
   expect "register quotes the name" eventually grep -q "^Process $REGISTERED is registered for VM web until" \
     "$PRIVATE/register-said"
   expect_vailctl root 0 "wait ends at once if a process is registered" wait web --for registered
   expect_equal "wait prints its pid" "$REGISTERED" "$SAID"
   expect_vailctl vail-alice 1 "wait for a registration is refused to an unregistered process" wait web
   expect_vailctl root 0 "revoke takes a name" revoke web "$REGISTERED"
-  expect "the registration of register, by name, has ended" eventually registered_pids_are ""
+  expect_register_ended "the registration was revoked"
+  register_in_background vail-alice
+  expect_vailctl root 0 "the VM goes into quarantine" vm quarantine web
+  expect_register_ended "the VM was put in quarantine"
+  expect_vailctl root 0 "the quarantine is lifted" vm release web
+  register_in_background vail-alice
   kill -INT "$REGISTERED"
-  wait "$REGISTERED" || true
+  expect "register unregisters and succeeds when it is interrupted" wait "$REGISTERED"
+  expect_equal "register says nothing then" 1 "$(wc -l <"$PRIVATE/register-said")"
 
   start_wait vail-alice shared --json web --for shared
   expect "a display client may wait for an object" waits
@@ -294,6 +321,11 @@ check_wait_for_arrival() {
   start_wait root later later --timeout 1000000
   local by_name=$WAITER
   expect "wait by name watches everything" waits
+  expect "wait says that the VM does not run" eventually grep -qx \
+    "vailctl: no VM named later runs yet; waiting for it" "$PRIVATE/later.said"
+  expect_vailctl root 124 "wait for an unknown name exits with 124" wait nosuch --timeout 1
+  expect_match "wait does not speak as if the VM existed" \
+    "no VM named nosuch has come within 1 s; to see the VMs that run, run: vailctl list" "$SAID"
   start_wait root later-guid "$LATER"
   expect "wait by GUID watches everything" eventually watches_are 2
   stop_daemon
@@ -303,7 +335,7 @@ check_wait_for_arrival() {
   start_vmm vail-vmm
   expect_vailctl root 0 "the VM comes" vm add "$LATER" --name other --pid "$VMM" --user vail-alice
   expect_vailctl root 0 "the VM gets a vGPU" vgpu assign "$LATER"
-  exec_as vail-alice "${CTL[@]}" register "$LATER" >/dev/null 2>&1 &
+  exec_as vail-alice "${CTL[@]}" register "$LATER" >"$PRIVATE/register-later" 2>"$PRIVATE/register-later.said" &
   REGISTERED=$!
   expect_waited "wait by GUID ends when a process is registered" 0 later-guid "^$REGISTERED"
   expect_vailctl root 0 "the VM gets the name" vm update "$LATER" --name later
@@ -314,12 +346,13 @@ check_wait_for_arrival() {
 check_wait_for_end() {
   start_wait root ended later --for ended
   local operator=$WAITER
-  expect "wait for the end watches the VM" waits
+  # The process that is registered watches, too.
+  expect "wait for the end watches the VM" eventually_unless_gone "$WAITER" watches_are 2
   start_wait vail-alice ended-alice later --for ended
   local alice=$WAITER
-  expect "a display client may wait for the end" eventually watches_are 2
+  expect "a display client may wait for the end" eventually watches_are 3
   start_wait root ended-shared later --for shared
-  expect "another wait watches the VM" eventually watches_are 3
+  expect "another wait watches the VM" eventually watches_are 4
   expect_vailctl root 0 "the VM is removed" vm remove later
   expect_waited "wait for an object fails when the VM ends" 1 ended-shared \
     "virtual machine later shares no object, and has ended.*STATUS_NOT_FOUND"
@@ -327,7 +360,8 @@ check_wait_for_end() {
   expect_waited "wait for the end ends when the VM has ended" 0 ended '^$'
   WAITER=$alice
   expect_waited "the wait of a display client ends, too" 0 ended-alice '^$'
-  kill_and_wait "$REGISTERED"
+  WAITER=$REGISTERED
+  expect_waited "register ends with the VM" 1 register-later "no longer registered for VM $LATER: the VM was removed"
 }
 
 ## logs
