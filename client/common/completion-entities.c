@@ -59,22 +59,100 @@ static void print_list(const CompletionLine *line, const char *method, const cha
 
 /* ---- VMs ---- */
 
-static void print_machine(const CompletionLine *line, const JsonValue *machine, const char *unused)
+/* A VM and its name, which may be NULL. Both are owned. */
+typedef struct MachineEntry {
+	char *guid;
+	char *name;
+} MachineEntry;
+
+typedef struct MachineList {
+	MachineEntry *entries;
+	size_t count;
+} MachineList;
+
+/* Adds a VM. Leaves it out if out of memory. */
+static void add_machine(MachineList *list, const JsonValue *machine)
 {
 	const char *guid = member_text(machine, "virtualMachineGuid");
 	const char *name = member_text(machine, "name");
+	MachineEntry *entries = reallocarray(list->entries, list->count + 1, sizeof(*entries));
 
-	(void)unused;
-	if (guid)
-		completion_value(line, guid, name);
-	if (guid && name && *name != '\0' && *name != '-')
-		completion_value(line, name, guid);
+	if (entries)
+		list->entries = entries;
+	if (entries && guid)
+		entries[list->count++] = (MachineEntry){ strdup(guid), name ? strdup(name) : NULL };
+}
+
+/* A VailReply. */
+static bool add_machines(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+			 void *context)
+{
+	JsonParser *parser = json_parser_new();
+	const char *error;
+
+	(void)vail;
+	(void)continues;
+	JsonValue *reply = parser && status == STATUS_SUCCESS && parameters
+				   ? json_parse(parser, parameters, strlen(parameters), &error)
+				   : NULL;
+	const JsonValue *machines = json_member(reply, "virtualMachines");
+	for (size_t i = 0; i < json_array_size(machines); i++)
+		add_machine(context, json_array_at(machines, i));
+	json_free(reply);
+	json_parser_free(parser);
+	return true;
+}
+
+/* Tests whether the VM can be typed by its name: it is no option, and no other VM has it. */
+static bool has_own_name(const MachineList *list, const MachineEntry *entry)
+{
+	size_t count = 0;
+
+	if (!entry->name || *entry->name == '\0' || *entry->name == '-' ||
+	    !completion_is_printable(entry->name))
+		return false;
+	for (size_t i = 0; i < list->count; i++)
+		count += list->entries[i].name && strcmp(list->entries[i].name, entry->name) == 0;
+	return count == 1;
+}
+
+/* Tests whether the person has begun to type a GUID. */
+static bool begins_guid(const char *typed)
+{
+	return *typed != '\0' && strspn(typed, "0123456789abcdefABCDEF-") == strlen(typed);
+}
+
+/* A VM stands among the candidates once: by its name, or by its GUID if digits were typed. */
+static void print_machines(const CompletionLine *line, const MachineList *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const MachineEntry *entry = &list->entries[i];
+		bool is_named = has_own_name(list, entry);
+
+		if (is_named)
+			completion_value(line, entry->name, entry->guid);
+		if (entry->guid && (!is_named || begins_guid(line->current)))
+			completion_value(line, entry->guid, entry->name);
+	}
 }
 
 void completion_machines(const CompletionLine *line)
 {
-	print_list(line, "io.vaild.Machine.ListVirtualMachines", "virtualMachines", print_machine,
-		   NULL);
+	MachineList list = { 0 };
+	struct vail *vail = NULL;
+
+	if (vail_new(line->socket, &vail) == STATUS_SUCCESS) {
+		vail_set_timeout(vail, TIMEOUT);
+		vail_call_more(vail, "io.vaild.Machine.ListVirtualMachines", NULL, add_machines,
+			       &list);
+	}
+	vail_close(vail);
+	print_machines(line, &list);
+	for (size_t i = 0; i < list.count; i++) {
+		free(list.entries[i].guid);
+		free(list.entries[i].name);
+	}
+	free(list.entries);
 }
 
 static void print_quarantine(const CompletionLine *line, const JsonValue *quarantine,

@@ -109,11 +109,7 @@ void completion_begin_values(void)
 	puts("values");
 }
 
-/*
- * Tests whether a line and a terminal can show the text unchanged. Another text is no candidate,
- * because a person could not recognise it.
- */
-static bool is_printable(const char *text)
+bool completion_is_printable(const char *text)
 {
 	_cleanup_free_ char *safe = text_escape(text, NULL);
 
@@ -124,7 +120,8 @@ void completion_value(const CompletionLine *line, const char *value, const char 
 {
 	_cleanup_free_ char *safe = text_escape(description ? description : "", NULL);
 
-	if (strncmp(value, line->current, strlen(line->current)) != 0 || !is_printable(value))
+	if (strncmp(value, line->current, strlen(line->current)) != 0 ||
+	    !completion_is_printable(value))
 		return;
 	printf("%.*s%s\t%s\n", (int)(line->current - line->before), line->before, value,
 	       safe ? safe : "");

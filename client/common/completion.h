@@ -48,6 +48,12 @@ void completion_files(const CompletionLine *line);
 void completion_program(const CompletionLine *line);
 void completion_begin_values(void);
 
+/*
+ * Tests whether a line and a terminal can show the text unchanged. Another text is no candidate,
+ * because a person could not recognise it.
+ */
+bool completion_is_printable(const char *text);
+
 /* Prints the candidate if it begins with the word. description: may be NULL; untrusted. */
 void completion_value(const CompletionLine *line, const char *value, const char *description);
 

@@ -154,15 +154,10 @@ static void print_named(const CompletionLine *line, const Command *command, cons
 		const char *name;
 		void (*print)(const CompletionLine *line);
 	} lists[] = {
-		{ "GUID", completion_machines },
-		{ "VM", completion_machines },
-		{ "USER", completion_users },
-		{ "PID", completion_pids },
-		{ "PROCESS", completion_gpu_processes },
-		{ "HANDLE", completion_objects },
-		{ "OBJECT", completion_objects },
-		{ "METHOD", print_methods },
-		{ "KIND", print_events },
+		{ "VM", completion_machines },    { "USER", completion_users },
+		{ "PID", completion_pids },       { "PROCESS", completion_gpu_processes },
+		{ "HANDLE", completion_objects }, { "OBJECT", completion_objects },
+		{ "METHOD", print_methods },      { "KIND", print_events },
 	};
 
 	if (command->run == command_vm_release)

@@ -240,6 +240,15 @@ lists() {
   "${CTL[@]}" vm update "$GUID" --name "a guest"
   ADAPTER=$("${CTL[@]}" --json adapters | jq -r '.adapters[0].adapter')
   offers "vailctl describe completes GUIDs" "$GUID" "vailctl describe 19"
+  expect_equal "a VM is offered once, by its name" "a guest" "$(answers vailctl --complete describe "")"
+  expect_equal "a VM is offered by its GUID, too, if digits are typed" "$GUID" \
+    "$(answers vailctl --complete describe 1)"
+  expect_equal "the new GUID of vm add has no candidates" "" "$(answers vailctl --complete vm add "")"
+  start_vmm vail-vmm
+  "${CTL[@]}" vm add "$SHARER" --pid "$VMM" --user vail-alice --name "a guest"
+  expect_equal "VMs that share a name are offered by their GUIDs" "$GUID $SHARER" \
+    "$(answers vailctl --complete describe "")"
+  "${CTL[@]}" vm remove "$SHARER"
   completes "vailctl describe completes names" 'vailctl describe a\ guest' "vailctl describe a"
   completes "vailctl completes the rest of a quoted name" 'vailctl describe "a guest"' \
     'vailctl describe "a gu'
