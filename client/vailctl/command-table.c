@@ -125,7 +125,8 @@ static const Command commands[] = {
 	  command_logs, "[VM] [--follow] [--lines N]",
 	  "Show the daemon's journal, or the entries about one VM",
 	  "Runs journalctl, with a pager on a terminal. With --json, each line is one\n"
-	  "document. A VM that has ended is named by its whole GUID.\n\n"
+	  "document. A VM that has ended is named by its whole GUID. A vaild that was\n"
+	  "started by hand writes its log to its terminal instead.\n\n"
 	  "  -f, --follow   show new entries as they come, after the last 10\n"
 	  "  -n, --lines N  only the last N entries\n" },
 	{ { "status", NULL }, 0, 0, false, PAGED, command_status, "",

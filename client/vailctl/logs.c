@@ -10,7 +10,9 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+#include "client/common/json-members.h"
 #include "client/common/program-options.h"
+#include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/machine-argument.h"
 #include "client/vailctl/output.h"
@@ -63,6 +65,30 @@ static bool journal_is_closed(void)
 	bool is_volatile_closed = is_closed("/run/log/journal", &is_volatile_readable);
 
 	return (is_kept_closed || is_volatile_closed) && !is_kept_readable && !is_volatile_readable;
+}
+
+/* How long logs waits for vaild, in milliseconds. The log of a vaild that hangs is wanted most. */
+#define STATUS_TIMEOUT 500
+
+/* Tests whether vaild runs and was started by hand, so that its log is not in the journal. */
+static bool is_started_by_hand(const Tool *tool)
+{
+	_cleanup_free_ char *text = NULL;
+	struct vail *vail = NULL;
+	JsonValue *reply = NULL;
+	const char *error;
+
+	if (vail_new(tool->options.socket, &vail) != STATUS_SUCCESS)
+		return false;
+	vail_set_resume(vail, false);
+	vail_set_timeout(vail, STATUS_TIMEOUT);
+	if (vail_call(vail, "io.vaild.Monitor.GetStatus", NULL, &text) == STATUS_SUCCESS)
+		reply = json_parse(tool->parser, text, strlen(text), &error);
+	bool is_by_hand = reply && json_member(reply, "underSystemd") &&
+			  !member_flag(reply, "underSystemd");
+	json_free(reply);
+	vail_close(vail);
+	return is_by_hand;
 }
 
 /* ---- Arguments ---- */
@@ -121,6 +147,9 @@ int command_logs(Tool *tool)
 		return tool_failed(tool, STATUS_ACCESS_DENIED,
 				   "you may not read the system's journal; root may, and the "
 				   "members of the groups systemd-journal and adm");
+	if (is_started_by_hand(tool))
+		log_message("this vaild was started by hand: it writes its log to the terminal or "
+			    "file where it was started, and not to the journal");
 	start_state_restore(&tool->start);
 	execvp(call.arguments[0], call.arguments);
 	if (errno == ENOENT)

@@ -373,11 +373,15 @@ fake_journalctl() {
   chmod 755 "$PRIVATE/bin/journalctl"
 }
 
-# logs CHECK EXPECTED ARGUMENT...: checks the arguments that journalctl gets.
+# logs CHECK EXPECTED ARGUMENT...: checks the arguments that journalctl gets, and that logs says that
+# this vaild does not write to the journal.
 logs() {
   local check=$1 expected=$2
   shift 2
-  expect_equal "$check" "$expected" "$(PATH=$PRIVATE/bin:$PATH "${CTL[@]}" "$@" 2>&1)"
+  SAID=$(PATH=$PRIVATE/bin:$PATH "${CTL[@]}" "$@" 2>"$PRIVATE/logs-said")
+  expect_equal "$check" "$expected" "$SAID"
+  expect_match "$check: says where the log is" "^vailctl: this vaild was started by hand: .* not to the journal\$" \
+    "$(cat "$PRIVATE/logs-said")"
 }
 
 check_logs() {
