@@ -11,6 +11,7 @@
 #include "client/common/user-message.h"
 #include "client/vailctl/command-table.h"
 #include "client/vailctl/complete.h"
+#include "client/vailctl/handle-argument.h"
 #include "client/vailctl/json-style.h"
 #include "client/vailctl/machine-argument.h"
 #include "client/vailctl/output.h"
@@ -40,6 +41,8 @@ static int run_command(const Command *command, Tool *tool)
 		vail_set_waiting(tool->vail, WAITING_MILLISECONDS, say_waiting, NULL);
 		exit_status = tool_resolve_machine(command, tool);
 	}
+	if (exit_status == EXIT_DONE)
+		exit_status = tool_resolve_handle(command, tool);
 	if (exit_status == EXIT_DONE) {
 		terminal_open(&tool->terminal,
 			      command_is_paged(command) &&

@@ -53,7 +53,8 @@ typedef struct Tool {
 	Options options;
 	const char **arguments; /* words after the command's name, NULL-terminated */
 	const char *typed;      /* the first argument as the user wrote it, if it names a VM */
-	char guid[MACHINE_GUID_SIZE]; /* of that VM */
+	char guid[MACHINE_GUID_SIZE];  /* of that VM */
+	char handle[VAIL_HANDLE_SIZE]; /* whose beginning the user wrote */
 	struct vail *vail;
 	JsonParser *parser;
 	Terminal terminal;

@@ -207,6 +207,41 @@ check_suggestions() {
   expect_match "vail-view suggests an option" "did you mean --png" "$SAID"
 }
 
+# Handles may be shortened as far as they fit one entity.
+check_handles() {
+  local adapter object gpu command
+
+  adapter=$("${CTL[@]}" --json adapters | jq -r '.adapters[0].adapter')
+  expect_vailctl root 0 "--adapter takes the beginning of a handle" \
+    vgpu assign web --profile second --adapter "${adapter:0:8}"
+  gpu=$SAID
+  SAID=$(run_as root "${CTL[@]}" vgpu remove "${gpu:0:3}" 2>&1) || true
+  expect_match "a very short beginning of a handle is refused" \
+    "^vailctl: ${gpu:0:3}: the beginning of a handle needs at least 4 digits; .*vailctl vgpu list" "$SAID"
+  gpu=${gpu:0:16}
+  expect_vailctl root 0 "vgpu remove takes the beginning of a handle, in capitals" vgpu remove "${gpu^^}"
+  expect_vailctl root 1 "vgpu remove fails for the beginning of no handle" vgpu remove "$gpu"
+  expect_match "the message says what to do" \
+    "^vailctl: $gpu: no virtual GPU that you may see .*give the whole handle, .*with: vailctl vgpu list" "$SAID"
+  session_ask web "mode 64 48"
+  object=${REPLY#handle }
+  object=${object:0:12}
+  expect_vailctl root 0 "holders takes the beginning of a handle" holders "$object"
+  exec_as root "${CTL[@]}" --json watch --object "$object" >"$PRIVATE/watch-object"  2>&1 &
+  expect "watch --object takes the beginning of a handle" eventually_unless_gone $! \
+    grep -q "\"kind\":\"shared\".*$object" "$PRIVATE/watch-object"
+  kill_and_wait $!
+  expect_vailctl vail-alice 0 "save takes the beginning for a registered process" \
+    exec web -- "${CTL[@]}" save "$object" /dev/null
+  expect_vailctl vail-alice 1 "save needs the whole handle from others" save "$object" /dev/null
+  expect_match "the message says so" "give the whole handle" "$SAID"
+  for command in "display close" "gpu map"; do
+    # shellcheck disable=SC2086 # two words
+    expect_vailctl root 1 "$command looks for the beginning of a handle" $command 1234abcd
+    expect_match "$command says that there is none" "^vailctl: 1234abcd: no .* give the whole handle" "$SAID"
+  done
+}
+
 check_socket() {
   # shellcheck disable=SC2016 # the program expands it
   expect_equal "exec --socket sets VAILD_SOCKET for the program" "$SOCKET" \
@@ -378,7 +413,7 @@ fake_journalctl() {
 logs() {
   local check=$1 expected=$2
   shift 2
-  SAID=$(PATH=$PRIVATE/bin:$PATH "${CTL[@]}" "$@" 2>"$PRIVATE/logs-said")
+  SAID=$(PATH=$PRIVATE/bin:$PATH "${CTL[@]}" "$@" 2>"$PRIVATE/logs-said") || true
   expect_equal "$check" "$expected" "$SAID"
   expect_match "$check: says where the log is" "^vailctl: this vaild was started by hand: .* not to the journal\$" \
     "$(cat "$PRIVATE/logs-said")"
@@ -447,6 +482,7 @@ check_help
 check_suggestions
 check_socket
 check_wait
+check_handles
 check_viewer
 check_logs
 check_wait_for_arrival
