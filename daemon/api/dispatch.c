@@ -473,8 +473,23 @@ static void audit_request(const Request *request, NTSTATUS status)
 	      });
 }
 
+/*
+ * Makes a slice of the ends that the request has begun. That can end whatever a handler has found,
+ * so it comes last, when the reply is written.
+ */
+static void make_begun_ends(Request *request, uint64_t begun_before)
+{
+	Broker *broker = request->service->broker;
+
+	if (broker->endings.begun == begun_before)
+		return;
+	request->subject = (Subject){ 0 };
+	broker_end_some(broker, ENDING_MICROSECONDS);
+}
+
 NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 {
+	uint64_t begun_before = request->service->broker->endings.begun;
 	NTSTATUS status = request_await_ends(request, run(request, parameters));
 	bool changed = status == STATUS_SUCCESS && request->changed;
 
@@ -484,5 +499,6 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters)
 	if (changed || request->audits_refusal || is_audited_refusal(request->method, status))
 		audit_request(request, status);
 	credentials_deinit(&request->credentials);
+	make_begun_ends(request, begun_before);
 	return status;
 }

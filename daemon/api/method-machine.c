@@ -36,6 +36,7 @@ static NTSTATUS find_running_vm(Request *request, VirtualMachine **ret_vm)
 	if (vm && !vm_is_ending(vm) && !vmm_is_alive(request, vm)) {
 		broker_process_exited(broker, vm->vmm->key);
 		broker_end_some(broker, ENDING_MICROSECONDS);
+		request->subject = (Subject){ 0 }; /* it may have ended */
 		vm = vm_find_also_ending(broker, &request->params.virtual_machine);
 	}
 	*ret_vm = vm;
@@ -178,7 +179,7 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 		return status;
 	}
 	vm_update_commit(broker, &update);
-	broker_end_some(broker, ENDING_MICROSECONDS);
+	vm_prune_some(broker, vm, ENDING_MICROSECONDS);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }
@@ -186,14 +187,14 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 NTSTATUS method_update_virtual_machine(Request *request)
 {
 	const MachineSettingsParams *params = &request->params.machine_settings;
-	VirtualMachine *vm = request->subject.vm;
-	bool needs_vmm = params->display_clients.array.present || params->vmm_pid.present;
+	VirtualMachine *vm;
 	bool sets_clients = params->display_clients.array.present;
+	bool needs_vmm = sets_clients || params->vmm_pid.present;
 	ResolvedProcess vmm = { 0 };
 	VmSettings settings = VM_SETTINGS_INIT;
 	NTSTATUS status = request_await_fdstore(request);
 
-	if (status == STATUS_SUCCESS && needs_vmm)
+	if (status == STATUS_SUCCESS)
 		status = find_running_vm(request, &vm);
 	if (status == STATUS_SUCCESS && !vm)
 		return machine_not_found(&request->failure);
@@ -215,10 +216,7 @@ NTSTATUS method_update_virtual_machine(Request *request)
 
 NTSTATUS method_unregister_virtual_machine(Request *request)
 {
-	Broker *broker = request->service->broker;
-
-	vm_end(broker, request->subject.vm, END_VM_UNREGISTERED);
-	broker_end_some(broker, ENDING_MICROSECONDS);
+	vm_end(request->service->broker, request->subject.vm, END_VM_UNREGISTERED);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }
@@ -267,7 +265,6 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 NTSTATUS method_remove_virtual_gpu(Request *request)
 {
 	virtual_gpu_remove(request->service->broker, request->subject.virtual_gpu);
-	broker_end_some(request->service->broker, ENDING_MICROSECONDS);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }

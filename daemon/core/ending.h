@@ -72,7 +72,8 @@ void ending_complete(Broker *broker, Ending *ending);
 
 /*
  * Makes ends that have begun, until they are complete or the time has passed. Returns whether any
- * are left.
+ * are left. Any VM, process, registration or object can be gone afterwards, so the calling code
+ * finds those that it needs again. Handlers of requests leave this call to dispatch().
  */
 bool broker_end_some(Broker *broker, uint64_t microseconds);
 bool broker_has_endings(const Broker *broker);

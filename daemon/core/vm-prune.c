@@ -66,6 +66,15 @@ void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason)
 	prune_channels(broker, vm);
 }
 
+void vm_prune_some(Broker *broker, VirtualMachine *vm, uint64_t microseconds)
+{
+	uint64_t begin = broker_now(broker);
+
+	while (vm_is_pruned(vm) && prune_step(broker, &vm->pruning) &&
+	       broker_now(broker) - begin < microseconds)
+		;
+}
+
 void vm_stop_pruning(Broker *broker, VirtualMachine *vm)
 {
 	if (!vm_is_pruned(vm))

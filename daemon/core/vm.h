@@ -250,9 +250,11 @@ void vm_end_registrations(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /*
  * Begins to end registrations of the VM: those that match no display client if the reason is
- * END_PRIVILEGES_CHANGED, otherwise all. broker_end_some() does the work.
+ * END_PRIVILEGES_CHANGED, otherwise all. broker_end_some() does the work; the second function does
+ * some of it, for at most that time, and ends nothing else.
  */
 void vm_prune(Broker *broker, VirtualMachine *vm, EndReason reason);
+void vm_prune_some(Broker *broker, VirtualMachine *vm, uint64_t microseconds);
 void vm_stop_pruning(Broker *broker, VirtualMachine *vm);
 
 /*

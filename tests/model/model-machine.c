@@ -362,11 +362,13 @@ void model_update_machine(Model *model, const ModelRequest *request, ModelMachin
 	const FakeProcess *vmm = NULL;
 	ModelSettings settings = { 0 };
 
+	machine = notice_dead_vmm(model, machine);
+	if (!machine) {
+		fail(answer, STATUS_NOT_FOUND, "");
+		return;
+	}
 	if (request->has_clients || request->has_vmm_pid) {
-		machine = notice_dead_vmm(model, machine);
-		vmm = machine ? named_vmm(model, request, machine, answer) : NULL;
-		if (!machine)
-			fail(answer, STATUS_NOT_FOUND, "");
+		vmm = named_vmm(model, request, machine, answer);
 		if (!vmm)
 			return;
 	}

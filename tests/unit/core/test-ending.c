@@ -150,6 +150,53 @@ Test(ending, the_exit_of_a_vmm_ends_its_vm_in_slices)
 	cr_expect_null(process_find(broker, fixture.vmm->key));
 }
 
+/* Lets the daemon notice an exit, without a turn that ends anything. */
+static void notice_exit(FakeProcess *process)
+{
+	fake_host_kill(fake_host, process);
+	process->exit_reported = true;
+	broker_process_exited(broker, process->key);
+}
+
+static const char *change(Caller *caller, const char *members)
+{
+	return callf(fake_host, caller, UPDATE_MACHINE,
+		     "{\"virtualMachineGuid\":\"" GUID_A "\",%s}", members);
+}
+
+Test(ending, an_update_does_not_find_a_vm_whose_vmm_has_exited)
+{
+	static const char *const changes[] = {
+		"\"name\":\"x\"",
+		"\"agent\":{\"user\":\"alice\"}",
+		"\"displayClients\":[{\"pid\":100}]",
+		"\"vmmPid\":200",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		notice_exit(fixture.vmm);
+		cr_expect_str_eq(change(fixture.admin, changes[i]), "STATUS_NOT_FOUND");
+		end_all();
+		tear_down();
+		set_up();
+	}
+}
+
+/* The exit of another process is noticed in the same turn, and ends another VM. */
+Test(ending, an_update_ends_only_registrations_of_its_vm)
+{
+	cr_assert_str_eq(callf(fake_host, fixture.admin, REGISTER_MACHINE,
+			       "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":%d,"
+			       "\"agent\":{\"pid\":300}}",
+			       (int)fixture.mallory->pid),
+			 SUCCESS);
+	notice_exit(fixture.mallory);
+	notice_exit(fixture.viewer);
+	cr_expect_str_eq(change(fixture.admin, "\"displayClients\":[{\"pid\":100}]"), SUCCESS);
+	cr_expect_eq(reply_number(fake_host, "virtualMachine.registrations"), 0u);
+	end_all();
+}
+
 Test(ending, a_registration_does_not_wait_for_the_notice_of_an_exit)
 {
 	make_turns_short();
