@@ -44,7 +44,7 @@ static const ConfigKeys *find_place(const ConfigKeys *all, size_t count, const c
 	return NULL;
 }
 
-/* Returns the keys of which the nearest one resembles typed most; those of own if several do. */
+/* Returns keys of which one resembles typed: own, or else the first place that has such a key. */
 static const ConfigKeys *find_nearest(const ConfigKeys *own, const ConfigKeys *all, size_t count,
 				      const char *typed)
 {
