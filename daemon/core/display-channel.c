@@ -64,6 +64,8 @@ static void end_waiting(Broker *broker, const VirtualMachine *vm, EndReason reas
 	Registration *registration;
 	DisplayChannel *channel, *next;
 
+	if (vm->display_count == 0)
+		return; /* there can be thousands of registrations */
 	LIST_FOREACH (registration, &vm->registrations, of_vm)
 		LIST_FOREACH_SAFE (channel, &registration->display_channels, of_registration, next)
 			if (!channel->server)
@@ -112,6 +114,7 @@ void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 
 	while ((server = LIST_FIRST(&vm->display_servers)))
 		display_server_end(broker, server, reason);
+	end_waiting(broker, vm, reason);
 }
 
 void display_server_end_incoming(Broker *broker, VirtualMachine *vm)
@@ -393,6 +396,7 @@ void display_channels_check(Broker *broker)
 		assert(channel->charge.account && channel->charge.kind == LIMIT_DISPLAYS);
 		assert(channel->entry.account && channel->entry.kind == LIMIT_STORE_ENTRIES);
 		assert(channel->own.fd != FD_NONE);
+		assert(!vm_is_ending(registration->vm));
 		assert(channel->rights & DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW));
 		(void)registration;
 	}

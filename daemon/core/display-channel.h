@@ -75,7 +75,7 @@ void display_server_end_waiting(Broker *broker, const DisplayServer *server);
 /* Ends the server and its channels. Idempotent. */
 void display_server_end(Broker *broker, DisplayServer *server, EndReason reason);
 
-/* Ends all servers of a VM that ends. */
+/* Ends all servers of a VM that ends, with all of its channels, those that wait included. */
 void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason);
 
 /* Ends the VM's server on behalf of the incoming VMM, which has given up or was replaced. */

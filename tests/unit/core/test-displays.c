@@ -134,6 +134,46 @@ Test(displays, closes_under_way_of_either_side_refuse_a_channel)
 	}
 }
 
+/* --- ends in slices --------------------------------------------------------------------------- */
+
+/* Opens a channel and gives the agent its end. The viewer's end belongs to the calling code. */
+static int open_channel(void)
+{
+	int fd = FD_NONE;
+
+	cr_assert_str_eq(open_display(fixture.fake_host, fixture.client, NULL, NULL, &fd), SUCCESS);
+	cr_assert_not_null(strstr(fake_agent_read(&agent), "opened"));
+	return fd;
+}
+
+/* Expects that the channel has ended, then makes all ends that have begun. */
+static void expect_shut(int fd)
+{
+	Broker *broker = fixture.fake_host->service.broker;
+
+	cr_expect(fake_host_is_shut(fixture.fake_host, fd));
+	broker_check(broker);
+	while (broker_end_some(broker, ENDING_MICROSECONDS))
+		broker_check(broker);
+	fake_host_close(fixture.fake_host, fd);
+	fake_agent_read(&agent);
+}
+
+Test(displays, a_channel_that_waits_for_its_server_ends_at_once_with_its_vm)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	int fd = open_channel();
+
+	fake_host->service.broker->is_stopping = true;
+	session_deinit(&agent.session);
+	fake_host_restart(fake_host);
+	session_init(&agent.session, &fake_host->service, fixture.machine);
+	cr_assert_not(fake_host_is_shut(fake_host, fd));
+	vm_end(fake_host->service.broker, vm_after(fake_host->service.broker, 0),
+	       END_VM_UNREGISTERED);
+	expect_shut(fd);
+}
+
 /* --- hand-over ------------------------------------------------------------------------------- */
 
 Test(displays, the_incoming_vmm_serves_beside_the_vmm_and_takes_over)
