@@ -77,7 +77,8 @@ void process_release(Broker *broker, Process *process);
 /*
  * Begins to end the entities attached to a process that has exited, and to remove it as the agent
  * and incoming VMM of VMs. VMs that it ran are handed over to their incoming VMMs, or end. Ignores
- * unknown keys, and processes whose end has begun. broker_end_some() does the work.
+ * unknown keys, and processes whose end has begun. Ends the display channels at once;
+ * broker_end_some() does the rest.
  */
 void process_exited(Broker *broker, ProcessKey key);
 

@@ -136,6 +136,14 @@ Test(displays, closes_under_way_of_either_side_refuse_a_channel)
 
 /* --- ends in slices --------------------------------------------------------------------------- */
 
+/* Lets the daemon notice an exit, without a turn that ends anything. */
+static void notice_exit(FakeProcess *process)
+{
+	fake_host_kill(fixture.fake_host, process);
+	process->exit_reported = true;
+	broker_process_exited(fixture.fake_host->service.broker, process->key);
+}
+
 /* Opens a channel and gives the agent its end. The viewer's end belongs to the calling code. */
 static int open_channel(void)
 {
@@ -157,6 +165,40 @@ static void expect_shut(int fd)
 		broker_check(broker);
 	fake_host_close(fixture.fake_host, fd);
 	fake_agent_read(&agent);
+}
+
+Test(displays, a_channel_ends_as_soon_as_its_viewer_exits)
+{
+	int fd = open_channel();
+
+	notice_exit(fixture.viewer);
+	expect_shut(fd);
+}
+
+Test(displays, a_channel_ends_as_soon_as_its_server_exits)
+{
+	int fd = open_channel();
+
+	notice_exit(fixture.vmm);
+	expect_shut(fd);
+}
+
+/* The server is the agent, another process. */
+Test(displays, a_channel_ends_as_soon_as_the_vmm_of_its_vm_exits)
+{
+	FakeHost *fake_host = fixture.fake_host;
+
+	session_deinit(&agent.session);
+	session_init(&agent.session, &fake_host->service, fixture.machine);
+	cr_assert_str_eq(call(fake_host, fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"agent\":{\"pid\":500}}"),
+			 SUCCESS);
+	fake_agent_end(&agent);
+	fake_agent_serve(&agent, fake_host, second_machine, NAMES_A);
+	int fd = open_channel();
+
+	notice_exit(fixture.vmm);
+	expect_shut(fd);
 }
 
 Test(displays, a_channel_that_waits_for_its_server_ends_at_once_with_its_vm)
