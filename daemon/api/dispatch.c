@@ -259,13 +259,13 @@ NTSTATUS request_await_fdstore(const Request *request)
 
 NTSTATUS request_await_ends(Request *request, NTSTATUS refused)
 {
-	const Endings *endings = &request->service->broker->endings;
+	const Broker *broker = request->service->broker;
 
 	if (refused != STATUS_QUOTA_EXCEEDED || request->changed)
 		return refused;
 	if (request->awaited_ends == 0)
-		request->awaited_ends = endings->begun;
-	if (endings->completed >= request->awaited_ends)
+		request->awaited_ends = broker->endings.begun;
+	if (!broker_has_endings_until(broker, request->awaited_ends))
 		return refused;
 	request->is_repeated = true;
 	return STATUS_PENDING;

@@ -7,6 +7,7 @@ void endings_init(Endings *endings)
 {
 	*endings = (Endings){ 0 };
 	TAILQ_INIT(&endings->queue);
+	TAILQ_INIT(&endings->by_age);
 }
 
 void ending_begin(Broker *broker, Ending *ending, EndingStep *step)
@@ -14,8 +15,9 @@ void ending_begin(Broker *broker, Ending *ending, EndingStep *step)
 	if (ending_has_begun(ending))
 		return;
 	ending->step = step;
+	ending->number = ++broker->endings.begun;
 	TAILQ_INSERT_TAIL(&broker->endings.queue, ending, link);
-	broker->endings.begun++;
+	TAILQ_INSERT_TAIL(&broker->endings.by_age, ending, by_age);
 }
 
 void ending_hasten(Broker *broker, Ending *ending)
@@ -27,7 +29,7 @@ void ending_hasten(Broker *broker, Ending *ending)
 void ending_leave(Broker *broker, Ending *ending)
 {
 	TAILQ_REMOVE(&broker->endings.queue, ending, link);
-	broker->endings.completed++;
+	TAILQ_REMOVE(&broker->endings.by_age, ending, by_age);
 }
 
 void ending_complete(Broker *broker, Ending *ending)
@@ -53,4 +55,11 @@ bool broker_end_some(Broker *broker, uint64_t microseconds)
 bool broker_has_endings(const Broker *broker)
 {
 	return !TAILQ_EMPTY(&broker->endings.queue);
+}
+
+bool broker_has_endings_until(const Broker *broker, uint64_t number)
+{
+	const Ending *oldest = TAILQ_FIRST(&broker->endings.by_age);
+
+	return oldest && oldest->number <= number;
 }

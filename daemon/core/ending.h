@@ -19,8 +19,11 @@
  *
  * The registrations of a running VM can end in the same way (daemon/core/vm-prune.c).
  *
+ * Display channels end at once, because nobody may go on to send input.
+ *
  * What is ending is charged until it has ended. A request that a limit refuses meanwhile therefore
- * waits for the ends that had begun before it (request_await_ends() in daemon/api).
+ * waits for the ends that had begun before it (request_await_ends() in daemon/api). It
+ * compares their numbers, because an end can overtake others.
  *
  * Ends are made in the order in which they began, but a VM that ends because its VMM has exited
  * ends before the rest of that process. After a crash or a restart, a restore drops what is left:
@@ -38,14 +41,16 @@ typedef bool EndingStep(Broker *broker, Ending *ending);
 /* Embedded in what ends. Zero unless it is ending. */
 struct Ending {
 	EndingStep *step;
+	uint64_t number; /* rises with each end that begins */
 	TAILQ_ENTRY(Ending) link;
+	TAILQ_ENTRY(Ending) by_age;
 };
 
 /* Everything that is ending, in the order in which it ends. */
 typedef struct Endings {
 	TAILQ_HEAD(EndingQueue, Ending) queue;
-	uint64_t begun; /* number of ends so far */
-	uint64_t completed;
+	TAILQ_HEAD(, Ending) by_age; /* the same, in the order in which they began */
+	uint64_t begun;              /* number of the newest end; 0 before the first one */
 } Endings;
 
 /* Time that a request or a turn may spend on ends, in microseconds. The last step may exceed it. */
@@ -77,5 +82,8 @@ void ending_complete(Broker *broker, Ending *ending);
  */
 bool broker_end_some(Broker *broker, uint64_t microseconds);
 bool broker_has_endings(const Broker *broker);
+
+/* Tests whether ends are left whose number is at most this one. */
+bool broker_has_endings_until(const Broker *broker, uint64_t number);
 
 #endif

@@ -251,6 +251,30 @@ Test(ending, a_restart_drops_what_is_left)
 	cr_expect_eq(fake_host_open_fds(fake_host), 0u);
 }
 
+/* The VM of the process that holds objects ends before the rest of the process. */
+Test(ending, a_limit_waits_for_an_end_that_another_one_overtakes)
+{
+	FakeProcess *process = fake_host_process(fake_host, 6000, 1000);
+	Caller *other = fake_host_connect(fake_host, process);
+	size_t count;
+
+	process_set_context(process, GRAPHICS_CONTEXT_DRM);
+	cr_assert_str_eq(call(fake_host, other, REGISTER, NAMES_A), SUCCESS);
+	for (size_t i = 0; i < OBJECTS; i++)
+		cr_assert_str_eq(open_and_close_fds(fake_host, fixture.client, handles[i], &count),
+				 SUCCESS);
+	broker->accounts.limits.per_uid[LIMIT_HOLDERS] = OBJECTS;
+	cr_assert_str_eq(open_and_close_fds(fake_host, other, handles[0], &count),
+			 "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_B "\",\"vmmPid\":300}"),
+			 SUCCESS);
+	make_turns_short();
+	notice_exit(fixture.viewer);
+	for (size_t i = 0; i < OBJECTS; i++)
+		cr_expect_str_eq(open_and_close_fds(fake_host, other, handles[i], &count), SUCCESS);
+}
+
 /* --- registrations of a running VM ------------------------------------------------------------ */
 
 /* Registers more processes of the viewer's user. */
