@@ -223,6 +223,22 @@ static void write_event(Stream *watch, const Event *event, bool continues, Buffe
 	watch->is_dropped = true;
 }
 
+/*
+ * Tests whether the entity belongs to a VM whose end had begun before the watch. No request finds
+ * such a VM any more, so the watch never announces it. A GPU process is excepted, because its
+ * driver has created it and waits for its end.
+ */
+static bool ended_before_watch(const Stream *watch, const Entity *entity)
+{
+	const Guid *guid = entity_guid(entity);
+	const VirtualMachine *vm = entity_machine(entity);
+
+	if (!vm && guid && entity->type == ENTITY_OBJECT)
+		vm = vm_find_also_ending(watch->session->service->broker, guid);
+	return vm_is_ending(vm) && vm->ending.number <= watch->newest_end &&
+	       entity->type != ENTITY_GPU_PROCESS;
+}
+
 NTSTATUS stream_watch(Stream *stream, Request *request)
 {
 	const Payer payer = payer_of(request->caller);
@@ -232,6 +248,7 @@ NTSTATUS stream_watch(Stream *stream, Request *request)
 	if (status != STATUS_SUCCESS)
 		return status;
 	stream->is_watch = true;
+	stream->newest_end = request->service->broker->endings.begun;
 	stream->has_machine = request->subject.vm != NULL;
 	if (stream->has_machine)
 		stream->machine = request->subject.vm->guid;
@@ -327,6 +344,10 @@ static void watch_send(WatchVisit *visit, Stream *watch)
 		return;
 	if (!watch_admits(watch, event->entity) && !watch_loses_role(watch, event))
 		return;
+	/* The caller knows of its own registration from elsewhere. */
+	if (ended_before_watch(watch, event->entity) &&
+	    !is_callers_registration(event->entity, watch->session->caller))
+		return;
 	bool is_over = event_is_last(watch, event);
 	/* If the watch ends, it will not send the entity later. */
 	if (watch_will_send(watch, event->entity) && !is_over)
@@ -381,7 +402,8 @@ static const Entity *watch_find_existing(Stream *watch, bool *ret_goes_on)
 
 	for (int i = 0; entity && i < LIMIT_LIST_WALK; i++) {
 		watch->cursor.position = entity->serial;
-		if (announcing_event(entity) != EVENT_MAX && watch_admits(watch, entity))
+		if (announcing_event(entity) != EVENT_MAX && watch_admits(watch, entity) &&
+		    !ended_before_watch(watch, entity))
 			return entity;
 		entity = entity_after_of_any_type(broker, entity->serial);
 	}

@@ -32,11 +32,12 @@ struct Stream {
 
 	/* Only for a watch. */
 	bool is_watch;
-	bool is_current;  /* all existing entities and the event current were sent */
-	bool is_over;     /* the last event was sent, or is in the queue */
-	bool is_dropped;  /* out of memory or not read; the connection has to be closed */
-	bool has_machine; /* watches one VM instead of all that the caller may watch */
-	Guid machine;     /* also for a list: only entities of this VM, nil for all; and a server */
+	bool is_current;     /* all existing entities and the event current were sent */
+	bool is_over;        /* the last event was sent, or is in the queue */
+	bool is_dropped;     /* out of memory or not read; the connection has to be closed */
+	uint64_t newest_end; /* number of the newest end that had begun before the watch */
+	bool has_machine;    /* watches one VM instead of all that the caller may watch */
+	Guid machine; /* also for a list: only entities of this VM, nil for all; and a server */
 	EventQueue events;
 	Charge charge;
 	TAILQ_ENTRY(Stream) link; /* in Service.watches */

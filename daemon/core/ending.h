@@ -14,10 +14,13 @@
  * No request sees half of an end. As soon as a VM begins to end, no request finds it or
  * anything that belongs to it, and no list has them. The GUID stays taken until the end is
  * complete. The parts then end one after another, and the VM last. Watches hear of each in that
- * order, at the time when it ends. A process exits without asking, so nobody can tell whether the
- * daemon has noticed the exit: what depended on the process ends one by one.
+ * order, at the time when it ends. A watch that begins later hears of none. A process exits without
+ * asking, so nobody can tell whether the daemon has noticed the exit: what depended on the process
+ * ends one by one.
  *
- * The registrations of a running VM can end in the same way (daemon/core/vm-prune.c).
+ * The registrations of a running VM can end in the same way (daemon/core/vm-prune.c). Lists leave
+ * out those that are going to end, but the VM's number of registrations falls one by one, because
+ * nobody knows how many match until all were compared.
  *
  * Display channels end at once, because nobody may go on to send input.
  *

@@ -275,6 +275,57 @@ Test(ending, a_limit_waits_for_an_end_that_another_one_overtakes)
 		cr_expect_str_eq(open_and_close_fds(fake_host, other, handles[i], &count), SUCCESS);
 }
 
+/* --- watches ---------------------------------------------------------------------------------- */
+
+/* Reads what the watch has to say until it waits. */
+static const char *read_watch(Session *watch, Buffer *out)
+{
+	SessionState state;
+
+	do
+		state = session_pump(watch, out);
+	while (state == SESSION_WAITS);
+	cr_assert_eq(state, SESSION_WATCHES);
+	cr_assert(buffer_append(out, "", 1));
+	return buffer_head(out);
+}
+
+static bool watch_names_vm(Session *watch)
+{
+	Buffer out = BUFFER_INIT;
+	bool names = strstr(read_watch(watch, &out), GUID_A) != NULL;
+
+	buffer_deinit(&out);
+	return names;
+}
+
+static void begin_watch(Session *watch)
+{
+	static const char request[] = "{\"method\":\"io.vaild.Watch\",\"more\":true}\n";
+
+	session_init(watch, &fake_host->service, fixture.admin);
+	cr_assert(buffer_append(&watch->input, request, strlen(request)));
+	session_arrived(watch, &(InputMetadata){ 0 });
+}
+
+Test(ending, a_watch_that_begins_later_does_not_hear_of_the_vm)
+{
+	Session before, later;
+
+	begin_watch(&before);
+	cr_expect(watch_names_vm(&before));
+	make_turns_short();
+	cr_assert_str_eq(call(fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert(broker_has_endings(broker));
+	begin_watch(&later);
+	cr_expect_not(watch_names_vm(&later));
+	end_all();
+	cr_expect(watch_names_vm(&before));
+	cr_expect_not(watch_names_vm(&later));
+	session_deinit(&before);
+	session_deinit(&later);
+}
+
 /* --- registrations of a running VM ------------------------------------------------------------ */
 
 /* Registers more processes of the viewer's user. */
