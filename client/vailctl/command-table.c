@@ -193,7 +193,7 @@ static const Command commands[] = {
 	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
 	  "Show the GUIDs in quarantine", NULL },
 	{ { "vgpu", "list" }, 0, 0, false, PAGED, command_vgpu_list, "",
-	  "Show the virtual GPUs with their virtual machines and adapters", NULL },
+	  "Show the virtual GPUs with their VMs and adapters", NULL },
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
 	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
