@@ -82,6 +82,16 @@ static bool is_beginning(const char *text, const char *name)
 	       a_length <= b_length && memcmp(a, b, a_length) == 0;
 }
 
+/* beginning: in small letters. */
+static bool begins_with(const char *text, const char *beginning)
+{
+	while (*beginning != '\0' && lower(*text) == *beginning) {
+		text++;
+		beginning++;
+	}
+	return *beginning == '\0';
+}
+
 /*
  * Tests whether the longer text is a negation of the other one, as "unregister" is of "register":
  * without its first letters it would be nearer.
@@ -93,7 +103,7 @@ static bool is_negation(const char *longer, const char *other, size_t distance)
 	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++) {
 		size_t length = strlen(beginnings[i]);
 
-		if (strncasecmp(longer, beginnings[i], length) == 0 &&
+		if (begins_with(longer, beginnings[i]) &&
 		    suggest_distance(longer + length, other) < distance)
 			return true;
 	}

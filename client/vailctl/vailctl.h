@@ -25,6 +25,8 @@
  *   amounts.c        ages, sizes and percentages
  *   wall-clock.c     local dates and times
  *   vm-names.c       the names of VMs, in place of GUIDs
+ *   machine-argument.c, handle-argument.c
+ *                    the VM or handle that the user has shortened
  *   report.c         prints lists as tables or JSON
  *
  * Commands, by topic (declared in commands.h):
