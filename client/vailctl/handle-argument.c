@@ -18,9 +18,8 @@
 /* Entities that have handles, and where vaild lists them. */
 typedef struct HandleKind {
 	const char *method;
-	const char *key; /* of the list in the reply */
-	const char
-		*within; /* the list in each item that has the entities; NULL: the items are they */
+	const char *key;    /* of the list in the reply */
+	const char *within; /* list of entities in each item; NULL if the items are the entities */
 	const char *member; /* with the handle */
 	const char *noun;
 	const char *command; /* that shows them */

@@ -81,7 +81,7 @@ check_watch() {
   "${CTL[@]}" --json watch "$GUID" >"$json" 2>&1 &
   watchers="$watchers $!"
   expect "watch begins with the existing VM" \
-    eventually has_line "$out" "^-  *$GUID  VM added"
+    eventually has_line "$out" "^current  *$GUID  VM added"
   expect "watch marks the end of the existing entities" eventually has_line "$out" "^[0-9:]\{8\}  this was the current state"
   expect "watch of one VM marks the end of the existing entities as well" \
     eventually has_line "$json" '"current"'
