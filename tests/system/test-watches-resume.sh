@@ -102,7 +102,7 @@ set_up() {
   exec_as root vailctl watch >"$PRIVATE/text" 2>"$PRIVATE/text.said" &
   for watcher in operator alice text; do
     expect "the $watcher watch reports the existing entities" \
-      eventually grep -qs current "$PRIVATE/$watcher"
+      eventually grep -qsE '"current"|current state' "$PRIVATE/$watcher"
   done
 }
 
