@@ -95,6 +95,17 @@ static void outgoing_fds_free(Session *session, OutgoingFds *outgoing)
 	free(outgoing);
 }
 
+/* Ends a channel that its viewer cannot use. A stop of the daemon ends it at the next start. */
+static void end_display(const Service *service, const Handle *display)
+{
+	Broker *broker = service->broker;
+	DisplayChannel *channel =
+		broker->is_stopping ? NULL : display_channel_find(broker, display);
+
+	if (channel)
+		display_channel_end(broker, channel, END_REQUESTED);
+}
+
 void session_sent(Session *session, size_t size)
 {
 	OutgoingFds *outgoing = session_outgoing_fds(session), *next;
@@ -134,6 +145,8 @@ void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *requ
 		.end = end,
 		.count = request->outgoing_count,
 		.are_sockets = request->sends_socket,
+		.are_of_viewer = request->sends_socket && request->names_display,
+		.display = request->display,
 	};
 	memcpy(outgoing->items, request->outgoing_fds,
 	       request->outgoing_count * sizeof(outgoing->items[0]));
@@ -159,14 +172,19 @@ void session_cancel_outgoing(Session *session, size_t begin)
 
 	for (; outgoing; outgoing = next) {
 		next = STAILQ_NEXT(outgoing, link);
-		if (outgoing->begin >= begin)
-			outgoing_fds_free(session, outgoing);
+		if (outgoing->begin < begin)
+			continue;
+		if (outgoing->are_of_viewer)
+			end_display(session->service, &outgoing->display);
+		outgoing_fds_free(session, outgoing);
 	}
 	free_fds_if_none(session);
 }
 
 void session_release_outgoing(Request *request)
 {
+	if (request->outgoing_count > 0 && request->sends_socket && request->names_display)
+		end_display(request->service, &request->display);
 	if (request->sends_socket)
 		discard(request->service->host, request->caller, request->outgoing_fds,
 			request->outgoing_count);

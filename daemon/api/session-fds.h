@@ -12,8 +12,10 @@ typedef struct OutgoingFds {
 	size_t end;   /* offset of its end */
 	int items[OBJECT_FDS_MAX];
 	size_t count;
-	bool are_sockets; /* closed by a child process, because a client may have sent fds on them
-			   */
+	bool are_sockets;   /* closed by a child process, because a client may have sent fds on them
+			     */
+	bool are_of_viewer; /* the viewer's end of a display channel */
+	Handle display;     /* of that channel */
 	STAILQ_ENTRY(OutgoingFds) link;
 } OutgoingFds;
 
@@ -78,10 +80,16 @@ void session_add_outgoing(Session *session, OutgoingFds *outgoing, Request *requ
 /* Sends a socket with a reply, in the same way. Takes ownership of it. */
 void session_add_socket(Session *session, OutgoingFds *outgoing, int fd, size_t begin, size_t end);
 
-/* Closes the request's fds for the reply that were not moved into an OutgoingFds. */
+/*
+ * Closes the request's fds for the reply that were not moved into an OutgoingFds. Ends the display
+ * channel whose viewer thus does not get its end.
+ */
 void session_release_outgoing(Request *request);
 
-/* Closes the fds of all replies that begin at or after begin, because those are discarded. */
+/*
+ * Closes the fds of all replies that begin at or after begin, because those are discarded. Ends the
+ * display channels whose viewers thus do not get their ends.
+ */
 void session_cancel_outgoing(Session *session, size_t begin);
 
 #endif
