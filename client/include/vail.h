@@ -1869,7 +1869,8 @@ typedef bool (*VailDisplayServer)(struct vail *vail, NTSTATUS status, const Vail
  *
  * The end of the stream also ends all channels. Allowed for the VM's VMM and its agent, and for the
  * incoming VMM and the agent of that. When a viewer closes its end, the agent reads the end of the
- * file, and calls vail_close_display() on another handle. A restart of vaild interrupts no channel.
+ * file, and calls vail_close_display() on another handle. A restart of vaild interrupts no channel,
+ * except one on which descriptors wait that the agent has not received.
  *
  * Return: the statuses of vail_submit(). Statuses of vaild are passed to server:
  * STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, or

@@ -161,16 +161,54 @@ static NTSTATUS check_closes(const Broker *broker, const Payer *viewer, const Di
 	return failure->status;
 }
 
-/* Checks the limit of the VM, then charges the channel and its fdstore entry to the payer. */
-static NTSTATUS take_charges(Broker *broker, const Payer *payer, const VirtualMachine *vm,
-			     DisplayChannel *channel, Failure *failure)
+/* Counts the VM's channels that the payer has opened and that have a server. */
+static uint64_t count_of_payer(const VirtualMachine *vm, const Payer *payer)
 {
+	const DisplayServer *server;
+	const DisplayChannel *channel;
+	uint64_t count = 0;
+
+	LIST_FOREACH (server, &vm->display_servers, of_vm)
+		TAILQ_FOREACH (channel, &server->channels, of_server)
+			count += payer_compare(&channel->charge.account->payer, payer) == 0;
+	return count;
+}
+
+/*
+ * Checks the limit of the VM. Some of it is for other payers, so that one cannot lock all others
+ * out with channels that it does not use.
+ */
+static NTSTATUS check_machine(const Broker *broker, const Payer *payer, const VirtualMachine *vm,
+			      Failure *failure)
+{
+	uint64_t maximum = broker->accounts.limits.per_entity[LIMIT_DISPLAYS];
+	uint64_t share = maximum - maximum / LIMIT_DISPLAY_SHARE;
 	NTSTATUS status = limit_check_entity(&broker->accounts, LIMIT_DISPLAYS,
 					     vm_limited_use(vm, LIMIT_DISPLAYS), 1, failure);
 
-	if (status == STATUS_SUCCESS)
-		status = charge_take(&channel->charge, &broker->accounts, payer, LIMIT_DISPLAYS,
-				     failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	uint64_t used = count_of_payer(vm, payer);
+	if (used < share)
+		return STATUS_SUCCESS;
+	failure_set(
+		failure, STATUS_QUOTA_EXCEEDED, "quota",
+		"the other displays that this VM may have are for other users (limit %s); close "
+		"some of yours, or ask an administrator to raise the limit",
+		limit_entity_name(LIMIT_DISPLAYS));
+	failure->limit = limit_entity_name(LIMIT_DISPLAYS);
+	failure->maximum = share;
+	failure->used = used;
+	return failure->status;
+}
+
+/* Charges the channel and its fdstore entry to the payer. */
+static NTSTATUS take_charges(Broker *broker, const Payer *payer, DisplayChannel *channel,
+			     Failure *failure)
+{
+	NTSTATUS status =
+		charge_take(&channel->charge, &broker->accounts, payer, LIMIT_DISPLAYS, failure);
+
 	if (status == STATUS_SUCCESS)
 		status = charge_take(&channel->entry, &broker->accounts, payer, LIMIT_STORE_ENTRIES,
 				     failure);
@@ -214,12 +252,14 @@ NTSTATUS display_channel_prepare(Broker *broker, const Caller *caller, Registrat
 			"no agent serves the displays of this VM; start vail-qemu for it, "
 			"or wait until it has connected");
 	NTSTATUS status = check_closes(broker, &payer, server, failure);
+	if (status == STATUS_SUCCESS)
+		status = check_machine(broker, &payer, registration->vm, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	channel = calloc(1, sizeof(*channel));
 	if (!channel)
 		return failure_no_memory(failure);
-	status = take_charges(broker, &payer, registration->vm, channel, failure);
+	status = take_charges(broker, &payer, channel, failure);
 	if (status == STATUS_SUCCESS)
 		status = make_sockets(broker, channel, ret_viewer_fd, failure);
 	if (status != STATUS_SUCCESS) {
@@ -293,7 +333,7 @@ NTSTATUS display_channel_restore(Broker *broker, Registration *registration,
 
 	if (!channel)
 		return failure_no_memory(failure);
-	NTSTATUS status = take_charges(broker, &from->payer, registration->vm, channel, failure);
+	NTSTATUS status = take_charges(broker, &from->payer, channel, failure);
 	if (status != STATUS_SUCCESS) {
 		channel_free(broker, channel);
 		return status;
@@ -366,15 +406,19 @@ void display_channels_end_overdue(Broker *broker)
 {
 	DisplayChannel *channel;
 	uint64_t cursor = 0;
+	unsigned int ended = 0;
 
 	if (display_channels_deadline(broker) > broker_now(broker))
 		return;
-	broker->display_deadline = 0;
 	while ((channel = display_channel_after(broker, cursor))) {
 		cursor = channel->entity.serial;
-		if (!channel->server)
-			display_channel_end(broker, channel, END_AGENT_GONE);
+		if (channel->server)
+			continue;
+		if (ended++ == LIMIT_DISPLAYS_ENDED)
+			return;
+		display_channel_end(broker, channel, END_AGENT_GONE);
 	}
+	broker->display_deadline = 0;
 }
 
 /* --- invariants ------------------------------------------------------------------------------ */

@@ -141,7 +141,10 @@ void display_channels_withdraw(Broker *broker, Registration *registration, unsig
  */
 uint64_t display_channels_deadline(Broker *broker);
 
-/* Ends the channels that still wait at that time. */
+/*
+ * Ends the channels that still wait at that time, at most LIMIT_DISPLAYS_ENDED in one call. Call
+ * again until display_channels_deadline() says that none waits.
+ */
 void display_channels_end_overdue(Broker *broker);
 
 /* Asserts the invariants of all channels. */

@@ -88,6 +88,12 @@ const char *limit_entity_name(LimitKind kind);
 /* Display clients per VM. */
 #define LIMIT_DISPLAY_CLIENTS 16
 
+/* One in this many display channels of a VM is for other payers than the one with the most. */
+#define LIMIT_DISPLAY_SHARE 4
+
+/* Display channels that end at a time when their server has not come back in time. */
+#define LIMIT_DISPLAYS_ENDED 32
+
 /*
  * Unread output of a connection in bytes. A reply or event that would exceed it is not written.
  */

@@ -134,6 +134,102 @@ Test(displays, closes_under_way_of_either_side_refuse_a_channel)
 	}
 }
 
+/* Counts the channels that fake_agent_read() has opened. */
+static size_t count_opened(const char *replies)
+{
+	size_t count = 0;
+
+	while ((replies = strstr(replies, "\"opened\""))) {
+		replies++;
+		count++;
+	}
+	return count;
+}
+
+Test(displays, one_user_cannot_lock_others_out_of_a_vm)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	uint64_t maximum = limits_default.per_entity[LIMIT_DISPLAYS];
+	uint64_t share = maximum - maximum / LIMIT_DISPLAY_SHARE;
+
+	for (uint64_t i = 0; i < share; i++) {
+		cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+		fake_agent_read(&agent);
+		fake_agent_close_fds(&agent);
+	}
+	cr_assert_str_eq(open_and_close(NULL), "STATUS_QUOTA_EXCEEDED");
+	cr_assert_str_eq(reply_string(fake_host, "limit"), "displaysPerMachine");
+	cr_assert_eq(reply_number(fake_host, "maximum"), share);
+	cr_assert_eq(reply_number(fake_host, "used"), share);
+}
+
+static size_t count_displays(void)
+{
+	uint64_t cursor = 0;
+	size_t count = 0;
+	Broker *broker = fixture.fake_host->service.broker;
+	const DisplayChannel *channel;
+
+	while ((channel = display_channel_after(broker, cursor))) {
+		cursor = channel->entity.serial;
+		count++;
+	}
+	return count;
+}
+
+Test(displays, a_channel_ends_whose_viewer_does_not_get_it)
+{
+	static const char request[] =
+		"{\"method\":\"" OPEN_DISPLAY "\",\"oneway\":true,\"parameters\":" NAMES_A "}\n";
+	Session session;
+	Buffer out = BUFFER_INIT;
+
+	for (int oneway = 0; oneway < 2; oneway++) {
+		char text[sizeof(request)];
+
+		snprintf(text, sizeof(text), "%s", request);
+		if (!oneway)
+			memcpy(strstr(text, "true"), "null", 4);
+		session_init(&session, &fixture.fake_host->service, fixture.client);
+		cr_assert(buffer_append(&session.input, text, strlen(text)));
+		session_arrived(&session, &(InputMetadata){ 0 });
+		session_pump(&session, &out);
+		cr_assert_eq(count_displays(), oneway ? 0u : 1u);
+		session_deinit(&session); /* the reply was not sent */
+		cr_assert_eq(count_displays(), 0u);
+		buffer_deinit(&out);
+	}
+	cr_assert_eq(count_opened(fake_agent_read(&agent)), 0u);
+	cr_assert_eq(fake_host_open_fds(fixture.fake_host), 0u);
+}
+
+/* The next daemon waits for the agent, which does not come. */
+Test(displays, channels_that_wait_in_vain_end_some_at_a_time)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	const size_t count = LIMIT_DISPLAYS_ENDED + 1;
+	Broker *broker;
+
+	for (size_t i = 0; i < count; i++) {
+		cr_assert_str_eq(open_and_close(NULL), SUCCESS);
+		fake_agent_read(&agent);
+		fake_agent_close_fds(&agent);
+	}
+	fake_host->service.broker->is_stopping = true;
+	session_deinit(&agent.session);
+	fake_host_restart(fake_host);
+	session_init(&agent.session, &fake_host->service, fixture.machine);
+	broker = fake_host->service.broker;
+	cr_assert_eq(count_displays(), count);
+	fake_host->now = display_channels_deadline(broker);
+	display_channels_end_overdue(broker);
+	cr_assert_eq(count_displays(), 1u);
+	cr_assert_leq(display_channels_deadline(broker), fake_host->now);
+	display_channels_end_overdue(broker);
+	cr_assert_eq(count_displays(), 0u);
+	cr_assert_eq(display_channels_deadline(broker), UINT64_MAX);
+}
+
 /* --- ends in slices --------------------------------------------------------------------------- */
 
 /* Lets the daemon notice an exit, without a turn that ends anything. */
