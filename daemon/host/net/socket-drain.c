@@ -18,7 +18,7 @@
 /* More bytes than can wait in a Unix socket, whatever its peer's send buffer is. */
 #define WAITING_MAX (1 << 20)
 
-/* Returns the bytes that wait in the socket, at most 0 if there are none. */
+/* Counts the unread bytes in the socket. */
 static int count_waiting(int fd)
 {
 	int waiting;
@@ -104,7 +104,10 @@ static size_t count_receivable(int fd)
 	return messages > 0 ? messages : 1;
 }
 
-/* The child in between reaps nothing, so that nobody has to wait for the one that closes. */
+/*
+ * Starts a child that starts the one which receives, and exits as soon as that has received
+ * everything. So the daemon need not wait until the fds are closed.
+ */
 static bool empty(int fd)
 {
 	size_t messages_max = count_receivable(fd);
@@ -117,7 +120,7 @@ static bool empty(int fd)
 	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return count_waiting(fd) <= 0;
+	return count_waiting(fd) == 0;
 }
 
 bool socket_end(int fd)
@@ -126,14 +129,14 @@ bool socket_end(int fd)
 		return true;
 	shutdown(fd, SHUT_RDWR);
 	read_out_of_band_inline(fd);
-	return count_waiting(fd) <= 0 || empty(fd);
+	return count_waiting(fd) == 0 || empty(fd);
 }
 
 bool socket_has_fds(int fd)
 {
 	_cleanup_free_ char *data = NULL;
 
-	if (count_waiting(fd) <= 0)
+	if (count_waiting(fd) == 0)
 		return false;
 	data = malloc(WAITING_MAX);
 	if (!data)

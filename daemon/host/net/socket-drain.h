@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * Empties display channels whose last close is not the daemon's, or happens in its event loop. Fds
- * that were sent on a socket and not received are closed with it, and such a close can block for
- * ever: in the daemon, or in the service manager, which has channels in its fd store.
+ * Empties display channels before their last close. That closes the fds which were sent on the
+ * channel and not received, and can block for ever: in the daemon, or in the service manager, which
+ * has channels in its fd store.
  *
  * Receiving an fd never blocks. So a child process receives them into an fd table of its own, and
  * closes them by its exit, for which nobody waits.
