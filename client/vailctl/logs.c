@@ -84,8 +84,8 @@ static bool is_started_by_hand(const Tool *tool)
 	vail_set_timeout(vail, STATUS_TIMEOUT);
 	if (vail_call(vail, "io.vaild.Monitor.GetStatus", NULL, &text) == STATUS_SUCCESS)
 		reply = json_parse(tool->parser, text, strlen(text), &error);
-	bool is_by_hand = reply && json_member(reply, "underSystemd") &&
-			  !member_flag(reply, "underSystemd");
+	bool is_by_hand =
+		reply && json_member(reply, "underSystemd") && !member_flag(reply, "underSystemd");
 	json_free(reply);
 	vail_close(vail);
 	return is_by_hand;
