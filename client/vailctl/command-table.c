@@ -215,28 +215,7 @@ static const Command commands[] = {
 };
 /* clang-format on */
 
-static void print_usage(const Command *command)
-{
-	printf("  vailctl %s%s%s%s%s\n", command->words[0], command->words[1] ? " " : "",
-	       command->words[1] ? command->words[1] : "", *command->arguments ? " " : "",
-	       command->arguments);
-}
-
-/* The titles of the overview, each with the command that begins its section. */
-static const struct {
-	const char *words[2];
-	const char *title;
-} sections[] = {
-	{ { "list", NULL }, "See and use what is shared" },
-	{ { "adapters", NULL }, "GPUs" },
-	{ { "watch", NULL }, "Events and the daemon" },
-	{ { "register", NULL }, "Registrations" },
-	{ { "vm", "list" }, "Virtual machines" },
-	{ { "vgpu", "list" }, "Virtual GPUs" },
-	{ { "help", NULL }, "Others" },
-};
-
-static bool has_words(const Command *command, const char *const words[2])
+bool command_has_words(const Command *command, const char *const words[2])
 {
 	const char *second = command->words[1];
 
@@ -244,125 +223,17 @@ static bool has_words(const Command *command, const char *const words[2])
 	       (!second || strcmp(second, words[1]) == 0);
 }
 
-/* Returns the title of the section that begins with the command, or NULL. */
-static const char *title_of(const Command *command)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
-		if (has_words(command, sections[i].words))
-			return sections[i].title;
-	return NULL;
-}
-
-/* Tests whether the command is only another name of one, which its summary says. */
-static bool is_alias(const Command *command)
-{
-	return strstr(command->summary, ", like: ");
-}
-
-static void print_summary(const Command *command)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "%s%s%s", command->words[0], command->words[1] ? " " : "",
-		 command->words[1] ? command->words[1] : "");
-	printf("  %-14s  %s\n", name, command->summary);
-}
-
-static void print_all(void)
-{
-	puts("vailctl: show and control which processes may share GPU allocations with\n"
-	     "virtual machines\n\n"
-	     "  vailctl [OPTION]... [COMMAND [ARGUMENT]...]\n\n"
-	     "For the arguments of a command, run: vailctl help COMMAND");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		const char *title = title_of(&commands[i]);
-
-		if (title)
-			printf("\n%s:\n", title);
-		if (!is_alias(&commands[i]))
-			print_summary(&commands[i]);
-	}
-	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
-	     "its name. HANDLE may be shortened to its first characters, too.\n\n"
-	     "Options:");
-	fputs(help_options(), stdout);
-	puts("\nExit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"
-	     "124 after the timeout of wait.");
-}
-
-const char *help_options(void)
-{
-	return "  --socket PATH  vaild's socket; by default $VAILD_SOCKET or\n"
-	       "                 /run/vaild/vaild.sock\n"
-	       "  --json[=pretty|short]\n"
-	       "                 print one JSON document, even if the call is refused or the\n"
-	       "                 usage is wrong; indented, or on one line, which is the\n"
-	       "                 default\n"
-	       "  --no-legend    print no column names, and nothing for an empty table\n"
-	       "  --no-pager     never start a pager, which is $PAGER or less\n"
-	       "  -h, --help     show this help, or the help of a command\n"
-	       "  --version      show vailctl's version\n";
-}
-
-static void print_command(const Command *command)
-{
-	print_usage(command);
-	printf("\n%s.\n", command->summary);
-	if (command->details)
-		printf("\n%s", command->details);
-}
-
-/* Tests whether the command has two words, and this is the first one. */
-static bool is_in_group(const Command *command, const char *first)
+bool command_is_in_group(const Command *command, const char *first)
 {
 	return command->words[1] && strcmp(command->words[0], first) == 0;
 }
 
-/* Tests whether commands of two words begin with this one. */
-static bool is_group(const char *first)
+bool command_is_group(const char *first)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (is_in_group(&commands[i], first))
+		if (command_is_in_group(&commands[i], first))
 			return true;
 	return false;
-}
-
-static void print_group(const char *first)
-{
-	printf("Commands (for details, run vailctl help %s COMMAND):\n", first);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!is_in_group(&commands[i], first))
-			continue;
-		print_usage(&commands[i]);
-		printf("      %s\n", commands[i].summary);
-	}
-}
-
-void help_print(const Options *options)
-{
-	size_t word_count;
-	const Command *command = command_find(options, &word_count);
-
-	if (command && word_count > 0)
-		print_command(command);
-	else if (options->word_count > 0 && is_group(options->words[0]))
-		print_group(options->words[0]);
-	else
-		print_all();
-}
-
-int command_help(Tool *tool)
-{
-	const Options *options = &tool->options;
-	const Options about = { .words = options->words + 1,
-				.word_count = options->word_count - 1 };
-	size_t word_count;
-
-	if (!command_find(&about, &word_count) &&
-	    !(about.word_count == 1 && is_group(about.words[0])))
-		return command_unknown(&about);
-	help_print(&about);
-	return EXIT_DONE;
 }
 
 /* Returns how many words name the command, or 0 if they name another. */
@@ -416,7 +287,7 @@ static const Command *find_synonym(const char *group, const char *word)
 		    (group && strcmp(synonyms[i].words[0], group) != 0))
 			continue;
 		for (size_t j = 0; j < ARRAY_SIZE(commands); j++)
-			if (has_words(&commands[j], synonyms[i].words))
+			if (command_has_words(&commands[j], synonyms[i].words))
 				return &commands[j];
 	}
 	return NULL;
@@ -442,8 +313,9 @@ static const Command *find_similar(const char *group, const char *word)
 	size_t column = group ? 1 : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		choices[i] = !group || is_in_group(&commands[i], group) ? commands[i].words[column]
-									: NULL;
+		choices[i] = !group || command_is_in_group(&commands[i], group)
+				     ? commands[i].words[column]
+				     : NULL;
 	const char *found = suggest_nearest(word, choices, ARRAY_SIZE(choices));
 	for (size_t i = 0; found && i < ARRAY_SIZE(commands); i++)
 		if (choices[i] == found)
@@ -454,7 +326,7 @@ static const Command *find_similar(const char *group, const char *word)
 int command_unknown(const Options *options)
 {
 	const char *first = options->words[0];
-	bool has_group = is_group(first);
+	bool has_group = command_is_group(first);
 	const char *second = has_group && options->word_count > 1 ? options->words[1] : NULL;
 	const char *space = second ? " " : "", *end = second ? second : "";
 	const char *group = second ? first : NULL, *word = second ? second : first;

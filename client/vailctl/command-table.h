@@ -31,6 +31,15 @@ const Command *command_find(const Options *options, size_t *ret_word_count);
 /* Returns the command at this index of the table, or NULL behind its end. */
 const Command *command_at(size_t index);
 
+/* Tests whether these words are the command's name. */
+bool command_has_words(const Command *command, const char *const words[2]);
+
+/* Tests whether the command has two words, and this is the first one. */
+bool command_is_in_group(const Command *command, const char *first);
+
+/* Tests whether commands of two words begin with this one. */
+bool command_is_group(const char *first);
+
 /* Tests whether the command takes the option. command: NULL for what every command takes. */
 bool command_takes_option(const Command *command, Option option);
 

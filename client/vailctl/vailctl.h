@@ -13,7 +13,8 @@
  * vailctl: the command line tool for vaild.
  *
  *   vailctl.c        main
- *   command-table.c  the table of commands, and help
+ *   command-table.c  the table of commands
+ *   help.c           the help
  *   options.c        the command line
  *   complete.c       completion in shells
  *   output.c         error messages, and JSON output
