@@ -235,7 +235,7 @@ static bool ended_before_watch(const Stream *watch, const Entity *entity)
 
 	if (!vm && guid && entity->type == ENTITY_OBJECT)
 		vm = vm_find_also_ending(watch->session->service->broker, guid);
-	return vm_is_ending(vm) && vm->ending.number <= watch->newest_end &&
+	return vm && vm_is_ending(vm) && vm->ending.number <= watch->newest_end &&
 	       entity->type != ENTITY_GPU_PROCESS;
 }
 

@@ -24,6 +24,7 @@
 #define VIEW         1u
 #define CLIENTS_MAX  3
 #define CHANNELS_MAX 6 /* the limit of the VM */
+#define SHARE_MAX    5 /* the part of it that one user can have */
 #define HANDLE_SIZE  64
 
 static const char *const right_names[RIGHTS] = { "view", "input", "clipboard", "audioOutput",
@@ -152,11 +153,16 @@ static const char *model_unregister(DisplayRun *run, size_t viewer)
 
 static const char *model_open(const DisplayRun *run, size_t viewer, unsigned int rights)
 {
+	size_t own = 0;
+
 	if (!run->is_registered[viewer] || rights & ~run->granted[viewer])
 		return "STATUS_ACCESS_DENIED";
 	if (!run->is_served)
 		return "STATUS_INVALID_DEVICE_STATE";
-	return run->channel_count == CHANNELS_MAX ? "STATUS_QUOTA_EXCEEDED" : "STATUS_SUCCESS";
+	for (size_t i = 0; i < run->channel_count; i++)
+		own += run->channels[i].viewer == viewer;
+	return run->channel_count == CHANNELS_MAX || own == SHARE_MAX ? "STATUS_QUOTA_EXCEEDED"
+								      : "STATUS_SUCCESS";
 }
 
 /* ---- Requests ---- */

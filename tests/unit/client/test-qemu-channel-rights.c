@@ -9,9 +9,9 @@
 TestSuite(qemu_channel_rights);
 
 #define VIEW      VAIL_DISPLAY_VIEW
-#define INPUT     (VAIL_DISPLAY_VIEW | VAIL_DISPLAY_INPUT)
-#define CLIPBOARD (VAIL_DISPLAY_VIEW | VAIL_DISPLAY_CLIPBOARD)
-#define SOUND     (VIEW | VAIL_DISPLAY_AUDIO_OUTPUT | VAIL_DISPLAY_AUDIO_INPUT)
+#define INPUT     (VIEW | VAIL_DISPLAY_INPUT)
+#define CLIPBOARD VAIL_DISPLAY_CLIPBOARD
+#define SOUND     (VAIL_DISPLAY_AUDIO_OUTPUT | VAIL_DISPLAY_AUDIO_INPUT)
 
 static const struct {
 	unsigned int rights;
@@ -26,7 +26,7 @@ static const struct {
 	{ INPUT, "org.qemu.Display1.Keyboard", "Press", true },
 	{ VIEW, "org.qemu.Display1.Mouse", "RelMotion", false },
 	{ INPUT, "org.qemu.Display1.Mouse", "RelMotion", true },
-	{ CLIPBOARD | SOUND, "org.qemu.Display1.MultiTouch", "SendEvent", false },
+	{ VIEW | CLIPBOARD | SOUND, "org.qemu.Display1.MultiTouch", "SendEvent", false },
 	{ INPUT, "org.qemu.Display1.MultiTouch", "SendEvent", true },
 	{ INPUT | CLIPBOARD, "org.qemu.Display1.Clipboard", "Register", false },
 	{ INPUT | SOUND, "org.qemu.Display1.Audio", "RegisterOutListener", false },
