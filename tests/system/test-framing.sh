@@ -111,7 +111,7 @@ service() {
   local interface
 
   expect_equal "GetInfo names the interfaces" \
-    "vaild io.vaild io.vaild.Gpu io.vaild.Machine io.vaild.Monitor org.varlink.service" \
+    "vaild io.vaild io.vaild.Display io.vaild.Gpu io.vaild.Machine io.vaild.Monitor org.varlink.service" \
     "$(ask vail-alice "$(call org.varlink.service.GetInfo)" |
       jq -r '.parameters | "\(.product) \(.interfaces | sort | join(" "))"')"
   for interface in org.varlink.service io.vaild io.vaild.Machine io.vaild.Gpu; do
