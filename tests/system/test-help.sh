@@ -15,7 +15,7 @@ fits() {
 
 # Prints the commands in the help of vailctl, one per line.
 commands() {
-  "$ROOT/build/vailctl" --help | sed -nE 's/^  vailctl (([a-z]+ )?[a-z]+).*/\1/p'
+  "$ROOT/build/vailctl" --help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  +[A-Z].*/\1/p'
 }
 
 programs() {

@@ -207,7 +207,7 @@ examples() {
   run_example client/man/vailctl.1 quarantine 0 'GPU hang'
   vailctl vm remove "$GUID"
   run_example client/man/vailctl.1 add 0 'demo'
-  run_example client/man/vailctl.1 wait 0 '^[0-9]+$'
+  run_example client/man/vailctl.1 wait 0 '^(Process )?[0-9]+'
   run_example daemon/man/vaild.json.5 reload 0 ''
   example daemon/man/vaild.json.5 "configuration json" >"$CONFIG/vaild.json"
   run_example daemon/man/vaild.json.5 reload 0 ''
