@@ -30,7 +30,7 @@ static bool member_age(const JsonValue *object, const char *name, uint64_t *ret_
 	if (!json_read_real(json_member(object, name), &since))
 		return false;
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	double age = (double)now.tv_sec - since;
+	double age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - since;
 	*ret_seconds = age > 0 && age < 1e9 ? (uint64_t)age : 0;
 	return true;
 }
@@ -46,10 +46,11 @@ void table_add_age(Table *table, const JsonValue *object, const char *name)
 void table_add_since(Table *table, const JsonValue *object, const char *name)
 {
 	char text[AMOUNT_TEXT];
+	double since;
 	uint64_t age;
 
-	if (member_age(object, name, &age))
-		table_add(table, since_text(wall_clock_now() - (time_t)age, age, text));
+	if (member_age(object, name, &age) && json_read_real(json_member(object, name), &since))
+		table_add(table, since_text(wall_clock_of(since), age, text));
 	else
 		table_add(table, NULL);
 }

@@ -15,6 +15,10 @@
 /* Returns the time now, in seconds since 1970. */
 time_t wall_clock_now(void);
 
+/* Returns the time of an event in seconds since 1970. since: its time on CLOCK_BOOTTIME, in
+ * seconds. */
+time_t wall_clock_of(double since);
+
 /* Write a date and time like "2026-11-30 08:22:05", or a time like "08:22:05"; "-" if it has none.
  */
 const char *wall_clock_date(time_t when, char text[WALL_CLOCK_TEXT]);
