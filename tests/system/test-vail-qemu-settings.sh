@@ -164,7 +164,7 @@ check_rights() {
   "${CTL[@]}" vm update "$GUID" --user vail-alice:audioOutput --client-pid "$client:input"
   kept="vail-alice:view,audioOutput $client:view,input"
   expect "vail-qemu says that --user does not change rights of an operator" eventually says \
-    "set them with: vailctl vm update $GUID --user"
+    "change them with: vailctl vm update $GUID --user"
   kill_and_wait "$DAEMON"
   start_daemon
   expect "rights of an operator are the same after a restart of vaild that has forgotten the VM" \
@@ -172,7 +172,7 @@ check_rights() {
   kill_and_wait "$AGENT"
   start_agent --user vail-alice
   expect "vail-qemu says that --user changes no rights" eventually says \
-    "set them with: vailctl vm update $GUID --user"
+    "change them with: vailctl vm update $GUID --user"
   expect_equal "they are the same after a restart of vail-qemu" "$kept" "$(rights)"
   end_qemu
   kill_and_wait "$client"
