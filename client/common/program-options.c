@@ -90,3 +90,17 @@ void print_version(void)
 {
 	printf("%s " VAILD_VERSION "\n", program_name);
 }
+
+enum { SHARED_OPTION_VALUES };
+
+_Noreturn void exit_for_option(char *const *argv, int option, const struct option *long_options,
+			       const char *usage)
+{
+	if (option == OPTION_HELP || option == 'h')
+		fputs(usage, stdout);
+	else if (option == OPTION_VERSION)
+		print_version();
+	else
+		exit(usage_error_option(argv, option, long_options));
+	exit(EXIT_DONE);
+}

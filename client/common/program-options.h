@@ -49,6 +49,13 @@ int usage_error_option(char *const *argv, int result, const struct option *long_
 /* Parses a decimal number from 1 to maximum. Returns false if the text is anything else. */
 bool number_parse(const char *text, unsigned long maximum, unsigned long *ret_number);
 
+/*
+ * Handles --help or -h, --version, and an option that getopt_long() has refused: prints, and exits.
+ * usage: the help.
+ */
+_Noreturn void exit_for_option(char *const *argv, int option, const struct option *long_options,
+			       const char *usage);
+
 /* Prints the program's name and version on stdout. */
 void print_version(void);
 

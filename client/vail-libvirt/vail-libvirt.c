@@ -88,15 +88,8 @@ static void set_option(Options *options, char **argv, int option)
 	case OPTION_SOCKET:
 		options->socket = optarg;
 		break;
-	case OPTION_HELP:
-	case 'h':
-		fputs(usage, stdout);
-		exit(EXIT_DONE);
-	case OPTION_VERSION:
-		print_version();
-		exit(EXIT_DONE);
 	default:
-		exit(usage_error_option(argv, option, long_options));
+		exit_for_option(argv, option, long_options, usage);
 	}
 }
 

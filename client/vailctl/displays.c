@@ -19,23 +19,6 @@ static const TableColumn display_columns[] = {
 	{ .name = "AGE", .right = true, .drop = 2 },
 };
 
-static NTSTATUS fetch(Tool *tool, const char *guid, Listing *ret_displays)
-{
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&text);
-
-	writer_object_begin(&writer);
-	if (guid) {
-		writer_key(&writer, "virtualMachineGuid");
-		writer_string(&writer, guid);
-	}
-	writer_object_end(&writer);
-	writer_terminator(&writer, '\0');
-	if (writer.failed)
-		return STATUS_NO_MEMORY;
-	return listing_fetch(tool, LIST_DISPLAYS, buffer_head(&text), "displays", ret_displays);
-}
-
 static void fill_display(Table *table, const VmNames *names, const JsonValue *display)
 {
 	_cleanup_(rights_text_deinit) RightsText rights = { 0 };
@@ -54,7 +37,8 @@ int command_displays(Tool *tool)
 	_cleanup_(listing_deinit) Listing displays = { 0 };
 	_cleanup_(vm_names_deinit) VmNames names = { 0 };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(display_columns);
-	NTSTATUS status = fetch(tool, tool->arguments[0], &displays);
+	NTSTATUS status = listing_fetch_of_machine(tool, LIST_DISPLAYS, tool->arguments[0],
+						   "displays", &displays);
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);

@@ -110,3 +110,21 @@ void listing_write(Writer *writer, const Listing *listing)
 		writer_value_of(writer, listing->items[i]);
 	writer_array_end(writer);
 }
+
+NTSTATUS listing_fetch_of_machine(Tool *tool, const char *method, const char *guid, const char *key,
+				  Listing *ret_listing)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	if (guid) {
+		writer_key(&writer, "virtualMachineGuid");
+		writer_string(&writer, guid);
+	}
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return STATUS_NO_MEMORY;
+	return listing_fetch(tool, method, buffer_head(&text), key, ret_listing);
+}

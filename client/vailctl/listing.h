@@ -32,6 +32,10 @@ NTSTATUS listing_fetch(Tool *tool, const char *method, const char *parameters, c
 		       Listing *ret_listing);
 void listing_deinit(Listing *listing);
 
+/* The same for a method with the parameter virtualMachineGuid. guid: NULL for all VMs. */
+NTSTATUS listing_fetch_of_machine(Tool *tool, const char *method, const char *guid, const char *key,
+				  Listing *ret_listing);
+
 /*
  * Returns the first item whose string member of this name has the value, or NULL. A NULL value
  * matches no item.

@@ -15,19 +15,7 @@
 
 NTSTATUS objects_fetch(Tool *tool, const char *guid, Listing *ret_objects)
 {
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&text);
-
-	writer_object_begin(&writer);
-	if (guid) {
-		writer_key(&writer, "virtualMachineGuid");
-		writer_string(&writer, guid);
-	}
-	writer_object_end(&writer);
-	writer_terminator(&writer, '\0');
-	if (writer.failed)
-		return STATUS_NO_MEMORY;
-	return listing_fetch(tool, LIST_OBJECTS, buffer_head(&text), "sharedObjects", ret_objects);
+	return listing_fetch_of_machine(tool, LIST_OBJECTS, guid, "sharedObjects", ret_objects);
 }
 
 /* ---- objects ---- */
