@@ -2,6 +2,7 @@
 #ifndef DAEMON_API_DISPATCH_H
 #define DAEMON_API_DISPATCH_H
 
+#include "daemon/api/caller-roles.h"
 #include "daemon/api/methods.h"
 
 /*
@@ -18,35 +19,6 @@ NTSTATUS dispatch(Request *request, const JsonValue *parameters);
 /* Writes an audit record of a request refused before dispatch, if such refusals are recorded. */
 void dispatch_audit_refusal(Service *service, const Caller *caller, const Method *method,
 			    const Failure *failure);
-
-/* Tests whether the caller may see the VM. Reads no credentials from the host. */
-bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
-
-/* Tests whether the caller is an operator, registered the VM, or may share objects for it. */
-bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm);
-/* Tests whether the caller is an operator or the user who registered the VM. */
-bool caller_administers_vm(const Caller *caller, const VirtualMachine *vm);
-
-/* Tests whether the caller is the agent's process, or a process of the agent's user. */
-bool caller_matches_agent(const Caller *caller, const Agent *agent);
-
-/* Tests whether the caller may share objects on behalf of the VM's VMM. */
-bool caller_is_agent(const Caller *caller, const VirtualMachine *vm);
-
-/* Tests whether the caller may share objects, as the VMM or an agent of any VM. */
-bool caller_may_share(Service *service, const Caller *caller);
-
-/* Tests whether the event ends the caller's role as VMM, incoming VMM or agent of the VM. */
-bool event_ends_role(const Event *event, const Caller *caller);
-
-/* Tests whether an event that changes sharers may change the result of caller_may_share(). */
-bool event_may_change_sharing(const Event *event, const Caller *caller);
-
-/* Tests whether the calling connection is the GPU process's driver. */
-bool caller_is_driver(const Caller *caller, const GpuProcess *gpu_process);
-
-/* Tests whether the caller may see the GPU process. */
-bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process);
 
 /* Returns STATUS_NOT_FOUND, because no running VM has the GUID. */
 NTSTATUS machine_not_found(Failure *failure);

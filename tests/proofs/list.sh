@@ -66,7 +66,7 @@ mutation account-take daemon/core/account.c 's/accounts->used\[tally->kind\] += 
 mutation account-return daemon/core/account.c 's/accounts->used\[tally->kind\] -= count;//'
 
 proof dispatch dispatch.c "decode, find, authorise, handle; operator methods authorise first" \
-  "all rows of a method table" "daemon/api/dispatch.c tests/proofs/stubs.c" "--unwind 3"
+  "all rows of a method table" "daemon/api/dispatch.c daemon/api/caller-roles.c tests/proofs/stubs.c" "--unwind 3"
 mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !operator_only)/if (status == STATUS_SUCCESS \&\& false)/'
 mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& operator_only)/if (false)/'
 mutation dispatch daemon/api/dispatch.c 's/operator_only = method->rule == RULE_OPERATOR/operator_only = false/'
