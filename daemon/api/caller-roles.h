@@ -5,7 +5,7 @@
 #include "daemon/api/methods.h"
 #include "daemon/api/policy.h"
 
-/* What a caller is to a VM, an object or a GPU process. Reads no credentials from the host. */
+/* Tells what a caller is to a VM, an object or a GPU process, without questions to the host. */
 
 /* Collects the facts by which the policy decides, except those that need the host. */
 PolicyFacts caller_facts(Service *service, const Caller *caller, const Subject *subject);
