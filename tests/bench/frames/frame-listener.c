@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * frame-listener QMP: reads the first screen of a VM without vaild. Joins QEMU's display through
- * the monitor at QMP and listens with vail-qemu's code, but reads the frames instead of sharing
- * them. Prints "ready" when it listens, and a report for each line on stdin (frame-reader.h).
+ * the monitor at QMP.
+ *
+ * frame-listener SOCKET GUID: reads it on a display channel, which vaild at SOCKET opens.
+ *
+ * Listens with vail-qemu's code, but reads the frames instead of sharing them. Prints "ready" when
+ * it listens, and a report for each line on stdin (frame-reader.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <vail.h>
 
 #include "client/common/user-message.h"
 #include "client/vail-qemu/display.h"
@@ -69,17 +74,40 @@ static void flush(const Agent *agent)
 	}
 }
 
+static bool join_qemu(DisplayLink *link, const char *monitor)
+{
+	QmpDisplay qemu;
+
+	return qmp_join_display(monitor, &wait_system_clock, &qemu) &&
+	       link_open(link, qemu.socket, qemu.qemu, &wait_system_clock);
+}
+
+/* The registration, and so the channel, lasts as long as this process. */
+static bool join_channel(DisplayLink *link, const char *socket, const char *guid)
+{
+	char context[VAIL_HANDLE_SIZE];
+	struct vail *vail;
+	int channel;
+
+	if (vail_new(socket, &vail) != STATUS_SUCCESS)
+		bench_fail("vail_new");
+	if (vail_create_context(vail, NULL, context, NULL) != STATUS_SUCCESS ||
+	    vail_register_process(vail, guid) != STATUS_SUCCESS ||
+	    vail_open_display(vail, guid, VAIL_DISPLAY_VIEW, NULL, NULL, &channel) !=
+		    STATUS_SUCCESS)
+		bench_fail("%s", vail_error_message(vail));
+	return link_open(link, channel, 0, &wait_system_clock);
+}
+
 int main(int argc, char **argv)
 {
 	Agent agent = { .state = AGENT_READY };
 	DisplayLink link;
 	Display display;
-	QmpDisplay qemu;
 
-	if (argc != 2)
-		bench_fail("usage: frame-listener QMP");
-	if (!qmp_join_display(argv[1], &wait_system_clock, &qemu) ||
-	    !link_open(&link, qemu.socket, qemu.qemu, &wait_system_clock) ||
+	if (argc != 2 && argc != 3)
+		bench_fail("usage: frame-listener QMP, or frame-listener SOCKET GUID");
+	if (!(argc == 2 ? join_qemu(&link, argv[1]) : join_channel(&link, argv[1], argv[2])) ||
 	    !display_init(&display, &link) || !display_find_consoles(&display, &agent))
 		return EXIT_FAILURE;
 	for (;;) {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * frames-bench SOCKET PID FOLDER: measures the cost of a frame from QEMU through vail-qemu and
- * vaild to a viewer, and to a listener of QEMU itself. SOCKET and PID are those of the daemon.
- * FOLDER is where the monitor's socket is made. QEMU is fake-qemu, with a screen of 1280 by 800
- * pixels that it draws 30 times a second. With the damage "unchanged", all drawings are the same.
- * Prints a table.
+ * vaild to viewers, of shared objects and of display channels, and to a listener of QEMU itself.
+ * SOCKET and PID are those of the daemon. FOLDER is where the monitor's socket is made. QEMU is
+ * fake-qemu, with a screen of 1280 by 800 pixels that it draws 30 times a second. With the damage
+ * "unchanged", all drawings are the same. Prints a table.
+ *
+ * In the last row of channels, one more viewer never reads, which must not delay the others.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -21,7 +23,7 @@
 #define GUID        "5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10"
 #define ROUNDS      5
 #define FRAMES      30 /* in each round, which lasts a second */
-#define VIEWERS_MAX 4
+#define VIEWERS_MAX 8
 
 /* A child process that reads commands from stdin and prints a line for each. */
 typedef struct Program {
@@ -134,6 +136,12 @@ typedef struct Frame {
 
 #define FRAME_NUMBERS (sizeof(Frame) / sizeof(double))
 
+/* The costs of several rounds. */
+typedef struct Rounds {
+	Frame median;  /* of each cost */
+	double spread; /* from the lowest to the highest latency */
+} Rounds;
+
 static Frame read_counters(const Stage *stage)
 {
 	Frame frame = { .daemon = (double)bench_cpu(stage->daemon),
@@ -194,8 +202,7 @@ static Frame measure_round(Stage *stage, const char *how, const char *rectangle)
 	};
 }
 
-/* Returns the median of each cost. */
-static Frame measure(Stage *stage, const char *how, const char *rectangle)
+static Rounds measure(Stage *stage, const char *how, const char *rectangle)
 {
 	union {
 		Frame frame;
@@ -210,7 +217,10 @@ static Frame measure(Stage *stage, const char *how, const char *rectangle)
 			values[i] = rounds[i].numbers[number];
 		medians.numbers[number] = bench_median(values, ROUNDS);
 	}
-	return medians.frame;
+	for (size_t i = 0; i < ROUNDS; i++)
+		values[i] = rounds[i].frame.latency;
+	bench_median(values, ROUNDS); /* sorts them */
+	return (Rounds){ medians.frame, values[ROUNDS - 1] - values[0] };
 }
 
 static void measure_and_print(Stage *stage, const char *who)
@@ -224,12 +234,15 @@ static void measure_and_print(Stage *stage, const char *who)
 			{ "unchanged", "repeat", "0 0 1280 800" } };
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
-		Frame frame = measure(stage, damages[i].how, damages[i].rectangle);
+		Rounds rounds = measure(stage, damages[i].how, damages[i].rectangle);
+		Frame frame = rounds.median;
 
-		printf("%-16s %-10s %8.1f %8.1f %8.1f %8.1f   %5.0f %5.0f %8.0f   %5.2f %5.2f\n",
+		printf("%-16s %-10s %8.1f %8.1f %8.1f %8.1f %8.1f   %5.0f %5.0f %8.0f   %5.2f "
+		       "%5.2f\n",
 		       who, damages[i].name, frame.agent / 1000, frame.daemon / 1000,
-		       frame.viewer / 1000, frame.latency / 1000, frame.agent_bytes,
-		       frame.daemon_bytes, frame.viewer_bytes / 1000, frame.requests, frame.events);
+		       frame.viewer / 1000, frame.latency / 1000, rounds.spread / 1000,
+		       frame.agent_bytes, frame.daemon_bytes, frame.viewer_bytes / 1000,
+		       frame.requests, frame.events);
 		fflush(stdout);
 	}
 }
@@ -279,21 +292,41 @@ static void start_qemu(Stage *stage, const char *monitor)
 			bench_fail("fake-qemu ended unexpectedly");
 }
 
+/* Measures frames on display channels, the last time with one more viewer that never reads. */
+static void measure_channels(Stage *stage, const char *const *arguments)
+{
+	add_viewers(stage, arguments, 1);
+	measure_and_print(stage, "one channel");
+	add_viewers(stage, arguments, 4);
+	measure_and_print(stage, "four channels");
+	add_viewers(stage, arguments, 7);
+	measure_and_print(stage, "seven channels");
+	add_viewers(stage, arguments, 8);
+	measure_and_print(stage, "eight channels");
+	const Program *stuck = &stage->viewers[--stage->viewer_count];
+	kill(stuck->pid, SIGSTOP);
+	measure_and_print(stage, "and one stopped");
+	stage->viewer_count++;
+	remove_viewers(stage);
+}
+
 /* Measures frames through vail-qemu and vaild. */
 static void measure_vaild(Stage *stage, const char *socket, const char *monitor)
 {
 	Program agent = program_start(
 		(const char *[]){ "build/vail-qemu", "--qmp", monitor, "--socket", socket, NULL });
 	const char *const viewer[] = { "build/tests/frame-viewer", socket, GUID, NULL };
+	const char *const on_channel[] = { "build/tests/frame-listener", socket, GUID, NULL };
 
 	command_qemu(stage, "listen 0 1");
 	command_qemu(stage, "map 0 1280 800");
 	stage->agent = agent.pid;
 	add_viewers(stage, viewer, 1);
 	measure_and_print(stage, "one viewer");
-	add_viewers(stage, viewer, VIEWERS_MAX);
+	add_viewers(stage, viewer, 4);
 	measure_and_print(stage, "four viewers");
 	remove_viewers(stage);
+	measure_channels(stage, on_channel);
 	stage->agent = 0;
 	program_end(&agent);
 }
@@ -319,14 +352,15 @@ int main(int argc, char **argv)
 	if (vail_new(argv[1], &stage.vail) != STATUS_SUCCESS)
 		bench_fail("vail_new");
 	printf("\nCosts of a frame of 1280x800 pixels at %d frames per second, on one CPU, medians "
-	       "of "
-	       "%d rounds:\nCPU time in microseconds of vail-qemu (agent), vaild and a viewer; "
-	       "microseconds from drawing to the event;\nbytes of file I/O by vail-qemu and vaild; "
-	       "kB "
-	       "of the screen read by a viewer;\nrequests to vaild and events to each viewer.\n\n"
-	       "%-16s %-10s %8s %8s %8s %8s   %5s %5s %8s   %5s %5s\n",
-	       FRAMES, ROUNDS, "viewers", "damage", "agent", "vaild", "viewer", "latency", "agent",
-	       "vaild", "read kB", "req", "event");
+	       "of %d rounds:\n"
+	       "CPU time in microseconds of vail-qemu (agent), vaild and a viewer; microseconds "
+	       "from drawing to the event,\n"
+	       "and from the fastest to the slowest round (spread); bytes of file I/O by vail-qemu "
+	       "and vaild;\n"
+	       "kB of the screen read by a viewer; requests to vaild and events to each viewer.\n\n"
+	       "%-16s %-10s %8s %8s %8s %8s %8s   %5s %5s %8s   %5s %5s\n",
+	       FRAMES, ROUNDS, "viewers", "damage", "agent", "vaild", "viewer", "latency", "spread",
+	       "agent", "vaild", "read kB", "req", "event");
 	start_qemu(&stage, monitor);
 	measure_vaild(&stage, argv[1], monitor);
 	measure_listener(&stage, monitor);
