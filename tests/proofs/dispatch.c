@@ -32,12 +32,13 @@ static JsonTable table;
 static Process process;
 static Adapter adapter;
 static VirtualMachine vm = { .vmm = &process };
-static Registration registration;
+static Registration registration = { .vm = &vm, .process = &process };
 static GpuProcess gpu_process = { .adapter = &adapter };
 static Context context = { .gpu_process = &gpu_process };
 static VirtualGpu virtual_gpu = { .vm = &vm };
 static SharedObject object = { .vm = &vm, .sharer = &process };
 static ObjectHolder holder;
+static DisplayChannel display = { .registration = &registration };
 static Quarantine quarantine;
 
 /* One row, which the proof sets. */
@@ -104,6 +105,13 @@ SharedObject *object_find(Broker *broker, const Handle *handle)
 SharedObject *object_find_shared(Broker *broker, const Handle *handle)
 {
 	return object_find(broker, handle);
+}
+
+DisplayChannel *display_channel_find(Broker *broker, const Handle *handle)
+{
+	(void)broker;
+	(void)handle;
+	return find() ? &display : NULL;
 }
 
 /* --- facts about the caller ------------------------------------------------------------------- */
