@@ -2,19 +2,28 @@
 #include "daemon/host/net/fd-closer.h"
 
 #include <event2/event.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/process/child-clone.h"
+#include "daemon/host/process/raw-call.h"
 #include "proto/fd-util.h"
+
+/* The memory that belongs to a child process until that has exited. */
+typedef struct Batch {
+	int *fds; /* allocated, unless it points to single */
+	size_t count;
+	int single;
+	struct msghdr discarded; /* of a socket to drain */
+	struct iovec bytes;
+	ChildStack stack;
+} Batch;
 
 /* A running child process that closes fds. */
 typedef struct ClosingChild {
@@ -22,9 +31,16 @@ typedef struct ClosingChild {
 	PeerUser *user;
 	pid_t pid;
 	TAILQ_ENTRY(ClosingChild) link;
+	Batch batch;
 } ClosingChild;
 
 static const struct timeval retry_delay = { .tv_sec = 1 };
+
+/*
+ * Children that were still running when their closer ended. They may use their batch as long as the
+ * daemon lives.
+ */
+static TAILQ_HEAD(, ClosingChild) abandoned = TAILQ_HEAD_INITIALIZER(abandoned);
 
 static void fd_closer_run(FdCloser *closer, PeerUser *user);
 
@@ -74,6 +90,13 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
 	}
 }
 
+static void child_free(ClosingChild *child)
+{
+	if (child->batch.fds != &child->batch.single)
+		free(child->batch.fds);
+	free(child);
+}
+
 /* Frees a finished child and starts the user's next one, if fds are waiting. */
 static void child_finish(ClosingChild *child)
 {
@@ -81,7 +104,7 @@ static void child_finish(ClosingChild *child)
 	PeerUser *user = child->user;
 
 	TAILQ_REMOVE(&closer->under_way, child, link);
-	free(child);
+	child_free(child);
 	user->closes_under_way--;
 	fd_closer_run(closer, user);
 	peer_user_put(user);
@@ -113,31 +136,13 @@ void fd_closer_init(FdCloser *closer, struct event_base *base, Turns *turns,
 
 void fd_closer_deinit(FdCloser *closer)
 {
-	ClosingChild *child;
-
 	event_del(&closer->retry_event);
 	event_del(&closer->child_event);
 	/*
 	 * Abandon children that still hang: they cannot be killed, and waiting for them would hang
 	 * too.
 	 */
-	while ((child = TAILQ_FIRST(&closer->under_way))) {
-		TAILQ_REMOVE(&closer->under_way, child, link);
-		free(child);
-	}
-}
-
-/*
- * Starts a child that shares only the fd table with the daemon. The kernel kills the child when the
- * daemon dies, unless it hangs in close().
- */
-static pid_t clone_sharing_fds(void)
-{
-	pid_t pid = child_clone(CLONE_FILES);
-
-	if (pid == 0)
-		syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return pid;
+	TAILQ_CONCAT(&abandoned, &closer->under_way, link);
 }
 
 /* An fd to drain before it is closed is queued as its bitwise complement, a negative number. */
@@ -148,46 +153,90 @@ static int fd_to_drain(int fd)
 
 /*
  * Closes the fd. Of a socket to drain, reads all data before, so that the kernel closes here the
- * fds that were sent with it. Makes only system calls, because the child has no thread of its own.
+ * fds that were sent with it.
  */
-static void close_in_child(int fd)
+CHILD_FUNCTION static void close_in_child(Batch *batch, int fd)
 {
-	char data[4096];
-
 	if (fd >= 0) {
-		syscall(SYS_close, fd);
+		raw_call(SYS_close, fd, 0, 0);
 		return;
 	}
 	fd = fd_to_drain(fd);
-	while (syscall(SYS_recvfrom, fd, data, sizeof(data), MSG_DONTWAIT, NULL, NULL) > 0)
+	while (raw_call(SYS_recvmsg, fd, (long)&batch->discarded, MSG_DONTWAIT) > 0)
 		;
-	syscall(SYS_close, fd);
+	raw_call(SYS_close, fd, 0, 0);
 }
 
-/* Starts a child that closes the fds. Returns false if out of memory or processes. */
-static bool child_start(FdCloser *closer, PeerUser *user, const int *fds, size_t count)
+/* The kernel kills the child when the daemon dies, unless it hangs in close(). */
+CHILD_FUNCTION static int run_child(void *context)
 {
-	ClosingChild *child = calloc(1, sizeof(*child));
+	Batch *batch = context;
+
+	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
+	for (size_t i = 0; i < batch->count; i++)
+		close_in_child(batch, batch->fds[i]);
+	return 0;
+}
+
+/* Returns a child with one fd, which does not run yet, or NULL if out of memory. */
+static ClosingChild *child_new(FdCloser *closer, PeerUser *user)
+{
+	static char discarded[4096];
+	ClosingChild *child = malloc(sizeof(*child)); /* calloc would clear the stack */
+
+	if (!child)
+		return NULL;
+	child->closer = closer;
+	child->user = user;
+	child->batch.fds = &child->batch.single;
+	child->batch.count = 1;
+	child->batch.bytes = (struct iovec){ discarded, sizeof(discarded) };
+	child->batch.discarded = (struct msghdr){ .msg_iov = &child->batch.bytes, .msg_iovlen = 1 };
+	return child;
+}
+
+/* Starts the child. Returns false if out of processes. */
+static bool child_run(ClosingChild *child)
+{
+	child->pid = child_start(&child->batch.stack, run_child, &child->batch);
+	if (child->pid < 0)
+		return false;
+	TAILQ_INSERT_TAIL(&child->closer->under_way, child, link);
+	child->user->closes_under_way++;
+	child->user->last_close = monotonic_microseconds();
+	return true;
+}
+
+/* Closes one fd in a child at once. Returns false if out of memory or processes. */
+static bool close_alone(FdCloser *closer, PeerUser *user, int fd)
+{
+	ClosingChild *child = child_new(closer, user);
 
 	if (!child)
 		return false;
-	*child = (ClosingChild){
-		.closer = closer,
-		.user = user,
-		.pid = clone_sharing_fds(),
-	};
-	if (child->pid == 0) {
-		for (size_t i = 0; i < count; i++)
-			close_in_child(fds[i]);
-		child_exit();
-	}
-	if (child->pid < 0) {
-		free(child);
+	child->batch.single = fd;
+	if (child_run(child))
+		return true;
+	child_free(child);
+	return false;
+}
+
+/* Closes all waiting fds in a child. Returns false if out of memory or processes. */
+static bool close_waiting(FdCloser *closer, PeerUser *user)
+{
+	ClosingChild *child = child_new(closer, user);
+
+	if (!child)
+		return false;
+	child->batch.fds = user->waiting;
+	child->batch.count = user->waiting_count;
+	if (!child_run(child)) {
+		child->batch.fds = &child->batch.single; /* the user keeps the array */
+		child_free(child);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&closer->under_way, child, link);
-	user->closes_under_way++;
-	user->last_close = monotonic_microseconds();
+	user->waiting = NULL;
+	user->waiting_count = user->waiting_room = 0;
 	return true;
 }
 
@@ -198,9 +247,7 @@ static void fd_closer_run(FdCloser *closer, PeerUser *user)
 {
 	if (user->waiting_count == 0 || fd_closer_is_full(user))
 		return;
-	if (child_start(closer, user, user->waiting, user->waiting_count))
-		user->waiting_count = 0;
-	else
+	if (!close_waiting(closer, user))
 		peer_user_retry(closer, user);
 }
 
@@ -237,7 +284,7 @@ void fd_closer_close(FdCloser *closer, PeerUser *user, int fd)
 {
 	if (!peer_user_reserve_waiting(user)) {
 		/* Close it in a child at once, because it cannot be queued. */
-		if (fd_closer_is_full(user) || !child_start(closer, user, &fd, 1))
+		if (fd_closer_is_full(user) || !close_alone(closer, user, fd))
 			log_warning(
 				"cannot close fd %d of uid %u now: out of memory; it stays open",
 				fd, user->uid);

@@ -10,7 +10,7 @@
  * Closes fds received from clients. The last close() of such an fd can block for ever and ignore
  * even SIGKILL, for example if a FUSE server never answers FLUSH or a socket lingers. Closing a
  * connection that has fds queued can block as well. These closes therefore run in a child process
- * that shares the daemon's fd table: only the child blocks.
+ * that shares the daemon's fd table and memory: only the child blocks.
  *
  * In its next turn, one child closes all fds of a user that are waiting then. A user has at most
  * LIMIT_CLOSES_UNDER_WAY children at a time; further fds wait until one of them exits.

@@ -12,6 +12,25 @@
  */
 pid_t child_clone(unsigned long flags);
 
+/* The memory that a child uses as its stack. The child catches no signals, so it needs little. */
+typedef struct ChildStack {
+	_Alignas(16) unsigned char bytes[16 << 10];
+} ChildStack;
+
+/*
+ * Starts a child process that runs the function, exits when it returns, and has every signal
+ * blocked. It shares the fd table. It shares the memory, too, because a copy of the page tables
+ * takes long, and even errno. So the function may only make raw calls (raw-call.h), and use memory
+ * that the parent leaves alone until the child has exited. The same holds for the stack. Mark the
+ * function as CHILD_FUNCTION.
+ *
+ * Returns the pid, or a negative number if out of memory or processes.
+ */
+pid_t child_start(ChildStack *stack, int (*run)(void *context), void *context);
+
+/* A function of such a child. AddressSanitizer would look for the stack of the parent. */
+#define CHILD_FUNCTION __attribute__((no_sanitize("address")))
+
 /* Ends a child process, without the work that exit() does for the parent. */
 _Noreturn void child_exit(void);
 
