@@ -14,7 +14,8 @@
 #define INNER_IDS         65536
 #define CONNECTIONS_TRIED 520 /* more than connectionsPerUid */
 #define DEAD_PEERS        1200
-#define BURST             16    /* connections that a process makes before it dies */
+#define BURST             16 /* connections that a process makes before it dies */
+#define ROUNDS_PER_COUNT  8
 #define FIRST_PID         20000 /* of pid-again, below the usual pid_max */
 #define FLOODED           4     /* connections that keep the daemon busy meanwhile */
 
@@ -132,6 +133,28 @@ static bool is_refused(int connection)
 	return size >= 0 || errno != EAGAIN;
 }
 
+/* Closes the connections that the daemon has refused. Returns the number of the others. */
+static unsigned int drop_refused(int *kept, unsigned int count)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (is_refused(kept[i]))
+			close(kept[i]);
+		else
+			kept[left++] = kept[i];
+	return left;
+}
+
+/* Waits until the daemon has accepted all earlier connections, which it does in their order. */
+static void await_accepts(const Attacker *attacker)
+{
+	int connection = attacker_connect(attacker);
+
+	is_served(connection);
+	close(connection);
+}
+
 void attack_dead_peers(const Attacker *attacker)
 {
 	unsigned int goal = DEAD_PEERS / attacker->owners, count = 0;
@@ -141,23 +164,21 @@ void attack_dead_peers(const Attacker *attacker)
 		err(2, "calloc");
 	enter_user_namespace(attacker->user, FIRST_INNER_ID + attacker->number * INNER_IDS);
 	attacker_begin(attacker);
-	for (uid_t inner = 1;; inner = inner % (INNER_IDS - 1) + 1) {
-		unsigned int left = 0;
-
-		for (unsigned int i = 0; i < BURST && count < goal; i++)
-			kept[count + i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (unsigned int round = 1;; round++) {
 		if (count < goal) {
-			connect_and_die(attacker, kept + count, inner);
+			for (unsigned int i = 0; i < BURST; i++)
+				kept[count + i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+			connect_and_die(attacker, kept + count, round % (INNER_IDS - 1) + 1);
 			count += BURST;
 			attacker->board->work += BURST;
 		}
-		for (unsigned int i = 0; i < count; i++)
-			if (is_refused(kept[i]))
-				close(kept[i]);
-			else
-				kept[left++] = kept[i];
-		count = left;
-		attacker->board->held[attacker->number] = count;
+		/* A connection that was not accepted yet is not refused, but not held either. */
+		bool counts = round % ROUNDS_PER_COUNT == 0;
+		if (counts)
+			await_accepts(attacker);
+		count = drop_refused(kept, count);
+		if (counts)
+			attacker->board->held[attacker->number] = count;
 	}
 }
 
