@@ -112,6 +112,38 @@ const Attack attacks[] = {
 		.run = attack_dying_vmm,
 	},
 	{
+		.name = "displays",
+		.promise =
+			"a user who opens and closes displays without a pause delays nobody else",
+		.is_short = true,
+		.run = attack_displays,
+	},
+	{
+		.name = "display-fds",
+		.promise = "descriptors that are left on a display channel are closed by a child",
+		.run = attack_display_fds,
+	},
+	{
+		.name = "display-servers",
+		.promise = "the end of a display server with 48 channels comes in slices",
+		.run = attack_display_servers,
+	},
+	{
+		.name = "display-exits",
+		.promise = "the end of a process with 240 display channels comes in slices",
+		.run = attack_display_exits,
+	},
+	{
+		.name = "display-unread",
+		.promise = "a display server that never reads costs others neither time nor memory",
+		.run = attack_display_unread,
+	},
+	{
+		.name = "list-displays",
+		.promise = "a user who lists 240 displays without a pause delays nobody else",
+		.run = attack_list_displays,
+	},
+	{
 		.name = "update-machine",
 		.promise = "the cost of UpdateVirtualMachine is independent of VMs and connections",
 		.prepare = prepare_many_machines,

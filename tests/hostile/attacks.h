@@ -32,6 +32,14 @@ void attack_watchers(const Attacker *attacker);
 void attack_watch_input(const Attacker *attacker);
 void attack_dying_vmm(const Attacker *attacker);
 
+/* attack-displays.c: display channels */
+void attack_displays(const Attacker *attacker);
+void attack_display_fds(const Attacker *attacker);
+void attack_display_servers(const Attacker *attacker);
+void attack_display_exits(const Attacker *attacker);
+void attack_display_unread(const Attacker *attacker);
+void attack_list_displays(const Attacker *attacker);
+
 /* attack-machines.c: many VMs and connections */
 void prepare_many_machines(Stage *stage);
 void attack_update_machine(const Attacker *attacker);
