@@ -125,6 +125,19 @@ static void encode_incoming_vmm(Writer *writer, const IncomingVmm *incoming, Pid
 	}
 }
 
+static void encode_display_servers(Writer *writer, const VirtualMachine *vm, PidNamespace reader)
+{
+	const DisplayServer *server;
+
+	LIST_FOREACH (server, &vm->display_servers, of_vm) {
+		if (server->is_incoming)
+			writer_key(writer, "incomingDisplayServerPid");
+		else
+			writer_key(writer, "displayServerPid");
+		encode_pid(writer, server->process, reader);
+	}
+}
+
 void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine *vm,
 			    PidNamespace reader)
 {
@@ -155,6 +168,7 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_unsigned(writer, vm->object_bytes);
 	writer_key(writer, "displays");
 	writer_unsigned(writer, vm->display_count);
+	encode_display_servers(writer, vm, reader);
 	writer_key(writer, "quarantined");
 	writer_boolean(writer, quarantine != NULL);
 	OPTIONAL_STRING(writer, "quarantineReason", quarantine ? quarantine->reason : NULL);
