@@ -67,6 +67,9 @@ static bool read_machine(const JsonValue *machine, MachineSettings *settings)
 	const JsonValue *agent = json_member(machine, "agent");
 
 	settings->vmm = (pid_t)member_number(machine, "vmmPid");
+	settings->server = (pid_t)member_number(machine, "displayServerPid");
+	settings->incoming_vmm = (pid_t)member_number(machine, "incomingVmmPid");
+	settings->incoming_server = (pid_t)member_number(machine, "incomingDisplayServerPid");
 	settings->has_agent = agent != NULL;
 	settings->agent_pid = (pid_t)member_number(agent, "pid");
 	return copy_member(machine, "name", &settings->name) &&
@@ -124,6 +127,26 @@ bool settings_have_other_agent(const MachineSettings *settings)
 		return false;
 	return settings->agent_user ? !is_own_user(settings->agent_user)
 				    : settings->agent_pid != getpid();
+}
+
+/* Tests whether the process has not exited. */
+static bool process_runs(pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd >= 0 && poll(&poll_fd, 1, 0) == 0;
+}
+
+pid_t settings_server_of(const MachineSettings *settings, pid_t qemu)
+{
+	pid_t server = 0;
+
+	if (qemu == settings->vmm)
+		server = settings->server;
+	else if (qemu == settings->incoming_vmm)
+		server = settings->incoming_server;
+	return server > 0 && server != getpid() && process_runs(server) ? server : 0;
 }
 
 static bool has_user(const MachineSettings *settings, const char *user, unsigned int rights)

@@ -24,7 +24,10 @@ typedef struct SettingsClient {
 
 typedef struct MachineSettings {
 	pid_t vmm;
-	char *name; /* NULL if the VM has none */
+	pid_t server;          /* the process that serves the display channels; 0 for none */
+	pid_t incoming_vmm;    /* 0 unless the VM is being handed over */
+	pid_t incoming_server; /* like server, for the incoming VMM */
+	char *name;            /* NULL if the VM has none */
 	bool has_agent;
 	char *agent_user; /* NULL for a process */
 	pid_t agent_pid;  /* 0 for a user */
@@ -44,6 +47,12 @@ void settings_deinit(MachineSettings *settings);
 
 /* Tests whether the VM has an agent that is neither this process nor its user. */
 bool settings_have_other_agent(const MachineSettings *settings);
+
+/*
+ * Returns the process, other than this one, that serves the display of the QEMU with this pid, or 0
+ * if none does. A process that has ended, which vaild may not have noticed yet, serves nothing.
+ */
+pid_t settings_server_of(const MachineSettings *settings, pid_t qemu);
 
 /* Tests whether the display clients are these users with these rights, in any order. */
 bool settings_clients_are(const MachineSettings *settings, const ClientList *users);

@@ -330,22 +330,38 @@ static bool qmp_greet(QmpClient *qmp)
 	return is_qemu && qmp_execute(qmp, &negotiate);
 }
 
+/* Copies the member of a reply, or sets NULL if it is absent. Returns false if out of memory. */
+static bool copy_member(const JsonValue *result, const char *member, char **ret)
+{
+	const char *text = member_text(result, member);
+
+	*ret = text ? strdup(text) : NULL;
+	if (*ret || !text)
+		return true;
+	log_message("this process is out of memory");
+	return false;
+}
+
 /* Reads the name of QEMU's option -name. Returns false after it has logged an error. */
 static bool qmp_read_name(QmpClient *qmp, QmpDisplay *display)
 {
 	const QmpCommand query = { "query-name", "", -1, NULL };
 	JsonValue *reply = qmp_call(qmp, &query);
 	const JsonValue *result = json_member(reply, "return");
-	const char *name = member_text(result, "name");
-	bool is_valid = reply != NULL;
+	bool is_valid = reply && copy_member(result, "name", &display->name);
 
 	display->is_old = result == NULL;
-	if (name) {
-		display->name = strdup(name);
-		is_valid = display->name != NULL;
-		if (!is_valid)
-			log_message("this process is out of memory");
-	}
+	json_free(reply);
+	return is_valid;
+}
+
+/* Reads the UUID of the VM. Returns false after it has logged an error. */
+static bool qmp_read_uuid(QmpClient *qmp, QmpDisplay *display)
+{
+	const QmpCommand query = { "query-uuid", "", -1, NULL };
+	JsonValue *reply = qmp_call(qmp, &query);
+	bool is_valid = reply && copy_member(json_member(reply, "return"), "UUID", &display->uuid);
+
 	json_free(reply);
 	return is_valid;
 }
@@ -378,9 +394,22 @@ static void qmp_display_deinit(QmpDisplay *display)
 	fd_close(&display->pidfd);
 	fd_close(&display->socket);
 	free(display->name);
+	free(display->uuid);
 }
 
-bool qmp_join_display(const char *path, const WaitClock *clock, QmpDisplay *ret)
+/* Connects to the monitor, and reads which QEMU it is. Returns false after it has logged an error.
+ */
+static bool qmp_find_qemu(QmpClient *qmp, QmpDisplay *display)
+{
+	if (!qmp_connect(qmp) || !qmp_identify(qmp, &display->pidfd) || !qmp_greet(qmp) ||
+	    !qmp_read_name(qmp, display))
+		return false;
+	display->qemu = qmp->qemu;
+	return true;
+}
+
+bool qmp_join_display(const char *path, const WaitClock *clock, QmpCheck check, void *context,
+		      QmpDisplay *ret)
 {
 	_cleanup_(qmp_deinit) QmpClient qmp = {
 		.path = path, .clock = clock, .socket = -1, .parser = json_parser_new()
@@ -391,10 +420,9 @@ bool qmp_join_display(const char *path, const WaitClock *clock, QmpDisplay *ret)
 		log_message("this process is out of memory");
 		return false;
 	}
-	if (!qmp_connect(&qmp) || !qmp_identify(&qmp, &display.pidfd) || !qmp_greet(&qmp) ||
-	    !qmp_read_name(&qmp, &display) || !qmp_add_display(&qmp, &display.socket))
+	if (!qmp_find_qemu(&qmp, &display) || (check && !qmp_read_uuid(&qmp, &display)) ||
+	    (check && !check(&display, context)) || !qmp_add_display(&qmp, &display.socket))
 		return false;
-	display.qemu = qmp.qemu;
 	*ret = display;
 	display = (QmpDisplay){ .pidfd = -1, .socket = -1 };
 	return true;

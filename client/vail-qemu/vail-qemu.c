@@ -15,6 +15,7 @@
  *   redraw.c         finds what a redraw has changed
  *   hand-over.c      two QEMUs of one GUID, as in a local migration
  *   agent-machine.c  the agent's VM in vaild: registration, settings, hand-over
+ *   admission.c      whether vaild lets it share, before it joins QEMU's display
  *   damage.c         changed rectangles
  *   channels.c       the display channels of the VM, as vaild opens and closes them
  *   channel.c        one channel: the VM and its consoles on D-Bus; channel-rights.c says what a
@@ -25,6 +26,7 @@
  *   pixman-format.c  pixel formats
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -33,11 +35,13 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
+#include <unistd.h>
 
 #include "client/common/completion-entities.h"
 #include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
+#include "client/vail-qemu/admission.h"
 #include "client/vail-qemu/agent.h"
 #include "client/vail-qemu/channels.h"
 #include "client/vail-qemu/display.h"
@@ -212,7 +216,9 @@ typedef struct Bridge {
 	Channels channels;
 	struct pollfd *poll_fds; /* QEMU's, the agent's, the display's, then the channels' */
 	size_t poll_fd_count;
-	bool is_ready; /* systemd has been notified */
+	bool is_ready;       /* systemd has been notified */
+	Admission admission; /* before the display is joined */
+	bool has_qemu_ended; /* before the display was joined */
 } Bridge;
 
 /* Makes room for the fds of new channels. Returns false if out of memory. */
@@ -255,12 +261,15 @@ static void notify_ready(Bridge *bridge)
 					      bridge->agent.machine.guid) >= 0;
 }
 
-/* Waits for QEMU to exit, which is the usual reason why the display or the VM has ended. */
-static bool qemu_exits(const Bridge *bridge)
+/* Waits for QEMU to exit in this time. Returns false, without a message, if it goes on. */
+static bool qemu_has_ended(const Bridge *bridge, int milliseconds)
 {
 	struct pollfd poll_fd = { .fd = bridge->qemu, .events = POLLIN };
 
-	return poll(&poll_fd, 1, QEMU_EXIT_TIMEOUT) > 0;
+	if (bridge->qemu < 0 || poll(&poll_fd, 1, milliseconds) <= 0)
+		return false;
+	log_message("QEMU has ended");
+	return true;
 }
 
 /* The exit status if an operator has removed the VM, so that a manager does not add it again. */
@@ -271,7 +280,8 @@ static int run(Bridge *bridge)
 {
 	bool has_display = true;
 
-	agent_connect(&bridge->agent);
+	if (bridge->agent.state == AGENT_DISCONNECTED)
+		agent_connect(&bridge->agent);
 	while (has_display && bridge->agent.state != AGENT_ENDED) {
 		notify_ready(bridge);
 		display_listen(&bridge->display);
@@ -289,10 +299,9 @@ static int run(Bridge *bridge)
 		if (has_display && agent_must_connect(&bridge->agent))
 			agent_connect(&bridge->agent); /* may wait for vaild */
 	}
-	if (qemu_exits(bridge)) {
-		log_message("QEMU has ended");
+	/* The usual reason why the display or the VM has ended. */
+	if (qemu_has_ended(bridge, QEMU_EXIT_TIMEOUT))
 		return EXIT_DONE;
-	}
 	log_message("%s",
 		    has_display ? bridge->agent.end_reason
 				: "QEMU has closed its display; another client may have joined it");
@@ -312,18 +321,86 @@ static bool check_uuid(const char *uuid)
 	return false;
 }
 
+static bool init_agent(Bridge *bridge, const Options *options, pid_t qemu, const char *uuid,
+		       const char *name)
+{
+	AgentMachine machine = { .qemu = qemu,
+				 .adapter = options->adapter,
+				 .profile = "vail-qemu",
+				 .clients = options->clients };
+
+	snprintf(machine.guid, sizeof(machine.guid), "%s", uuid);
+	machine_name_make(name, machine.guid, machine.name);
+	return agent_init(&bridge->agent, options->socket, &machine);
+}
+
+/* The context of may_join(). */
+typedef struct JoinContext {
+	Bridge *bridge;
+	const Options *options;
+	bool is_found; /* this attempt has found QEMU */
+} JoinContext;
+
+/* A QmpCheck. An old QEMU cannot be checked, because only its display tells its name. */
+static bool may_join(const QmpDisplay *found, void *context)
+{
+	JoinContext *join = context;
+	Bridge *bridge = join->bridge;
+
+	join->is_found = true;
+	bridge->admission = ADMISSION_GRANTED;
+	if (found->is_old || !found->uuid)
+		return true;
+	if (!check_uuid(found->uuid))
+		return false;
+	if (bridge->qemu < 0)
+		bridge->qemu = fcntl(found->pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (!bridge->agent.calls && !init_agent(bridge, join->options, found->qemu, found->uuid,
+						found->name ? found->name : ""))
+		return false;
+	bridge->admission = admission_ask(&bridge->agent, bridge->qemu);
+	return bridge->admission == ADMISSION_GRANTED;
+}
+
+static bool is_delayed(const JoinContext *join)
+{
+	return join->is_found && join->bridge->admission == ADMISSION_DELAYED;
+}
+
 /*
- * Connects to QEMU's display by its monitor.
+ * Returns the milliseconds in which QEMU may exit after an attempt has failed. A QEMU that earlier
+ * attempts have found, and this one has not, is probably exiting.
+ */
+static int time_to_exit(const JoinContext *join)
+{
+	if (is_delayed(join))
+		return ADMISSION_INTERVAL;
+	return join->is_found ? 0 : WAIT_LIMIT;
+}
+
+/*
+ * Connects to QEMU's display by its monitor, as soon as vaild lets this process share the screen.
  *
  * ret_name: the VM's name, which the caller frees; unchanged if only the display knows it.
  */
-static bool join_by_monitor(Bridge *bridge, const char *path, DisplayLink *link, char **ret_name)
+static bool join_by_monitor(Bridge *bridge, const Options *options, DisplayLink *link,
+			    char **ret_name)
 {
+	JoinContext join = { bridge, options, false };
 	QmpDisplay qemu;
 
-	if (!qmp_join_display(path, &wait_system_clock, &qemu))
-		return false;
+	for (;;) {
+		join.is_found = false;
+		if (qmp_join_display(options->qmp, &wait_system_clock, may_join, &join, &qemu))
+			break;
+		/* The monitor serves other clients during the wait. */
+		bridge->has_qemu_ended = qemu_has_ended(bridge, time_to_exit(&join));
+		if (!is_delayed(&join) || bridge->has_qemu_ended)
+			return false;
+	}
+	fd_close(&bridge->qemu);
 	bridge->qemu = qemu.pidfd;
+	free(qemu.uuid);
 	if (!qemu.is_old)
 		*ret_name = qemu.name ? qemu.name : strdup("");
 	return link_open(link, qemu.socket, qemu.qemu, &wait_system_clock);
@@ -335,7 +412,7 @@ static bool join_display(Bridge *bridge, const Options *options, char **ret_name
 	bool is_open;
 
 	if (options->qmp)
-		is_open = join_by_monitor(bridge, options->qmp, &link, ret_name);
+		is_open = join_by_monitor(bridge, options, &link, ret_name);
 	else if (options->bus)
 		is_open = link_open_bus(&link, options->bus, &wait_system_clock, &bridge->qemu);
 	else
@@ -351,21 +428,27 @@ static bool join_display(Bridge *bridge, const Options *options, char **ret_name
 
 static bool start(Bridge *bridge, const Options *options)
 {
-	AgentMachine machine = { .adapter = options->adapter,
-				 .profile = "vail-qemu",
-				 .clients = options->clients };
 	_cleanup_free_ char *name = NULL;
 
 	if (!join_display(bridge, options, &name))
 		return false;
-	machine.qemu = bridge->display.link.qemu;
-	snprintf(machine.guid, sizeof(machine.guid), "%s", bridge->display.uuid);
-	machine_name_make(name, machine.guid, machine.name);
-	if (!agent_init(&bridge->agent, options->socket, &machine) ||
-	    !display_find_consoles(&bridge->display, &bridge->agent))
+	if (!bridge->agent.calls &&
+	    !init_agent(bridge, options, bridge->display.link.qemu, bridge->display.uuid, name))
+		return false;
+	if (!display_find_consoles(&bridge->display, &bridge->agent))
 		return false;
 	channels_init(&bridge->channels, &bridge->display, &bridge->agent);
 	return true;
+}
+
+/* Ends a start that has failed. Returns the exit status. */
+static int give_up(Bridge *bridge)
+{
+	if (bridge->agent.calls)
+		admission_withdraw(&bridge->agent);
+	if (bridge->has_qemu_ended)
+		return EXIT_DONE;
+	return bridge->agent.is_removed ? EXIT_VM_REMOVED : EXIT_FAILED;
 }
 
 static void bridge_deinit(Bridge *bridge)
@@ -402,5 +485,5 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */
 	raise_fd_limit();
 	parse_options(argc, argv, &options);
-	return start(&bridge, &options) ? run(&bridge) : EXIT_FAILED;
+	return start(&bridge, &options) ? run(&bridge) : give_up(&bridge);
 }

@@ -64,6 +64,14 @@ static void start_server(void)
 	fuzz_must(pthread_create(&thread, NULL, serve, NULL) == 0);
 }
 
+/* A QmpCheck that lets vail-qemu join any QEMU with a UUID. */
+static bool has_uuid(const QmpDisplay *found, void *context)
+{
+	(void)context;
+	fuzz_must(found->socket == -1 && found->pidfd >= 0);
+	return found->uuid != NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const Input input = { data, size };
@@ -72,14 +80,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_silence();
 	atomic_store(&sent, &input);
 	start_server();
-	if (qmp_join_display(prepared_server_path(), &wait_system_clock, &display)) {
+	QmpCheck check = size % 2 == 0 ? has_uuid : NULL;
+	if (qmp_join_display(prepared_server_path(), &wait_system_clock, check, NULL, &display)) {
 		fuzz_must(display.qemu == getpid() && display.pidfd >= 0 && display.socket >= 0);
 		fuzz_must(!display.is_old || !display.name);
 		close(display.pidfd);
 		close(display.socket);
 		free(display.name);
+		free(display.uuid);
 	} else {
-		fuzz_must(display.pidfd == -1 && display.socket == -1 && !display.name);
+		fuzz_must(display.pidfd == -1 && display.socket == -1 && !display.name &&
+			  !display.uuid);
 	}
 	return 0;
 }

@@ -78,7 +78,7 @@ static bool join_qemu(DisplayLink *link, const char *monitor)
 {
 	QmpDisplay qemu;
 
-	return qmp_join_display(monitor, &wait_system_clock, &qemu) &&
+	return qmp_join_display(monitor, &wait_system_clock, NULL, NULL, &qemu) &&
 	       link_open(link, qemu.socket, qemu.qemu, &wait_system_clock);
 }
 

@@ -112,7 +112,7 @@ TestSuite(qemu_monitor, .init = set_up, .fini = tear_down);
 static bool join(QmpDisplay *ret)
 {
 	*ret = (QmpDisplay){ .pidfd = -1, .socket = -1 };
-	return qmp_join_display(monitor.path, &fake_clock, ret);
+	return qmp_join_display(monitor.path, &fake_clock, NULL, NULL, ret);
 }
 
 static void display_free(QmpDisplay *display)

@@ -204,6 +204,7 @@ void qemu_display_join(QemuDisplay *display, int socket)
 		qemu_listener_close(&display->consoles[i]);
 	sd_bus_close_unref(display->bus);
 	display->bus = serve_bus(display->event, socket);
+	display->joins++;
 	qemu_check(sd_bus_add_object_vtable(display->bus, NULL, ROOT "/VM", PREFIX ".VM",
 					    machine_methods, display),
 		   "VM");

@@ -24,6 +24,7 @@
  *                                 first; a value of type ay is the number of bytes
  *   fill N BYTE                   fills the kept memfd N, the number of a console, with this byte
  *   wait C                        only waits for the listener
+ *   joins C                       prints after "ok" how often a client has joined the display
  *   later COMMAND                 executes the command, but prints "ok" without waiting
  */
 #include <limits.h>
@@ -334,6 +335,7 @@ static const struct {
 	{ "call", call_listener },
 	{ "fill", fill },
 	{ "wait", NULL },
+	{ "joins", NULL },
 };
 
 static void execute(QemuDisplay *display, const char *name, QemuConsole *console, char *words)
@@ -366,6 +368,8 @@ static void execute_line(QemuDisplay *display, char *words)
 		wait_for_answers(display, console);
 	if (strcmp(name, "map") == 0 && fstat(console->memory, &status) == 0)
 		snprintf(result, sizeof(result), "%ju", (uintmax_t)status.st_ino);
+	if (strcmp(name, "joins") == 0)
+		snprintf(result, sizeof(result), "%u", display->joins);
 	if (waits)
 		print_result(console, result);
 	else

@@ -38,6 +38,7 @@ typedef struct QemuDisplay {
 	const char *name;
 	const char *uuid;
 	sd_bus *bus; /* NULL until a client joins */
+	unsigned int joins;
 	QemuConsole consoles[QEMU_CONSOLES_MAX];
 	size_t console_count;
 } QemuDisplay;

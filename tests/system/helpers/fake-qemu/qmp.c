@@ -100,6 +100,14 @@ static void send_name(const Monitor *monitor, int client)
 	send_line(client, buffer_head(&text));
 }
 
+static void send_uuid(const Monitor *monitor, int client)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "{\"return\": {\"UUID\": \"%s\"}}", monitor->display->uuid);
+	send_line(client, line);
+}
+
 static void execute(Monitor *monitor, int client, const JsonValue *command)
 {
 	const char *name = json_string(json_member(command, "execute"));
@@ -114,6 +122,8 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 		       "Expecting capabilities negotiation with 'qmp_capabilities'");
 	} else if (strcmp(name, "query-name") == 0) {
 		send_name(monitor, client);
+	} else if (strcmp(name, "query-uuid") == 0) {
+		send_uuid(monitor, client);
 	} else if (strcmp(name, "getfd") == 0) {
 		take_fd(monitor, client, command);
 	} else if (strcmp(name, "add_client") == 0) {
