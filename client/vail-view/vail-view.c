@@ -232,7 +232,8 @@ static int view_run(const Options *options)
 	};
 	int exit_status = EXIT_FAILED;
 
-	if (viewer_init(&view.viewer, options->socket, options->guid, options->name, false))
+	if (viewer_init(&view.viewer, options->socket, options->guid, options->machine,
+			options->name, false))
 		do {
 			if (!wait_for_event(&view)) {
 				exit_status = EXIT_DONE;

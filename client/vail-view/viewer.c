@@ -29,14 +29,20 @@ static void start_reconnecting(Viewer *viewer)
 	pictures_clear(&viewer->pictures);
 }
 
-/* Returns advice about a refusal, or NULL if the advice of vaild fits. */
-static const char *refusal_advice(NTSTATUS status)
+/* Size of the buffer of advice that names the VM. */
+#define ADVICE_SIZE (PLAIN_QUOTE_SIZE + 64)
+
+/* Returns advice about a refusal, or NULL if the advice of vaild fits. typed: the quoted VM. */
+static const char *refusal_advice(NTSTATUS status, const char *typed,
+				  char advice[static ADVICE_SIZE])
 {
 	switch (status) {
 	case STATUS_NOT_FOUND:
 		return "start it, or list the VMs that you may see with: vailctl list";
 	case STATUS_GRAPHICS_VAIL_STATE_CHANGED:
-		return "have an operator run: vailctl vgpu assign GUID";
+		snprintf(advice, ADVICE_SIZE, "have an operator run: vailctl vgpu assign %s",
+			 typed);
+		return advice;
 	default:
 		return NULL;
 	}
@@ -44,8 +50,10 @@ static const char *refusal_advice(NTSTATUS status)
 
 static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
 {
-	char typed[PLAIN_QUOTE_SIZE];
-	Wording wording = { plain_quote(viewer->guid, typed), refusal_advice(status) };
+	char typed[PLAIN_QUOTE_SIZE], advice[ADVICE_SIZE];
+	Wording wording = { .subject = plain_quote(viewer->machine, typed) };
+
+	wording.advice = refusal_advice(status, typed, advice);
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
 	snprintf(viewer->failure, FAILURE_SIZE, "%s", sentence ? sentence : "out of memory");
@@ -154,16 +162,18 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 static void handle_end(Viewer *viewer, const VailEvent *event)
 {
 	const char *reason = event->reason ? plain_reason(event->reason) : "no reason given";
-	char code[STATUS_CODE_SIZE];
+	char code[STATUS_CODE_SIZE], typed[PLAIN_QUOTE_SIZE];
+
+	if (strcmp(reason, "quarantined") == 0)
+		reason = "it is in quarantine";
 
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
 	    event->status == STATUS_NOT_FOUND) {
 		viewer->state = VIEWER_ENDED;
 	} else {
-		log_message("this process is registered for virtual machine %s no longer: %s (%s)",
-			    viewer->guid, reason, message_status(event->status, code));
-		if (strcmp(reason, "quarantined") == 0)
-			reason = "it is in quarantine";
+		log_message("this process is no longer registered for virtual machine %s: %s (%s)",
+			    plain_quote(viewer->machine, typed), reason,
+			    message_status(event->status, code));
 		snprintf(viewer->failure, FAILURE_SIZE,
 			 "the virtual machine may no longer be seen: %s", reason);
 		viewer->state = VIEWER_FAILED;
@@ -246,10 +256,12 @@ static void connect_to_vaild(Viewer *viewer)
 		handle_failure(viewer, viewer->watch ? viewer->watch : viewer->vail, status);
 }
 
-bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name,
-		 bool with_cursor)
+bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *machine,
+		 const char *name, bool with_cursor)
 {
-	*viewer = (Viewer){ .guid = guid, .with_cursor = with_cursor, .state = VIEWER_FAILED };
+	*viewer = (Viewer){
+		.guid = guid, .machine = machine, .with_cursor = with_cursor, .state = VIEWER_FAILED
+	};
 	if (name)
 		viewer->picture.name = strdup(name);
 	if ((name && !viewer->picture.name) || vail_new(path, &viewer->vail) != STATUS_SUCCESS) {

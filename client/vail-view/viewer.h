@@ -27,13 +27,14 @@ typedef enum ViewerState {
 
 typedef struct Viewer {
 	const char *guid;
-	Pictures pictures;  /* all that are shared */
-	Follower picture;   /* without a name until the first one is known */
-	Follower cursor;    /* without a name as long as the picture has none */
-	bool with_cursor;   /* the cursor is followed */
-	bool is_current;    /* the watch has reported all pictures */
-	struct vail *vail;  /* for calls */
-	struct vail *watch; /* for events; NULL before the first watch */
+	const char *machine; /* the VM as the user has named it */
+	Pictures pictures;   /* all that are shared */
+	Follower picture;    /* without a name until the first one is known */
+	Follower cursor;     /* without a name as long as the picture has none */
+	bool with_cursor;    /* the cursor is followed */
+	bool is_current;     /* the watch has reported all pictures */
+	struct vail *vail;   /* for calls */
+	struct vail *watch;  /* for events; NULL before the first watch */
 	ViewerState state;
 	char failure[FAILURE_SIZE];     /* the reason of VIEWER_FAILED, without a period */
 	bool was_registered;            /* registered once, so a lost connection is retried */
@@ -46,12 +47,12 @@ typedef struct Viewer {
  * caller calls viewer_deinit() in either case.
  *
  * path: see vail_new().
- * guid: must outlive the viewer.
+ * guid, machine: of the VM, and what messages call it; must outlive the viewer.
  * name: of the objects to show; NULL for the name of the first object that can be shown.
  * with_cursor: follow the picture's cursor.
  */
-bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *name,
-		 bool with_cursor);
+bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char *machine,
+		 const char *name, bool with_cursor);
 void viewer_deinit(Viewer *viewer);
 
 /*

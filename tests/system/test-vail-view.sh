@@ -481,7 +481,8 @@ check_quarantine() {
   "${CTL[@]}" vm quarantine "$GUID"
   expect_viewer_ends "quarantine: the viewer exits with status 1" 1 "$VIEWER"
   expect_match "quarantine: the message has the reason" \
-    "no longer: quarantined \(STATUS_ACCESS_DENIED\)" "$(cat "$PRIVATE/quarantine.said")"
+    "no longer registered for virtual machine .*: it is in quarantine \(STATUS_ACCESS_DENIED\)" \
+    "$(cat "$PRIVATE/quarantine.said")"
   "${CTL[@]}" vm release "$GUID"
 }
 

@@ -254,7 +254,8 @@ int desktop_window_run(const WindowRequest *request)
 	Desktop desktop = { .lost_at = WAKER_NEVER };
 	int exit_status = EXIT_FAILED;
 
-	if (viewer_init(&desktop.viewer, request->socket, request->guid, request->name, true))
+	if (viewer_init(&desktop.viewer, request->socket, request->guid, request->machine,
+			request->name, true))
 		exit_status = open_and_run(&desktop, request);
 	viewer_deinit(&desktop.viewer);
 	return exit_status;
