@@ -9,7 +9,6 @@
 #include "client/vailctl/commands.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/macros.h"
-#include "proto/suggest.h"
 
 #define ANY_COMMAND                                                                           \
 	(OPTION_BIT(OPTION_SOCKET) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_NO_LEGEND) | \
@@ -258,95 +257,6 @@ const Command *command_find(const Options *options, size_t *ret_word_count)
 			return &commands[i];
 	}
 	return NULL;
-}
-
-/* Words that people try, with the command that does what they mean. */
-static const struct {
-	const char *typed;
-	const char *words[2];
-} synonyms[] = {
-	{ "unregister", { "revoke", NULL } },
-	{ "deregister", { "revoke", NULL } },
-	{ "ls", { "list", NULL } },
-	{ "info", { "show", NULL } },
-	{ "run", { "exec", NULL } },
-	{ "events", { "watch", NULL } },
-	{ "delete", { "vm", "remove" } },
-	{ "rm", { "vm", "remove" } },
-	{ "unquarantine", { "vm", "release" } },
-	{ "unassign", { "vgpu", "remove" } },
-	{ "delete", { "vgpu", "remove" } },
-	{ "rm", { "vgpu", "remove" } },
-};
-
-/* group: NULL, or the first word, if the word is the second one. Returns NULL if there is none. */
-static const Command *find_synonym(const char *group, const char *word)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
-		if (strcmp(synonyms[i].typed, word) != 0 ||
-		    (group && strcmp(synonyms[i].words[0], group) != 0))
-			continue;
-		for (size_t j = 0; j < ARRAY_SIZE(commands); j++)
-			if (command_has_words(&commands[j], synonyms[i].words))
-				return &commands[j];
-	}
-	return NULL;
-}
-
-/* Returns the command whose second word is this one, as if its first word was forgotten, or NULL.
- */
-static const Command *find_second(const char *word)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].words[1] && strcmp(commands[i].words[1], word) == 0)
-			return &commands[i];
-	return NULL;
-}
-
-/*
- * Returns the command whose first or second word resembles the word, or NULL. group: see
- * find_synonym().
- */
-static const Command *find_similar(const char *group, const char *word)
-{
-	const char *choices[ARRAY_SIZE(commands)];
-	size_t column = group ? 1 : 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		choices[i] = !group || command_is_in_group(&commands[i], group)
-				     ? commands[i].words[column]
-				     : NULL;
-	const char *found = suggest_nearest(word, choices, ARRAY_SIZE(choices));
-	for (size_t i = 0; found && i < ARRAY_SIZE(commands); i++)
-		if (choices[i] == found)
-			return &commands[i];
-	return NULL;
-}
-
-int command_unknown(const Options *options)
-{
-	const char *first = options->words[0];
-	bool has_group = command_is_group(first);
-	const char *second = has_group && options->word_count > 1 ? options->words[1] : NULL;
-	const char *space = second ? " " : "", *end = second ? second : "";
-	const char *group = second ? first : NULL, *word = second ? second : first;
-
-	if (has_group && !second)
-		return usage_error("%s needs a subcommand; see vailctl help %s", first, first);
-	const Command *meant = group ? NULL : find_second(word);
-	if (!meant)
-		meant = find_synonym(group, word);
-	bool has_two = second || meant; /* else only the first word resembles the typed one */
-	if (!meant)
-		meant = find_similar(group, word);
-	if (!meant)
-		return usage_error("%s%s%s is not a command; see vailctl --help", first, space,
-				   end);
-	has_two = has_two && meant->words[1];
-	return usage_error("%s%s%s is not a command; did you mean vailctl %s%s%s? see vailctl "
-			   "--help",
-			   first, space, end, meant->words[0], has_two ? " " : "",
-			   has_two ? meant->words[1] : "");
 }
 
 /* Tests whether the words go on where only "--" and a program may follow. */

@@ -46,8 +46,12 @@ bool command_takes_option(const Command *command, Option option);
 /* Returns the part of the help about the options that every command takes. */
 const char *help_options(void);
 
-/* Logs that the words name no command, and suggests one. Returns EXIT_USAGE. */
-int command_unknown(const Options *options);
+/*
+ * Logs that the words name no command, and suggests one. Returns EXIT_USAGE.
+ *
+ * may_ask: whether vaild is asked if a word is the name of a VM.
+ */
+int command_unknown(const Options *options, bool may_ask);
 
 /*
  * Checks the options and the number of arguments after the command's name. Returns EXIT_DONE, or

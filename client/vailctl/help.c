@@ -135,7 +135,7 @@ int command_help(Tool *tool)
 
 	if (!command_find(&about, &word_count) &&
 	    !(about.word_count == 1 && command_is_group(about.words[0])))
-		return command_unknown(&about);
+		return command_unknown(&about, false);
 	help_print(&about);
 	return EXIT_DONE;
 }

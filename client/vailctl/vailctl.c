@@ -74,7 +74,7 @@ static int run(Tool *tool)
 		return EXIT_DONE;
 	}
 	if (!command)
-		return command_unknown(options);
+		return command_unknown(options, true);
 	int wrong = command_check_usage(command, options, options->word_count - word_count);
 	if (wrong)
 		return wrong;
