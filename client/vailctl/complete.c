@@ -242,6 +242,8 @@ static void complete_argument(const CompletionLine *line, const Command *command
 	completion_begin_values();
 	if (is_found)
 		print_named(line, command, word);
+	else if (command->run == command_help && position == 1) /* the second word of a command */
+		print_commands(line, line->words[1]);
 }
 
 static void complete(const CompletionLine *line)

@@ -86,8 +86,16 @@ completes() {
 
 # Checks completions that do not need the daemon.
 static_words() {
+  local group
+
   offers "vailctl completes commands" "registrations register" "vailctl reg"
   offers "vailctl completes the second word of a command" "quarantine quarantines" "vailctl vm quar"
+  for group in vm gpu vgpu display; do
+    offers "vailctl help completes the second words of $group" "$(answers vailctl --complete "$group" "")" \
+      "vailctl help $group "
+  done
+  offers "vailctl help completes the first word" "list limits logs" "vailctl help l"
+  offers "vailctl help completes nothing behind a command" "" "vailctl help list "
   offers "vailctl completes options of vm add" "--name --no-legend --no-pager" "vailctl vm add $GUID --n"
   offers "vailctl completes options of vm update" "--pid" "vailctl vm update $GUID --p"
   offers "vailctl completes options of list" "--no-legend --no-pager" "vailctl list --n"
