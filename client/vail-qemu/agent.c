@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/common/user-message.h"
+#include "client/common/user-name.h"
 #include "client/vail-qemu/agent-machine.h"
 #include "client/vail-qemu/wait.h"
 #include "proto/macros.h"
@@ -300,12 +301,14 @@ static void handle_event(Agent *agent, const VailEvent *event)
 /* Waits for the end of the other VM. Logs that once for each VM that is in the way. */
 static void agent_collide(Agent *agent)
 {
+	char user[USER_NAME_SIZE];
+
 	if (agent->collision.interval == 0)
 		log_message("another virtual machine with the GUID %s runs, and belongs to another "
 			    "user; vail-qemu tries again until it has ended. To share this one at "
 			    "once, have an operator start vail-qemu, or run: vailctl vm update %s "
-			    "--agent-user %u",
-			    agent->machine.guid, agent->machine.guid, (unsigned int)geteuid());
+			    "--agent-user %s",
+			    agent->machine.guid, agent->machine.guid, user_name(geteuid(), user));
 	collision_wait_begin(&agent->collision, wait_system_clock.now());
 	agent->state = AGENT_COLLIDING;
 }
@@ -322,7 +325,7 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 {
 	bool is_invisible = status == STATUS_NOT_FOUND || status == STATUS_ACCESS_DENIED;
 	bool has_reason = agent->refusal && agent->refused != STATUS_ACCESS_DENIED;
-	char advice[512];
+	char advice[512], user[USER_NAME_SIZE];
 
 	if (is_invisible && agent->refused == STATUS_OBJECT_NAME_COLLISION) {
 		agent_collide(agent);
@@ -335,10 +338,10 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 		return;
 	}
 	snprintf(advice, sizeof(advice),
-		 "%s%shave an operator run: vailctl vm update %s --agent-user %u",
+		 "%s%shave an operator run: vailctl vm update %s --agent-user %s",
 		 has_reason ? agent->refusal : "it is not its agent",
 		 has_reason ? "; if an operator has registered this VM, " : "; ",
-		 agent->machine.guid, (unsigned int)geteuid());
+		 agent->machine.guid, user_name(geteuid(), user));
 	if (agent->refusal && status == STATUS_NOT_FOUND)
 		agent_end_registration(agent);
 	else if (agent->refusal && status == STATUS_ACCESS_DENIED)

@@ -15,7 +15,7 @@ static const TableColumn display_columns[] = {
 	{ .name = "VM", .minimum = 8 },
 	{ .name = "RIGHTS", .drop = 1 },
 	{ .name = "PID", .right = true, .drop = 3 },
-	{ .name = "UID", .right = true, .drop = 4 },
+	{ .name = "USER", .minimum = 8, .drop = 4 },
 	{ .name = "AGE", .right = true, .drop = 2 },
 };
 
@@ -28,7 +28,7 @@ static void fill_display(Table *table, const VmNames *names, const JsonValue *di
 	table->failed |= !rights_text_init(&rights, json_member(display, "rights"));
 	table_add(table, rights.text);
 	table_add_number(table, display, "pid");
-	table_add_number(table, display, "uid");
+	table_add_user(table, display, "uid");
 	table_add_age(table, display, "since");
 }
 
@@ -47,7 +47,7 @@ int command_displays(Tool *tool)
 	vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < displays.item_count; i++)
 		fill_display(&table, &names, displays.items[i]);
-	return report_table(tool, &table, "No display channels.");
+	return report_visible(tool, &table, "No display channels");
 }
 
 int command_display_close(Tool *tool)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/common/terminal-text.h"
+#include "client/common/user-name.h"
 #include "proto/macros.h"
 
 /* Size of the buffer of process_text(). */
@@ -148,6 +149,13 @@ static void add_handle(EventText *text, const VailEvent *event)
 		add_detail(text, ", %s", event->shared_object->handle);
 }
 
+static void add_user(EventText *text, uid_t uid)
+{
+	char name[USER_NAME_SIZE];
+
+	add_detail(text, ", user %s", user_name(uid, name));
+}
+
 /* ---- Events by subject ---- */
 
 static void describe_registration(EventText *text, const VailEvent *event, const char *end)
@@ -159,7 +167,7 @@ static void describe_registration(EventText *text, const VailEvent *event, const
 		set_sentence(text, "%s registered", process);
 	else
 		set_sentence(text, "%s unregistered%s", process, end);
-	add_detail(text, ", uid %u", (unsigned int)event->uid);
+	add_user(text, event->uid);
 	if (event->graphics_context)
 		add_detail(text, ", context of %s", event->graphics_context);
 }
@@ -217,11 +225,11 @@ static void describe_object(EventText *text, const VailEvent *event, const char 
 		break;
 	case VAIL_EVENT_OPENED:
 		set_sentence(text, "%s opened by %s", object, process);
-		add_detail(text, ", uid %u", (unsigned int)event->holder_uid);
+		add_user(text, event->holder_uid);
 		break;
 	default:
 		set_sentence(text, "%s released by %s%s", object, process, end);
-		add_detail(text, ", uid %u", (unsigned int)event->holder_uid);
+		add_user(text, event->holder_uid);
 		break;
 	}
 	add_handle(text, event);

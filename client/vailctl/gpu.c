@@ -70,7 +70,7 @@ static const TableColumn process_columns[] = {
 	{ .name = "STATE", .drop = 2 },
 	{ .name = "PID", .right = true, .drop = 1 },
 	{ .name = "NAME", .minimum = 8 },
-	{ .name = "GUID", .drop = 4 },
+	{ .name = "GUID", .prefix = GUID_PREFIX, .drop = 4 },
 	{ .name = "CONTEXTS", .right = true, .drop = 7 },
 	{ .name = "RANGES", .right = true, .drop = 6 },
 	{ .name = "SYSTEM", .drop = 5 },
@@ -111,7 +111,7 @@ int command_gpu_processes(Tool *tool)
 		return report_listings_json(&processes, &adapters);
 	for (size_t i = 0; i < processes.item_count; i++)
 		fill_process(&table, processes.items[i], &adapters);
-	return report_table(tool, &table, "No GPU processes.");
+	return report_visible(tool, &table, "No GPU processes");
 }
 
 /* ---- map ---- */

@@ -9,6 +9,7 @@
 
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
+#include "client/common/user-name.h"
 #include "client/vailctl/amounts.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
@@ -61,6 +62,7 @@ static bool set_owner(const JsonValue *limit, const Owners *owners, LimitRow *ro
 	const char *adapter = member_text(limit, "adapter");
 	const char *name = member_text(listing_find(&owners->adapters, "adapter", adapter), "name");
 	_cleanup_free_ char *label = NULL;
+	char user[USER_NAME_SIZE];
 	int written = 0;
 
 	if (guid) {
@@ -73,7 +75,8 @@ static bool set_owner(const JsonValue *limit, const Owners *owners, LimitRow *ro
 		row->tail = name ? 0 : strlen(adapter);
 		written = asprintf(&row->owner, "adapter %s", name ? name : adapter);
 	} else if (json_member(limit, "highest")) {
-		written = asprintf(&row->owner, "uid %" PRIu64, member_number(limit, "uid"));
+		written = asprintf(&row->owner, "user %s",
+				   user_name(member_number(limit, "uid"), user));
 	}
 	if (written < 0)
 		row->owner = NULL; /* asprintf() leaves anything there */

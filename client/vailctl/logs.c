@@ -150,6 +150,10 @@ int command_logs(Tool *tool)
 	if (is_started_by_hand(tool))
 		log_message("this vaild was started by hand: it writes its log to the terminal or "
 			    "file where it was started, and not to the journal");
+	else if (options_have(&tool->options, OPTION_FOLLOW) && isatty(STDERR_FILENO))
+		log_message("waiting for new entries%s%s, until you press Ctrl-C",
+			    tool->arguments[0] ? " about VM " : "",
+			    tool->arguments[0] ? tool->arguments[0] : "");
 	start_state_restore(&tool->start);
 	execvp(call.arguments[0], call.arguments);
 	if (errno == ENOENT)

@@ -2,13 +2,17 @@
 /* Commands that change VMs, their virtual GPUs, and registrations of other processes. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "client/common/json-members.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
+#include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/vm-state.h"
 #include "client/vailctl/vmm-process.h"
 #include "proto/guid.h"
 #include "proto/macros.h"
@@ -48,22 +52,6 @@ static int check_vmm(const Options *options)
 	return EXIT_DONE;
 }
 
-int command_vm_add(Tool *tool)
-{
-	const Options *options = &tool->options;
-	VailMachine machine = machine_of(options);
-	int wrong = check_vmm(options);
-
-	if (!wrong)
-		wrong = check_agent(options);
-	if (wrong)
-		return wrong;
-	if (options->run)
-		return vmm_process_run(tool, &machine);
-	return tool_finish(tool,
-			   vail_register_virtual_machine(tool->vail, tool->arguments[0], &machine));
-}
-
 /*
  * Ends a command that vaild accepts but that changes nothing. Logs the sentence, and prints success
  * with "changed":false with --json.
@@ -78,6 +66,39 @@ _printf_(2, 3) static int finish_unchanged(const Tool *tool, const char *format,
 	if (options_have(&tool->options, OPTION_JSON))
 		puts("{\"status\":\"STATUS_SUCCESS\",\"changed\":false}");
 	return EXIT_DONE;
+}
+
+/* Tests whether the VM still has the settings from before. before: see vm_settings(). */
+static bool is_as_before(Tool *tool, const char *before)
+{
+	_cleanup_free_ char *after = before ? vm_settings(tool, tool->arguments[0]) : NULL;
+
+	return after && strcmp(before, after) == 0;
+}
+
+int command_vm_add(Tool *tool)
+{
+	const Options *options = &tool->options;
+	const char *guid = tool->arguments[0];
+	_cleanup_free_ char *before = NULL;
+	VailMachine machine = machine_of(options);
+	int wrong = check_vmm(options);
+
+	if (!wrong)
+		wrong = check_agent(options);
+	if (wrong)
+		return wrong;
+	if (options->run)
+		return vmm_process_run(tool, &machine);
+	before = vm_settings(tool, guid);
+	NTSTATUS status = vail_register_virtual_machine(tool->vail, guid, &machine);
+	if (status == STATUS_SUCCESS && is_as_before(tool, before))
+		return finish_unchanged(tool,
+					"nothing was done, because %s runs already, with process "
+					"%d as its VMM; to change its settings, run: vailctl vm "
+					"update %s",
+					guid, (int)options->pid, guid);
+	return tool_finish(tool, status);
 }
 
 int command_vm_update(Tool *tool)
@@ -101,21 +122,43 @@ int command_vm_remove(Tool *tool)
 	return tool_finish(tool, vail_unregister_virtual_machine(tool->vail, tool->arguments[0]));
 }
 
-int command_vm_quarantine(Tool *tool)
-{
-	return tool_finish(tool, vail_set_quarantine(tool->vail, tool->arguments[0], true,
-						     tool->options.reason));
-}
-
-/* Tests whether the listing has the GUID, which the user may have written in capital letters. */
-static bool has_quarantine(const Listing *quarantines, const char *text)
+/* Returns the quarantine of the GUID, which the user may have written in capital letters. */
+static const JsonValue *find_quarantine(const Listing *quarantines, const char *text)
 {
 	char canonical[GUID_TEXT_LENGTH + 1];
 	Guid guid;
 
 	if (!guid_parse(text, &guid))
-		return true; /* vaild explains what is wrong with it */
+		return NULL;
 	return listing_find(quarantines, "virtualMachineGuid", guid_format(&guid, canonical));
+}
+
+/* Tests whether the GUID is in quarantine for just the reason that is given, which may be none. */
+static bool is_quarantined(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing quarantines = { 0 };
+	const char *reason = tool->options.reason;
+
+	if (listing_fetch(tool, "io.vaild.Machine.ListQuarantines", NULL, "quarantines",
+			  &quarantines) != STATUS_SUCCESS)
+		return false; /* the next call says why */
+	const JsonValue *quarantine = find_quarantine(&quarantines, tool->arguments[0]);
+	const char *present = member_text(quarantine, "reason");
+	return quarantine && strcmp(reason ? reason : "", present ? present : "") == 0;
+}
+
+int command_vm_quarantine(Tool *tool)
+{
+	bool was_quarantined = tool_is_operator(tool) && is_quarantined(tool);
+	NTSTATUS status =
+		vail_set_quarantine(tool->vail, tool->arguments[0], true, tool->options.reason);
+
+	if (status == STATUS_SUCCESS && was_quarantined)
+		return finish_unchanged(tool,
+					"nothing was done, because %s is in quarantine already; to "
+					"lift the quarantine, run: vailctl vm release %s",
+					tool->typed, tool->typed);
+	return tool_finish(tool, status);
 }
 
 int command_vm_release(Tool *tool)
@@ -126,7 +169,7 @@ int command_vm_release(Tool *tool)
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	if (!has_quarantine(&quarantines, tool->arguments[0]))
+	if (!find_quarantine(&quarantines, tool->arguments[0]))
 		return finish_unchanged(tool,
 					"nothing was done, because %s is not in quarantine; to see "
 					"the quarantines, run: vailctl vm quarantines",

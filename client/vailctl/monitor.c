@@ -61,6 +61,19 @@ static bool covers_all_users(const JsonValue *limits)
 	return false;
 }
 
+bool tool_is_operator(const Tool *tool)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *error;
+
+	if (vail_call(tool->vail, "io.vaild.Monitor.GetStatus", NULL, &text) != STATUS_SUCCESS)
+		return true;
+	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
+	bool is_operator = !reply || covers_all_users(json_member(reply, "limits"));
+	json_free(reply);
+	return is_operator;
+}
+
 /* Returns the number of digits of the largest of the members. */
 static int digits_of(const JsonValue *object, const StatusNumber *numbers, size_t count)
 {
@@ -153,10 +166,10 @@ static void fill_status(Table *table, const JsonValue *status, const LimitRows *
 	table_add_since(table, status, "startedAt");
 	fill_full_limits(table, limits);
 	fill_remarks(table, json_member(status, "remarks"));
-	table_add(table, "Shown:");
+	table_add(table, "Counts below:");
 	table_add(table, covers_all_users(json_member(status, "limits"))
-				 ? "everybody's"
-				 : "your own; operators see all");
+				 ? "of all users"
+				 : "of your user only; operators see those of all users");
 	fill_numbers(table, status);
 	fill_daemon(table, status);
 }

@@ -11,4 +11,10 @@
  */
 int monitor_status_fetch(Tool *tool, JsonValue **ret_reply);
 
+/*
+ * Tests whether the caller is an operator, without a refusal that vaild would log. Also true if
+ * that cannot be found out.
+ */
+bool tool_is_operator(const Tool *tool);
+
 #endif

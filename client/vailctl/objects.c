@@ -121,14 +121,14 @@ int command_objects(Tool *tool)
 		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < objects.item_count; i++)
 		fill_object(&table, objects.items[i], &names);
-	return report_table(tool, &table, "No shared objects.");
+	return report_visible(tool, &table, "No shared objects");
 }
 
 /* ---- holders ---- */
 
 static const TableColumn holder_columns[] = {
 	{ .name = "PID", .right = true },
-	{ .name = "UID", .right = true },
+	{ .name = "USER" },
 	{ .name = "AGE", .right = true },
 };
 
@@ -159,7 +159,7 @@ static int show_holders(const Tool *tool, const JsonValue *shared)
 		const JsonValue *holder = json_array_at(holders, i);
 
 		table_add_number(&table, holder, "pid");
-		table_add_number(&table, holder, "uid");
+		table_add_user(&table, holder, "uid");
 		table_add_age(&table, holder, "since");
 	}
 	return report_table(tool, &table, "No holders.");

@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "client/common/program-options.h"
+#include "client/common/user-name.h"
 #include "client/vailctl/amounts.h"
+#include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/wall-clock.h"
 #include "proto/macros.h"
@@ -33,6 +35,15 @@ static bool member_age(const JsonValue *object, const char *name, uint64_t *ret_
 	double age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - since;
 	*ret_seconds = age > 0 && age < 1e9 ? (uint64_t)age : 0;
 	return true;
+}
+
+void table_add_user(Table *table, const JsonValue *object, const char *name)
+{
+	char text[USER_NAME_SIZE];
+	uint64_t uid;
+
+	table_add(table, json_read_unsigned(json_member(object, name), &uid) ? user_name(uid, text)
+									     : NULL);
 }
 
 void table_add_age(Table *table, const JsonValue *object, const char *name)
@@ -65,17 +76,22 @@ void table_add_size(Table *table, const JsonValue *object, const char *name)
 				 : NULL);
 }
 
-/* Says how many columns the terminal has no room for. */
+/* Says how many columns the terminal has no room for, or else that GUIDs are cut. */
 static void print_left_out(const Table *table)
 {
 	size_t widths[TABLE_COLUMNS_MAX], count = 0;
+	bool is_cut = false;
 
 	table_layout(table, true, widths);
-	for (size_t i = 0; i < table->column_count; i++)
+	for (size_t i = 0; i < table->column_count; i++) {
 		count += widths[i] == 0;
+		is_cut |= table->columns[i].prefix > 0 && widths[i] == table->columns[i].prefix;
+	}
 	if (count > 0)
 		printf("%zu column%s left out; a wider terminal or \"| cat\" shows %s.\n", count,
 		       count > 1 ? "s are" : " is", count > 1 ? "them" : "it");
+	else if (is_cut)
+		puts("GUIDs are shortened, and commands take them so; \"| cat\" shows them whole.");
 }
 
 int report_table(const Tool *tool, Table *table, const char *empty)
@@ -94,6 +110,17 @@ int report_table(const Tool *tool, Table *table, const char *empty)
 	if (legend && tool->terminal.is_terminal)
 		print_left_out(table);
 	return EXIT_DONE;
+}
+
+int report_visible(const Tool *tool, Table *table, const char *empty)
+{
+	bool is_shown = table->cell_count == 0 && !table->failed &&
+			!options_have(&tool->options, OPTION_NO_LEGEND);
+	char sentence[80];
+
+	snprintf(sentence, sizeof(sentence), "%s%s.", empty,
+		 is_shown && !tool_is_operator(tool) ? " that you may see" : "");
+	return report_table(tool, table, sentence);
 }
 
 void report_document_begin(Writer *writer)

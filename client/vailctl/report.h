@@ -13,6 +13,9 @@
 /* Adds a cell with the number in the member, or "-" if it is absent. */
 void table_add_number(Table *table, const JsonValue *object, const char *name);
 
+/* Adds a cell with the name of the user whose uid is in the member, or "-" if it is absent. */
+void table_add_user(Table *table, const JsonValue *object, const char *name);
+
 /*
  * Adds a cell with the age of the member's value, or with the point in time and its age, or "-" if
  * it is absent. The value is in seconds on CLOCK_BOOTTIME.
@@ -29,6 +32,12 @@ void table_add_size(Table *table, const JsonValue *object, const char *name);
  * --no-legend).
  */
 int report_table(const Tool *tool, Table *table, const char *empty);
+
+/*
+ * Like report_table(), for entities of which users see only their own: the sentence, such as "No
+ * virtual machines", lacks its end, which tells other users than operators so.
+ */
+int report_visible(const Tool *tool, Table *table, const char *empty);
 
 /* Opens a JSON document and writes its status member. The caller closes the object. */
 void report_document_begin(Writer *writer);

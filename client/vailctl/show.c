@@ -8,6 +8,7 @@
 
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
+#include "client/common/user-name.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
 #include "client/vailctl/output.h"
@@ -16,6 +17,7 @@
 #include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vm-names.h"
+#include "client/vailctl/vm-state.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 #include <vail.h>
@@ -158,16 +160,16 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- list ---- */
 
-/* 80 columns show a VM with a name of 12 columns, its state, its registrations, and its age. */
+/* 80 columns show the beginning of a GUID, a name of 12 columns, and who is registered. */
 static const TableColumn machine_columns[] = {
-	{ .name = "GUID" },
+	{ .name = "GUID", .prefix = GUID_PREFIX },
 	{ .name = "NAME", .minimum = 12 },
 	{ .name = "STATE", .drop = 1 },
 	{ .name = "VMM", .right = true, .drop = 5 },
 	{ .name = "VGPUS", .right = true, .drop = 6 },
 	{ .name = "REGISTERED", .right = true, .drop = 2 },
-	{ .name = "PROCESSES", .minimum = 9, .drop = 4 },
-	{ .name = "AGE", .right = true, .drop = 3 },
+	{ .name = "PROCESSES", .minimum = 16, .drop = 3 },
+	{ .name = "AGE", .right = true, .drop = 4 },
 	{ .name = "DISPLAY CLIENTS", .minimum = 15, .drop = 7 },
 };
 
@@ -205,7 +207,7 @@ int command_list(Tool *tool)
 		return report_listings_json(&machines, &registrations);
 	for (size_t i = 0; i < machines.item_count; i++)
 		fill_machine(&table, machines.items[i], &registrations);
-	return report_table(tool, &table, "No virtual machines.");
+	return report_visible(tool, &table, "No virtual machines");
 }
 
 /* ---- describe ---- */
@@ -255,14 +257,14 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	table_add_number(table, vm, "registrations");
 	for (size_t i = 0; i < registrations->item_count; i++) {
 		const JsonValue *registration = registrations->items[i];
-		char pid[32];
+		char pid[32], user[USER_NAME_SIZE];
 
 		if (!is_of_vm(registration, guid))
 			continue;
 		table_add(table, "Registered:");
-		table_add_format(table, "%s, uid %" PRIu64 ", context %s",
-				 pid_text(registration, "pid", pid),
-				 member_number(registration, "uid"), context_text(registration));
+		user_name_and_uid(member_number(registration, "uid"), user);
+		table_add_format(table, "%s, %s, context %s", pid_text(registration, "pid", pid),
+				 user, context_text(registration));
 	}
 }
 
@@ -281,7 +283,7 @@ static void fill_incoming_vmm(Table *table, const JsonValue *vm)
 
 static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
 {
-	char pid[32];
+	char pid[32], user[USER_NAME_SIZE];
 
 	table_add(table, "Virtual machine:");
 	table_add(table, member_text(vm, "virtualMachineGuid"));
@@ -290,9 +292,9 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, "VMM:");
 	table_add(table, pid_text(vm, "vmmPid", pid));
 	fill_incoming_vmm(table, vm);
-	table_add(table, "Brought in by:");
+	table_add(table, "Added by:");
 	if (json_member(vm, "registeredByUid"))
-		table_add_format(table, "uid %" PRIu64, member_number(vm, "registeredByUid"));
+		table_add(table, user_name_and_uid(member_number(vm, "registeredByUid"), user));
 	else
 		table_add(table, member_text(vm, "source"));
 	table_add(table, "Since:");
@@ -325,22 +327,6 @@ static int show_description_json(const JsonValue *vm, const Listing *registratio
 	return tool_print_json(&writer);
 }
 
-static NTSTATUS describe(Tool *tool, const char *guid, char **ret_reply)
-{
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&text);
-
-	writer_object_begin(&writer);
-	writer_key(&writer, "virtualMachineGuid");
-	writer_string(&writer, guid);
-	writer_object_end(&writer);
-	writer_terminator(&writer, '\0');
-	if (writer.failed)
-		return STATUS_NO_MEMORY;
-	return vail_call(tool->vail, "io.vaild.Machine.DescribeVirtualMachine", buffer_head(&text),
-			 ret_reply);
-}
-
 int command_describe(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing registrations = { 0 };
@@ -348,7 +334,7 @@ int command_describe(Tool *tool)
 	_cleanup_free_ char *text = NULL;
 	const char *error;
 	int exit_status = EXIT_DONE;
-	NTSTATUS status = describe(tool, tool->arguments[0], &text);
+	NTSTATUS status = vm_describe(tool, tool->arguments[0], &text);
 
 	if (status == STATUS_SUCCESS)
 		status = listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
@@ -371,9 +357,9 @@ int command_describe(Tool *tool)
 /* ---- registrations, quarantines ---- */
 
 static const TableColumn registration_columns[] = {
-	{ .name = "GUID" },
+	{ .name = "GUID", .prefix = GUID_PREFIX },
 	{ .name = "PID", .right = true },
-	{ .name = "UID", .right = true, .drop = 1 },
+	{ .name = "USER", .minimum = 8, .drop = 1 },
 	{ .name = "CONTEXT", .drop = 5 },
 	{ .name = "OBJECTS", .right = true, .drop = 4 },
 	{ .name = "AGE", .right = true, .drop = 2 },
@@ -386,7 +372,7 @@ static void fill_registration(Table *table, const JsonValue *registration, const
 
 	table_add(table, guid);
 	table_add_number(table, registration, "pid");
-	table_add_number(table, registration, "uid");
+	table_add_user(table, registration, "uid");
 	table_add(table, context_text(registration));
 	table_add_number(table, registration, "openObjects");
 	table_add_age(table, registration, "since");
@@ -409,7 +395,7 @@ int command_registrations(Tool *tool)
 		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < registrations.item_count; i++)
 		fill_registration(&table, registrations.items[i], &names);
-	return report_table(tool, &table, "No registrations.");
+	return report_visible(tool, &table, "No registrations");
 }
 
 static const TableColumn quarantine_columns[] = { { .name = "GUID" },

@@ -159,6 +159,39 @@ static size_t minimum_width(const Table *table, size_t column, size_t natural, b
 	return minimum < natural ? minimum : natural;
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Tests whether two cells of the column that differ have the same prefix, or if out of memory. */
+static bool is_ambiguous(const Table *table, size_t column, size_t prefix)
+{
+	size_t rows = table->cell_count / table->column_count;
+	const char **texts = calloc(rows + 1, sizeof(*texts));
+	bool is_found = !texts;
+
+	for (size_t i = 0; texts && i < rows; i++)
+		texts[i] = table->cells[i * table->column_count + column].text;
+	if (texts)
+		qsort(texts, rows, sizeof(*texts), compare_texts);
+	for (size_t i = 1; texts && i < rows && !is_found; i++)
+		is_found = strncmp(texts[i - 1], texts[i], prefix) == 0 &&
+			   strcmp(texts[i - 1], texts[i]) != 0;
+	free(texts);
+	return is_found;
+}
+
+/* Returns the width of the column if the whole table does not fit. */
+static size_t prefix_width(const Table *table, size_t column, size_t natural)
+{
+	size_t prefix = table->columns[column].prefix;
+
+	if (prefix == 0 || prefix >= natural || is_ambiguous(table, column, prefix))
+		return natural;
+	return prefix;
+}
+
 void table_layout(const Table *table, bool header, size_t ret_widths[TABLE_COLUMNS_MAX])
 {
 	size_t natural[TABLE_COLUMNS_MAX], count = table->column_count, dropped, width;
@@ -167,11 +200,14 @@ void table_layout(const Table *table, bool header, size_t ret_widths[TABLE_COLUM
 	assert(count <= TABLE_COLUMNS_MAX);
 	for (size_t i = 0; i < count; i++) {
 		natural[i] = column_width(table, i, header);
-		ret_widths[i] =
-			is_limited ? minimum_width(table, i, natural[i], header) : natural[i];
+		ret_widths[i] = natural[i];
 	}
-	if (!is_limited)
+	if (!is_limited || sum_widths(natural, count) <= table->max_width)
 		return;
+	for (size_t i = 0; i < count; i++) {
+		natural[i] = prefix_width(table, i, natural[i]);
+		ret_widths[i] = minimum_width(table, i, natural[i], header);
+	}
 	while ((width = sum_widths(ret_widths, count)) > table->max_width &&
 	       (dropped = next_dropped(table, ret_widths)) < count)
 		ret_widths[dropped] = 0;
@@ -193,9 +229,12 @@ static const char *colour_begin(TableColour colour)
 }
 
 /* Returns false if out of memory. */
-static bool set_cell(struct libscols_cell *output, const TableCell *cell, size_t width)
+static bool set_cell(struct libscols_cell *output, const TableCell *cell, size_t prefix,
+		     size_t width)
 {
-	_cleanup_free_ char *text = text_escape_around(cell->text, cell->tail, width);
+	_cleanup_free_ char *text = prefix > 0 && prefix == width
+					    ? strndup(cell->text, prefix)
+					    : text_escape_around(cell->text, cell->tail, width);
 
 	return text && scols_cell_set_data(output, text) == 0 &&
 	       scols_cell_set_color(output, colour_begin(cell->colour)) == 0;
@@ -225,8 +264,8 @@ static bool add_row(const Table *table, const size_t *widths, const TableCell *c
 	size_t at = 0;
 
 	for (size_t i = 0; line && i < table->column_count; i++)
-		if (widths[i] > 0 &&
-		    !set_cell(scols_line_get_cell(line, at++), &cells[i], widths[i]))
+		if (widths[i] > 0 && !set_cell(scols_line_get_cell(line, at++), &cells[i],
+					       table->columns[i].prefix, widths[i]))
 			return false;
 	return line;
 }

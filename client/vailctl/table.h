@@ -14,11 +14,14 @@
  * left to right. Texts are escaped for a terminal.
  */
 
+/* The digits of a GUID up to its first dash, as the prefix of a column. */
+#define GUID_PREFIX 8
+
 /* Maximum number of columns of a table. */
 #define TABLE_COLUMNS_MAX 16
 
 /*
- * A column that sets neither drop nor minimum is always printed as a whole: the place for GUIDs and
+ * A column that sets neither drop, minimum nor prefix is always printed as a whole: the place for
  * handles that people copy.
  */
 typedef struct TableColumn {
@@ -26,6 +29,12 @@ typedef struct TableColumn {
 	bool right;            /* align to the right, for numbers */
 	unsigned char drop;    /* the column with the highest number is left out first; 0: never */
 	unsigned char minimum; /* may be shortened to this width, at least 3; 0: never */
+	/*
+	 * If the whole table does not fit, this column is first cut to this width, without dots.
+	 * Its cells are GUIDs, and a command takes the beginning of one. 0: never, and it is not
+	 * cut if two rows with other cells would look the same.
+	 */
+	unsigned char prefix;
 } TableColumn;
 
 typedef enum TableColour {
@@ -81,9 +90,9 @@ void table_add_tail(Table *table, const char *text, size_t tail);
 size_t table_width(const Table *table, bool header);
 
 /*
- * Decides the width of each column, so that the table fits max_width. Leaves columns out until the
- * rest fits when it is shortened as far as it may be, and then shortens no further than necessary.
- * A table that cannot fit is wider.
+ * Decides the width of each column, so that the table fits max_width. Cuts columns to their
+ * prefixes. If that is not enough, leaves columns out until the rest fits when it is shortened as
+ * far as it may be, and then shortens no further than necessary. A table that cannot fit is wider.
  *
  * ret_widths: one for each column, in columns of the terminal; 0: left out.
  */

@@ -43,7 +43,7 @@ static void for_each(const Listing *machines, const Listing *adapters,
 
 static const TableColumn columns[] = {
 	{ .name = "VGPU" },
-	{ .name = "GUID", .drop = 2 },
+	{ .name = "GUID", .prefix = GUID_PREFIX, .drop = 2 },
 	{ .name = "VM", .minimum = 8 },
 	{ .name = "ADAPTER", .minimum = 8, .drop = 1 },
 	{ .name = "PROFILE", .minimum = 8, .drop = 3 },
@@ -113,5 +113,5 @@ int command_vgpu_list(Tool *tool)
 	if (options_have(&tool->options, OPTION_JSON))
 		return show_json(&machines, &adapters);
 	for_each(&machines, &adapters, add_row, &table);
-	return report_table(tool, &table, "No virtual GPUs.");
+	return report_visible(tool, &table, "No virtual GPUs");
 }

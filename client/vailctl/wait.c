@@ -13,6 +13,7 @@
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "client/vailctl/vailctl.h"
@@ -330,13 +331,6 @@ static bool on_any_event(struct vail *vail, NTSTATUS status, const VailEvent *ev
 	return wait->is_watching;
 }
 
-/* Tests whether the caller is an operator, whom vaild notifies of every new VM. */
-static bool is_operator(Tool *tool)
-{
-	return vail_call(tool->vail, "io.vaild.Machine.ListQuarantines", NULL, NULL) !=
-	       STATUS_ACCESS_DENIED;
-}
-
 /* ---- Steps ---- */
 
 /* Handles the events of the watch until one of them decides on the next step. */
@@ -386,7 +380,7 @@ static void watch(Wait *wait, const char *guid, VailWatch on_event)
 static void watch_all(Wait *wait)
 {
 	limit_call(wait);
-	if (is_operator(wait->tool))
+	if (tool_is_operator(wait->tool))
 		watch(wait, NULL, on_any_event);
 	else
 		decide_exit(wait,

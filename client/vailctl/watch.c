@@ -8,8 +8,10 @@
 
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
+#include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/event-text.h"
+#include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vm-names.h"
@@ -27,6 +29,8 @@ typedef struct WatchRun {
 	const Tool *tool;
 	VmNames names;
 	bool is_current; /* all that existed was reported */
+	bool is_operator;
+	bool has_machine; /* a VM existed */
 	bool has_ended;
 	int exit_status;
 } WatchRun;
@@ -178,6 +182,18 @@ static void log_interruption(VailEventKind kind)
 		command_error("vaild is back; all changes in the meantime have been shown");
 }
 
+/* Says why nothing may come. vaild notifies other users than operators only of their own VMs. */
+static void log_silence(const WatchRun *watch)
+{
+	if (watch->is_operator)
+		log_message("no virtual machine exists yet; waiting for changes, until you press "
+			    "Ctrl-C");
+	else
+		log_message("you may see no virtual machine now; waiting until you run the VMM or "
+			    "the agent of one, or are registered for one; only operators see all, "
+			    "as root and the members of the group vaild are");
+}
+
 static void show_text(WatchRun *watch, const VailEvent *event)
 {
 	if (event->kind == VAIL_EVENT_INTERRUPTED || event->kind == VAIL_EVENT_RESUMED) {
@@ -200,6 +216,9 @@ static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *even
 
 	(void)vail;
 	watch->has_ended = !continues;
+	watch->has_machine |= event && event->virtual_machine;
+	if (event && event->kind == VAIL_EVENT_CURRENT && !watch->has_machine)
+		log_silence(watch);
 	if (!event) {
 		watch->exit_status = tool_refused(watch->tool, status);
 		return false;
@@ -239,6 +258,7 @@ int command_watch(Tool *tool)
 
 	if (!options_have(&tool->options, OPTION_JSON))
 		vm_names_fetch_apart(tool, &watch.names);
+	watch.is_operator = tool_is_operator(tool);
 	NTSTATUS status = vail_watch(tool->vail, tool->arguments[0], show_event, &watch);
 	int exit_status =
 		status == STATUS_SUCCESS ? follow(tool->vail, &watch) : tool_refused(tool, status);

@@ -204,7 +204,7 @@ check_refusals() {
   add_machine --user vail-bob
   start_agent_as vail-bob
   agent_exits "a user who is not the agent of a VM learns how to become it" \
-    "not its agent; have an operator run: vailctl vm update $GUID --agent-user $(id -u vail-bob)"
+    "not its agent; have an operator run: vailctl vm update $GUID --agent-user vail-bob"
   end_qemu
   start_qemu "a guest"
   add_machine --user vail-bob --agent-user vail-bob

@@ -12,7 +12,7 @@ GUID=16161616-1616-4616-8616-161616161616
 check_reports() {
   expect_vailctl root 0 "status succeeds for an operator" status
   expect_match "status shows an operator that the numbers cover all users" \
-    "Shown: +everybody's" "$SAID"
+    "Counts below: +of all users" "$SAID"
   expect_match "status shows an operator the number of all VMs" "Virtual machines: +1" "$SAID"
   expect_vailctl vail-alice 0 "status succeeds for an ordinary user" status
   expect_match "status shows an ordinary user only its own VMs" "Virtual machines: +0" "$SAID"
@@ -50,7 +50,7 @@ check_full_limit() {
   expect_match "limits shows which VM has reached its limit" \
     "virtualGpusPerMachine +64 +64 +- +100 % +VM $GUID" "$SAID"
   expect_match "limits shows an operator which user has the most connections" \
-    "connectionsPerUid +[0-9]+ +512 +- +<?[0-9]+ % +uid 0" "$SAID"
+    "connectionsPerUid +[0-9]+ +512 +- +<?[0-9]+ % +user root" "$SAID"
   expect_vailctl root 0 "status succeeds for a full limit" status
   expect_match "status warns of a full limit" \
     "Limit: +virtualGpusPerMachine: 64 of 64 used \(100 %\) by VM $GUID" "$SAID"
@@ -90,7 +90,7 @@ check_watch() {
   session_status alice "$(register "$GUID")"
   expect_equal "a process registers during the watch" STATUS_SUCCESS "$STATUS"
   expect "watch shows the registration" \
-    eventually has_line "$out" " $GUID  process ${SESSION_PID[alice]} registered, uid $ALICE, context of vaild\$"
+    eventually has_line "$out" " $GUID  process ${SESSION_PID[alice]} registered, user vail-alice, context of vaild\$"
   "${CTL[@]}" vm update "$GUID" --name other --agent-user vail-vmm
   expect "watch shows what has changed of the VM" \
     eventually has_line "$out" " other  *name, agent changed"

@@ -136,7 +136,7 @@ check_lists() {
   expect_equal "vgpu list --json has the same" "STATUS_SUCCESS $WEB web small" "$(jq -r \
     '[.status, (.virtualGpus[] | .virtualMachineGuid, .virtualMachineName, .profile)] | join(" ")' <<<"$SAID")"
   expect_vailctl vail-bob 0 "vgpu list succeeds without a VM" vgpu list
-  expect_equal "vgpu list says that there is none" "No virtual GPUs." "$SAID"
+  expect_equal "vgpu list says that there is none" "No virtual GPUs that you may see." "$SAID"
 }
 
 check_help() {
@@ -280,12 +280,14 @@ watches() {
 # Waits until only the waiter watches, so that what happens next is news to it.
 waits() { eventually_unless_gone "$WAITER" watches_are 1; }
 
-# expect_waited CHECK EXPECTED-EXIT NAME PATTERN: checks how the waiter ends, and its output.
+# expect_waited CHECK EXPECTED-EXIT NAME PATTERN: checks how the waiter ends, and its output. On a slow
+# machine it has also said that it waits.
 expect_waited() {
   local status=0
   wait "$WAITER" || status=$?
   expect_equal "$1" "$2" "$status"
-  expect_match "$1: the output is right" "$4" "$(cat "$PRIVATE/$3" "$PRIVATE/$3.said")"
+  expect_match "$1: the output is right" "$4" \
+    "$(cat "$PRIVATE/$3" "$PRIVATE/$3.said" | grep -v ' yet; waiting')"
 }
 
 # Starts vailctl register for the VM web. Sets REGISTERED to its pid.

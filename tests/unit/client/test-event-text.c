@@ -6,6 +6,9 @@
 #include "client/vailctl/event-text.h"
 #include "proto/macros.h"
 
+/* A uid that no user of the machine has. */
+#define NAMELESS 3999999999u
+
 TestSuite(event_text);
 
 #define HANDLE "6c929f34ddfa8c9f63c9960ef6e348a3"
@@ -44,19 +47,19 @@ Test(event_text, words)
 
 Test(event_text, registrations)
 {
-	VailEvent event = { .kind = VAIL_EVENT_REGISTERED, .pid = 12, .uid = 1000 };
+	VailEvent event = { .kind = VAIL_EVENT_REGISTERED, .pid = 12, .uid = NAMELESS };
 
-	expect_text(&event, "process 12 registered", ", uid 1000");
+	expect_text(&event, "process 12 registered", ", user 3999999999");
 	event.kind = VAIL_EVENT_UNREGISTERED;
 	event.reason = "privilegesChanged";
-	expect_text(&event, "process 12 unregistered: privileges changed", ", uid 1000");
+	expect_text(&event, "process 12 unregistered: privileges changed", ", user 3999999999");
 	event.reason = "someNewReason";
 	event.pid = 0;
 	expect_text(&event, "a process that is not visible here unregistered: some new reason",
-		    ", uid 1000");
+		    ", user 3999999999");
 	event.reason = "requested";
 	event.pid = 5;
-	expect_text(&event, "process 5 unregistered", ", uid 1000");
+	expect_text(&event, "process 5 unregistered", ", user 3999999999");
 }
 
 Test(event_text, machines)
@@ -90,7 +93,7 @@ Test(event_text, objects)
 	event.kind = VAIL_EVENT_RELEASED;
 	event.holder_pid = 7;
 	event.reason = "processExited";
-	expect_text(&event, "object \"a name of...\" released by process 7: exited", ", uid 0");
+	expect_text(&event, "object \"a name of...\" released by process 7: exited", ", user root");
 	info.name = NULL;
 	event.kind = VAIL_EVENT_UNSHARED;
 	event.reason = "sharerExited";

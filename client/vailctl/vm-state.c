@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/vm-state.h"
+
+#include <string.h>
+
+#include "client/vailctl/listing.h"
+#include "client/vailctl/output.h"
+#include "proto/guid.h"
+#include "proto/json-writer.h"
+#include "proto/macros.h"
+
+NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_object_begin(&writer);
+	writer_key(&writer, "virtualMachineGuid");
+	writer_string(&writer, guid);
+	writer_object_end(&writer);
+	writer_terminator(&writer, '\0');
+	if (writer.failed)
+		return STATUS_NO_MEMORY;
+	return vail_call(tool->vail, "io.vaild.Machine.DescribeVirtualMachine", buffer_head(&text),
+			 ret_reply);
+}
+
+/* Appends the values of the settings. A VM that takes the place of another has another age. */
+static void write_settings(Writer *writer, const JsonValue *machine)
+{
+	static const char *const settings[] = {
+		"name",  "vmmPid",        "incomingVmmPid",  "displayClients",
+		"agent", "incomingAgent", "registeredByUid", "since",
+	};
+
+	writer_array_begin(writer);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const JsonValue *value = json_member(machine, settings[i]);
+
+		if (value)
+			writer_value_of(writer, value);
+		else
+			writer_boolean(writer, false);
+	}
+	writer_array_end(writer);
+	writer_terminator(writer, '\0');
+}
+
+/* Asks for the list, because vaild logs the refusal of a description. */
+char *vm_settings(Tool *tool, const char *guid)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	char canonical[GUID_TEXT_LENGTH + 1];
+	Writer writer = WRITER_INIT(&text);
+	Guid parsed;
+
+	if (!guid_parse(guid, &parsed) ||
+	    listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL, "virtualMachines",
+			  &machines) != STATUS_SUCCESS)
+		return NULL;
+	const JsonValue *machine =
+		listing_find(&machines, "virtualMachineGuid", guid_format(&parsed, canonical));
+	if (!machine)
+		return NULL;
+	write_settings(&writer, machine);
+	return writer.failed ? NULL : strdup(buffer_head(&text));
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAILCTL_VM_STATE_H
+#define CLIENT_VAILCTL_VM_STATE_H
+
+#include "client/vailctl/vailctl.h"
+
+/*
+ * Asks vaild for the description of a VM.
+ *
+ * ret_reply: the parameters of the reply, whose member virtualMachine is the VM. The caller frees
+ *            it. Unchanged on failure.
+ *
+ * Returns as vail_call(), or STATUS_NO_MEMORY.
+ */
+NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply);
+
+/*
+ * Returns the VM's settings as text, to see whether a command changes any of them. Returns NULL if
+ * there is no such VM, if the caller may not see it, or if out of memory. The caller frees it.
+ */
+char *vm_settings(Tool *tool, const char *guid);
+
+#endif

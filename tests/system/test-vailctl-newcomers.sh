@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Checks the sentences of vailctl for people who are new to it: if a command changes nothing, if no event
+# can come, if words are no command, and the names of users in place of uids.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+
+GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
+
+# says CHECK PATTERN USER STATUS ARGUMENT...: checks what vailctl says as this user, and its exit status.
+says() {
+  local check=$1 pattern=$2 user=$3 status=$4
+  shift 4
+  expect_vailctl "$user" "$status" "$check: exit status" "$@"
+  expect_match "$check" "$pattern" "$SAID"
+}
+
+# quiet CHECK ARGUMENT...: checks that the command succeeds and prints nothing.
+quiet() {
+  local check=$1
+  shift
+  expect_vailctl root 0 "$check" "$@"
+  expect_equal "$check: prints nothing" "" "$SAID"
+}
+
+nothing_is_changed() {
+  local add=(vm add "$GUID" --pid "$VMM" --name desk --user vail-alice)
+
+  quiet "vm add adds a VM" "${add[@]}"
+  says "vm add of a VM that runs says that nothing was done" \
+    "nothing was done, because $GUID runs already, with process $VMM as its VMM; .*vm update $GUID" \
+    root 0 "${add[@]}"
+  says "vm add with other settings changes none, and says so" "nothing was done.*vm update ${GUID^^}" \
+    root 0 vm add "${GUID^^}" --pid "$VMM" --name other
+  says "vm add --json says it in the document" '"changed":false' root 0 --json "${add[@]}"
+  quiet "vm update changes a setting" vm update desk --user vail-alice:input
+  quiet "vm quarantine" vm quarantine desk --reason "GPU hang"
+  says "vm quarantine again says that nothing was done" \
+    "nothing was done, because desk is in quarantine already; .*vm release desk" root 0 \
+    vm quarantine desk --reason "GPU hang"
+  quiet "vm quarantine for another reason changes it" vm quarantine desk --reason other
+  quiet "vm release" vm release desk
+}
+
+# The second QEMU of a VM is something new, and so is a VM that takes the place of a user's.
+something_is_changed() {
+  local first=$VMM
+
+  start_vmm vail-vmm
+  quiet "vm add of an incoming VMM" vm add "$GUID" --pid "$VMM"
+  says "the same incoming VMM again changes nothing" "nothing was done" root 0 \
+    vm add "$GUID" --pid "$first"
+  kill_and_wait "$VMM"
+  VMM=$first
+}
+
+# waiting NAME USER ARGUMENT...: starts vailctl, with what it prints in the file NAME.
+waiting() {
+  local name=$1 user=$2
+  shift 2
+  : >"$PRIVATE/$name"
+  exec_as "$user" "${CTL[@]}" "$@" >"$PRIVATE/$name" 2>&1 &
+}
+has_said() { grep -qE -- "$2" "$PRIVATE/$1"; }
+
+nothing_can_come() {
+  waiting stranger vail-bob watch
+  expect "watch says to a user without a VM why nothing comes" eventually has_said stranger \
+    'you may see no virtual machine now; waiting .*only operators see all'
+  waiting document vail-bob --json watch
+  expect "watch --json says so, too" eventually has_said document 'you may see no virtual machine now'
+  waiting operator root watch --kind current,virtualMachineAdded
+  expect "watch of an operator begins" eventually has_said operator 'current state'
+  expect_equal "watch says nothing to somebody who sees a VM" 0 \
+    "$(grep -c 'virtual machine' "$PRIVATE/operator")"
+  says "an empty list says whose it is" '^No virtual machines that you may see\.$' vail-bob 0 list
+  says "an empty list of an operator is empty" '^No display channels\.$' root 0 displays
+  expect_vailctl vail-bob 0 "an empty list without a legend" --no-legend list
+  expect_equal "prints nothing without a legend" "" "$SAID"
+}
+
+# suggests EXPECTED WORD...: checks the whole message.
+suggests() {
+  local expected=$1
+  shift
+  says "vailctl $* suggests $expected" "^vailctl: .*; did you mean vailctl $expected\? see vailctl --help$" \
+    root 2 "$@"
+}
+
+words_are_no_command() {
+  suggests --version version
+  suggests --version vm version
+  suggests "show desk" desk
+  suggests "show desk" desk show
+  suggests "vm remove desk" desk remove
+  suggests "show desk" vm desk
+  suggests "show desk" vm show desk
+  suggests "show desk" vgpu desk
+  suggests "status" vm status
+  suggests "help vm" vm help
+  suggests "list" vms
+  suggests "vgpu list" vgpu show
+  suggests "vgpu assign" vm assign desk
+  says "a VM is called one" "^vailctl: vm desk is not a command, but desk is a VM; " root 2 vm desk
+  says "nobody learns of a VM that he may not see" "^vailctl: desk is not a command; see vailctl --help$" \
+    vail-bob 2 desk
+  SAID=$("${CTL[@]}" --socket /nonexistent desk 2>&1) || true
+  expect_equal "without vaild, nothing is said of VMs" \
+    "vailctl: desk is not a command; see vailctl --help" "$SAID"
+}
+
+uids_have_names() {
+  assign_gpu "$GUID" >/dev/null
+  "${CTL[@]}" vm update desk --user vail-alice
+  exec_as vail-alice "${CTL[@]}" register desk >"$PRIVATE/registered" 2>&1 &
+  expect "a process is registered" eventually has_said registered registered
+  says "show names the users" 'Added by:  root \(uid 0\).*Registered:  pid [0-9]+, vail-alice \(uid 47001\), ' \
+    root 0 show desk
+  says "registrations names the users" "PID +USER .* vail-alice +through" root 0 registrations
+  says "limits names the users" "registrationsPerUid +1 .* user vail-alice" root 0 limits
+  says "status says what it counts" "Counts below:  of all users" root 0 status
+  says "status says what it counts for others" "Counts below:  of your user only" vail-bob 0 status
+  waiting registrations root watch --kind registered
+  expect "watch names the user" eventually has_said registrations 'registered, user vail-alice'
+}
+
+# Prints how many requests vaild has refused.
+denials() { grep -c denied "$LOG" || true; }
+
+refused_once() {
+  local before command
+
+  for command in "vm quarantine $GUID" "vm add $GUID --pid $VMM" "vm update $GUID --name x"; do
+    before=$(denials)
+    # shellcheck disable=SC2086 # the words of a command line
+    expect_vailctl vail-bob 1 "vailctl $command is refused" $command
+    expect_equal "vailctl $command is logged once" $((before + 1)) "$(denials)"
+  done
+}
+
+start_daemon
+start_vmm vail-vmm
+nothing_is_changed
+something_is_changed
+nothing_can_come
+words_are_no_command
+uids_have_names
+expect_equal "nothing that vailctl asks for a message is refused and logged" 0 "$(denials)"
+refused_once
+expect_clean_stop
+finish
