@@ -148,7 +148,8 @@ VAIL_PUBLIC NTSTATUS vail_new(const char *path, struct vail **ret_vail);
  * @path: see vail_new().
  * @ret_vail: the connected handle. The caller frees it with vail_close().
  *
- * Reports at once if vaild cannot be reached.
+ * Reports at once if vaild cannot be reached. There is no handle then, and vail_error_message(NULL)
+ * says why.
  *
  * Return: the statuses of vail_new(), STATUS_CONNECTION_REFUSED, STATUS_ACCESS_DENIED (the mode of
  * the socket or of its directory), STATUS_INSUFFICIENT_RESOURCES (this process is at its limit of
@@ -243,9 +244,11 @@ VAIL_PUBLIC const char *vail_path(const struct vail *vail);
 
 /**
  * vail_error_message() - Returns a sentence for people that says what to do
- * @vail: the handle; may be NULL.
+ * @vail: the handle. NULL for the last vail_open() or D3DKMTRegisterVailProcess() of the calling
+ *   thread, which leave no handle behind when they fail.
  *
- * Return: a sentence, which the handle owns; "" if the last call succeeded or vail is NULL.
+ * Return: a sentence, which the handle owns, or the library until the next of these two calls of
+ * the thread; "" if the last call succeeded.
  *
  * Source: libvail(3), RETURN VALUES.
  */

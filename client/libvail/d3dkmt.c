@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include <vail.h>
+#include "client/libvail/internal.h"
 
 /* Formats a GUID. The first three fields are numbers in host byte order, the last is an array. */
 static void guid_print(const GUID *guid, char *text, size_t size)
@@ -27,7 +27,7 @@ NTSTATUS D3DKMTRegisterVailProcess(GUID *VirtualMachineGuid)
 	NTSTATUS status = vail_open(NULL, &vail);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = vail_register_process(vail, text);
+	status = error_keep(vail, vail_register_process(vail, text));
 	vail_close(vail);
 	return status;
 }

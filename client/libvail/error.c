@@ -38,6 +38,23 @@ NTSTATUS error_set_no_memory(struct vail *vail)
 	return error_set(vail, STATUS_NO_MEMORY, "this process is out of memory");
 }
 
+/* The longest sentence that is kept: about a call to vaild, with the longest path of a socket. */
+#define KEPT_SIZE 1024
+
+/* The sentence about the thread's last call that has left no handle behind. */
+static _Thread_local char kept[KEPT_SIZE];
+
+NTSTATUS error_keep(const struct vail *vail, NTSTATUS status)
+{
+	const char *message = vail ? vail->error.message : NULL;
+
+	kept[0] = '\0';
+	if (status != STATUS_SUCCESS)
+		snprintf(kept, sizeof(kept), "%s",
+			 message ? message : "this process is out of memory");
+	return status;
+}
+
 /*
  * The details belong to the thread that uses the handle. A thread that was refused gets its own
  * sentence, which is static, and no other details until its next call on the handle.
@@ -53,10 +70,12 @@ const char *vail_error_message(const struct vail *vail)
 		"another thread is using this handle; give each thread its own handle, or protect "
 		"the calls with a lock";
 
+	if (!vail)
+		return kept;
 	if (was_refused(vail))
 		return busy;
 	use_or_return(vail, busy);
-	return vail && vail->error.message ? vail->error.message : "";
+	return vail->error.message ? vail->error.message : "";
 }
 
 const char *vail_error_parameter(const struct vail *vail)

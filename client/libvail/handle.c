@@ -56,15 +56,14 @@ NTSTATUS vail_open(const char *path, struct vail **ret_vail)
 	if (!ret_vail)
 		return STATUS_INVALID_PARAMETER;
 	NTSTATUS status = vail_new(path, &vail);
-	if (status != STATUS_SUCCESS)
-		return status;
-	status = connection_connect(vail, true);
-	if (status != STATUS_SUCCESS) {
+	if (status == STATUS_SUCCESS)
+		status = connection_connect(vail, true);
+	error_keep(vail, status);
+	if (status == STATUS_SUCCESS)
+		*ret_vail = vail;
+	else if (vail)
 		handle_free(vail);
-		return status;
-	}
-	*ret_vail = vail;
-	return STATUS_SUCCESS;
+	return status;
 }
 
 /* Begins the last use of the handle. Returns false if it must stay open. */

@@ -170,6 +170,12 @@ _printf_(3, 4) NTSTATUS error_set(struct vail *vail, NTSTATUS status, const char
 /* The same for STATUS_NO_MEMORY. */
 NTSTATUS error_set_no_memory(struct vail *vail);
 
+/*
+ * Keeps the sentence for the calling thread, to be read without a handle. vail: the handle that
+ * failed; NULL if out of memory. Returns status.
+ */
+NTSTATUS error_keep(const struct vail *vail, NTSTATUS status);
+
 /* ---- waiting.c ---- */
 
 typedef enum WaitReason {

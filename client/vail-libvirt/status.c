@@ -173,10 +173,8 @@ int status_print(const char *uri, const char *socket)
 		log_message("cannot connect to libvirt: %s", virGetLastErrorMessage());
 		return EXIT_FAILED;
 	}
-	if (vail_open(socket, &vail) != STATUS_SUCCESS) {
-		vail_close(vail);
-		vail = NULL;
-	}
+	if (vail_open(socket, &vail) != STATUS_SUCCESS)
+		log_message("%s", vail_error_message(NULL));
 	int exit_status = print_domains(connection, virsh, vail);
 	vail_close(vail);
 	virConnectClose(connection);

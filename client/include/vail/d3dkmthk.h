@@ -44,7 +44,7 @@ typedef struct _GUID {
  *   STATUS_INVALID_DISPOSITION          the process has no graphics context
  *   STATUS_NOT_FOUND                    no running VM has this GUID
  * and the other statuses of vail_register_process() in vail.h, for example
- * STATUS_CONNECTION_REFUSED if vaild is not running.
+ * STATUS_CONNECTION_REFUSED if vaild is not running. vail_error_message(NULL) of vail.h says why.
  *
  * Source: Microsoft's page D3DKMTRegisterVailProcess; io.vaild(7), method
  * io.vaild.RegisterVailProcess.
