@@ -7,6 +7,25 @@
 
 #include "client/common/terminal-text.h"
 
+static const char *message_label;
+
+void log_set_label(const char *label)
+{
+	message_label = label;
+}
+
+/* Adds the label to the message. Returns NULL if out of memory. */
+static char *escape_with_label(const char *text)
+{
+	_cleanup_free_ char *labelled = NULL;
+
+	if (!message_label)
+		return text_escape(text, NULL);
+	if (asprintf(&labelled, "%s: %s", message_label, text) < 0)
+		labelled = NULL;
+	return labelled ? text_escape(labelled, NULL) : NULL;
+}
+
 void log_message_list(const char *format, va_list arguments)
 {
 	_cleanup_free_ char *text = NULL, *safe = NULL;
@@ -14,7 +33,7 @@ void log_message_list(const char *format, va_list arguments)
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	if (text)
-		safe = text_escape(text, NULL);
+		safe = escape_with_label(text);
 	fprintf(stderr, "%s: %s\n", program_name, safe ? safe : "out of memory");
 }
 

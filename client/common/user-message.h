@@ -24,6 +24,12 @@ _printf_(1, 2) void log_message(const char *format, ...);
 _printf_(1, 0) void log_message_list(const char *format, va_list arguments);
 
 /*
+ * Puts a label and a colon behind the prefix of each further message, to tell apart processes of
+ * one program. label: must outlive the last message; NULL for none.
+ */
+void log_set_label(const char *label);
+
+/*
  * Returns the status's name, or its code if it has no name. Writes the code to the buffer in
  * either case. The result is valid as long as the buffer.
  */

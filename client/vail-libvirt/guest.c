@@ -143,13 +143,15 @@ static char **user_values(const Domain *consent)
  */
 static char **agent_arguments(const Guest *guest, char *const *users)
 {
-	char **arguments = calloc(6 + 2 * guest->given.client_count, sizeof(*arguments));
+	char **arguments = calloc(8 + 2 * guest->given.client_count, sizeof(*arguments));
 	size_t count = 0;
 
 	if (!arguments)
 		return NULL;
 	arguments[count++] = (char *)"vail-qemu";
 	arguments[count++] = (char *)"--display-fd=" AGENT_DISPLAY_FD_TEXT;
+	arguments[count++] = (char *)"--label"; /* its messages are among those of this process */
+	arguments[count++] = (char *)name_of(guest);
 	if (guest->guests->socket) {
 		arguments[count++] = (char *)"--socket";
 		arguments[count++] = (char *)guest->guests->socket;

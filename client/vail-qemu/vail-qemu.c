@@ -81,6 +81,7 @@ static const char usage[] =
 	"                    in vaild keeps them\n"
 	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by\n"
 	"                    default, vaild's software adapter\n"
+	"  --label TEXT      begin each message with this text, such as the guest's name\n"
 	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or\n"
 	"                    /run/vaild/vaild.sock\n"
 	"  -h, --help, --version\n";
@@ -92,6 +93,7 @@ enum {
 	OPTION_BUS,
 	OPTION_USER,
 	OPTION_ADAPTER,
+	OPTION_LABEL,
 };
 
 typedef struct Options {
@@ -145,6 +147,7 @@ static const struct option long_options[] = {
 	{ "bus", required_argument, NULL, OPTION_BUS },
 	{ "user", required_argument, NULL, OPTION_USER },
 	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
+	{ "label", required_argument, NULL, OPTION_LABEL },
 	{ 0 },
 };
 
@@ -168,6 +171,9 @@ static void set_option(Options *options, char **argv, int option)
 		break;
 	case OPTION_USER:
 		add_client(options, optarg);
+		break;
+	case OPTION_LABEL:
+		log_set_label(*optarg ? optarg : NULL);
 		break;
 	default:
 		exit_for_option(argv, option, long_options, usage);

@@ -237,6 +237,15 @@ check_restarts() {
   expect_seen_by_alice_alone "after the restart of vail-libvirt"
 }
 
+# The messages of all guests are in one journal.
+check_messages() {
+  box vailctl vm quarantine guest
+  expect "a vail-qemu that vail-libvirt has started names its guest" \
+    eventually libvirt_log_has 'guest: console 0 is not shared any more'
+  box vailctl vm release guest
+  eventually is_shared
+}
+
 # is_shared_by_another PID: tests whether the only vail-qemu is another process, and shares the screen.
 is_shared_by_another() {
   local now
@@ -306,6 +315,7 @@ check_metadata
 check_operator
 check_absence
 check_removal
+check_messages
 check_restarts
 check_guest_states
 check_stop

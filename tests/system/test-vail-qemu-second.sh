@@ -27,7 +27,8 @@ qemu() {
 
 # start_first [OPTION...]: starts a vail-qemu that works. Sets FIRST to its pid.
 start_first() {
-  "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>"$PRIVATE/first.log" &
+  : >"$PRIVATE/first.log" # otherwise a check would find the messages of an earlier one
+  "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>>"$PRIVATE/first.log" &
   FIRST=$!
 }
 
@@ -53,7 +54,8 @@ expect_harmless() {
   local check=$1 pattern=$2 user=$3 status=0 second
   shift 3
 
-  exec_as "$user" "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>"$PRIVATE/second.log" &
+  : >"$PRIVATE/second.log"
+  exec_as "$user" "$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" "$@" 2>>"$PRIVATE/second.log" &
   second=$!
   eventually either_is_gone "$second"
   if is_gone_or_zombie "$FIRST"; then
@@ -98,9 +100,10 @@ check_second() {
 check_wrong_options() {
   local said status=0
   start_qemu
-  said=$("$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" --user no-such-user 2>&1) || status=$?
+  said=$("$VAIL_QEMU" --qmp "$QMP" --socket "$SOCKET" --label "web 1" --user no-such-user 2>&1) || status=$?
   expect_equal "an unknown user is refused" 1 "$status"
   expect_match "the refusal quotes the user" "user no-such-user" "$said"
+  expect_match "messages begin with the label" '^vail-qemu: web 1: [^:]' "$said"
   qemu "joins 0"
   expect_equal "QEMU's display is not joined by a vail-qemu that is refused" "ok 0" "$REPLY"
   expect_equal "and no VM is left in vaild" "" "$(running_vms)"
