@@ -168,6 +168,17 @@ const char *plain_reason(const char *reason)
 	return reason;
 }
 
+const char *plain_ending(const char *reason)
+{
+	if (!reason || !*reason)
+		return "vaild gave no reason";
+	if (strcmp(reason, "revoked") == 0)
+		return "the registration was revoked";
+	if (strcmp(reason, "quarantined") == 0)
+		return "the VM was put in quarantine";
+	return plain_reason(reason);
+}
+
 /* The longest text that a message quotes in full, in bytes. */
 #define QUOTE_MAX 80
 

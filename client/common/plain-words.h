@@ -31,6 +31,9 @@ char *plain_sentence(const char *sentence, const char *parameter, const Wording 
  */
 const char *plain_reason(const char *reason);
 
+/* Returns a sentence for the reason of the end of a registration. reason: may be NULL. */
+const char *plain_ending(const char *reason);
+
 /* Buffer size for quoted text. */
 #define PLAIN_QUOTE_SIZE 96
 

@@ -12,11 +12,11 @@
 
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
+#include "client/common/run-program.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/machine-argument.h"
 #include "client/vailctl/output.h"
-#include "client/vailctl/register.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/guid.h"
 #include "proto/macros.h"

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/common/plain-words.h"
 #include "client/common/program-options.h"
+#include "client/common/run-program.h"
 #include "client/common/self-register.h"
 #include "client/common/terminal-text.h"
 #include "client/vailctl/commands.h"
@@ -75,17 +75,6 @@ typedef struct RegisterWatch {
 	int exit_status;
 } RegisterWatch;
 
-static const char *ending_text(const char *reason)
-{
-	if (!reason || !*reason)
-		return "vaild gave no reason";
-	if (strcmp(reason, "revoked") == 0)
-		return "the registration was revoked";
-	if (strcmp(reason, "quarantined") == 0)
-		return "the VM was put in quarantine";
-	return plain_reason(reason);
-}
-
 static void end_registration(RegisterWatch *watch, NTSTATUS status, const char *why)
 {
 	watch->has_ended = true;
@@ -117,7 +106,7 @@ static bool on_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 	else if (event && event->kind == VAIL_EVENT_CURRENT && !watch->is_listed)
 		end_registration(watch, STATUS_NOT_FOUND, "the registration has ended");
 	else if (event && is_own_end(event, continues))
-		end_registration(watch, STATUS_NOT_FOUND, ending_text(event->reason));
+		end_registration(watch, STATUS_NOT_FOUND, plain_ending(event->reason));
 	else if (!event && status == STATUS_NOT_FOUND)
 		end_registration(watch, status, "the VM does not run any more");
 	else if (!event && status == STATUS_ACCESS_DENIED)
@@ -186,33 +175,9 @@ int command_register(Tool *tool)
 	return status == STATUS_SUCCESS ? EXIT_DONE : tool_refused(tool, status);
 }
 
-/*
- * Lets the program use the socket of --socket. Makes a relative path absolute, because the program
- * may change its folder, unless it would be too long for a socket.
- */
-static void hand_over_socket(const char *path)
+int tool_exec(const Tool *tool)
 {
-	_cleanup_free_ char *folder = *path == '/' ? NULL : get_current_dir_name();
-	char absolute[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-
-	if (folder &&
-	    (size_t)snprintf(absolute, sizeof(absolute), "%s/%s", folder, path) < sizeof(absolute))
-		path = absolute;
-	setenv("VAILD_SOCKET", path, 1);
-}
-
-int program_exec(const Tool *tool)
-{
-	char *const *program = tool->options.run;
-
-	fflush(stdout);
-	if (tool->options.socket)
-		hand_over_socket(tool->options.socket);
-	start_state_restore(&tool->start);
-	execvp(program[0], program);
-	int error = errno;
-	command_error("cannot run %s: %s", program[0], strerror(error));
-	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+	return program_exec(tool->options.run, tool->options.socket, &tool->start);
 }
 
 int command_exec(Tool *tool)
@@ -224,5 +189,5 @@ int command_exec(Tool *tool)
 	NTSTATUS status = self_register(tool->vail, tool->arguments[0], context, true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	return program_exec(tool);
+	return tool_exec(tool);
 }

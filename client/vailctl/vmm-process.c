@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/common/program-options.h"
+#include "client/common/run-program.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/register.h"
 #include "proto/macros.h"
@@ -22,9 +22,6 @@
 
 /* Time for the command's helper processes to end after it, in milliseconds. */
 #define GRACE 1000
-
-/* The signals that a VMM gets from vailctl. */
-static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
 typedef struct VmmProcess {
 	Tool *tool;
@@ -60,7 +57,7 @@ static int become_vmm(const VmmProcess *vmm, const VailMachine *machine, pid_t p
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], machine);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	return program_exec(tool);
+	return tool_exec(tool);
 }
 
 /* ---- vailctl itself ---- */
@@ -69,10 +66,7 @@ static void prepare_signals(VmmProcess *vmm)
 {
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 
-	sigemptyset(&vmm->signals);
-	sigaddset(&vmm->signals, SIGCHLD);
-	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
-		sigaddset(&vmm->signals, passed_on[i]);
+	program_signals(&vmm->signals);
 	sigprocmask(SIG_BLOCK, &vmm->signals, &vmm->inherited_mask);
 	sigaction(SIGCHLD, &by_default, &vmm->on_child); /* if ignored, waitpid() would fail */
 }
@@ -99,9 +93,8 @@ static void wait_for_end(VmmProcess *vmm)
 	while (!reap(vmm)) {
 		int number = sigwaitinfo(&vmm->signals, &info);
 
-		/* The kernel sends the signals of a terminal to the VMM as well. */
-		if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL)
-			kill(vmm->pid, number);
+		if (number > 0)
+			program_pass_signal(vmm->pid, number, info.si_code);
 	}
 }
 
@@ -159,31 +152,13 @@ static int report_background(const VmmProcess *vmm)
 		guid, command, (int)child, guid, (int)child);
 }
 
-/* Ends as the VMM has ended: returns its exit status, or ends with its signal. */
-static int end_alike(const VmmProcess *vmm)
-{
-	const struct rlimit no_core = { 0, 0 };
-	int number = WTERMSIG(vmm->status);
-	sigset_t only;
-
-	if (!WIFSIGNALED(vmm->status))
-		return WEXITSTATUS(vmm->status);
-	setrlimit(RLIMIT_CORE, &no_core); /* the VMM has dumped its own core */
-	signal(number, SIG_DFL);
-	sigemptyset(&only);
-	sigaddset(&only, number);
-	sigprocmask(SIG_UNBLOCK, &only, NULL);
-	raise(number);
-	return 128 + number;
-}
-
 static int report_end(const VmmProcess *vmm)
 {
 	bool is_success = WIFEXITED(vmm->status) && WEXITSTATUS(vmm->status) == EXIT_DONE;
 	bool at_once = milliseconds() - vmm->started_at < AT_ONCE;
 
 	if (!is_success)
-		return end_alike(vmm);
+		return program_end_alike(vmm->status);
 	if (has_left_processes(vmm))
 		return report_background(vmm);
 	if (!at_once)
