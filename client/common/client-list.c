@@ -46,14 +46,10 @@ void client_list_put(const ClientList *clients, VailMachine *request)
 
 /* ---- Rights ---- */
 
-bool display_rights_split(char *value, unsigned int *ret_rights)
+bool display_rights_parse(char *names, unsigned int *ret_rights)
 {
-	char *colon = strchr(value, ':');
-	char *names = colon ? colon + 1 : NULL;
 	const char *name;
 
-	if (colon)
-		*colon = '\0';
 	*ret_rights = VAIL_DISPLAY_VIEW;
 	while ((name = strsep(&names, ","))) {
 		unsigned int right = vail_display_right(name);
@@ -67,6 +63,15 @@ bool display_rights_split(char *value, unsigned int *ret_rights)
 		*ret_rights |= right;
 	}
 	return true;
+}
+
+bool display_rights_split(char *value, unsigned int *ret_rights)
+{
+	char *colon = strchr(value, ':');
+
+	if (colon)
+		*colon = '\0';
+	return display_rights_parse(colon ? colon + 1 : NULL, ret_rights);
 }
 
 unsigned int display_rights_read(const JsonValue *names)

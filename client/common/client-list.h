@@ -38,6 +38,14 @@ void client_list_put(const ClientList *clients, VailMachine *request);
  */
 bool display_rights_split(char *value, unsigned int *ret_rights);
 
+/*
+ * Parses names of rights with commas between them, and changes the text. The result includes view.
+ * Logs a usage error and returns false if a right is unknown.
+ *
+ * names: NULL for none.
+ */
+bool display_rights_parse(char *names, unsigned int *ret_rights);
+
 /* Reads vaild's array of names. Ignores unknown ones. The result includes view. */
 unsigned int display_rights_read(const JsonValue *names);
 

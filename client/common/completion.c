@@ -60,13 +60,20 @@ static void read_current(CompletionLine *line, const struct option *options)
 	line->current = value + 1;
 }
 
+/* Tests whether the words behind this one are another program's command line. */
+static bool begins_program(const struct option *options, const char *word)
+{
+	return strcmp(word, "--") == 0 ||
+	       (strcmp(word, "--exec") == 0 && find_option(options, word));
+}
+
 /* line: has its array of words. */
 static void read_line(CompletionLine *line, const struct option *options, char *const *words,
 		      size_t count)
 {
 	size_t i = 0;
 
-	while (i + 1 < count && strcmp(words[i], "--") != 0)
+	while (i + 1 < count && !begins_program(options, words[i]))
 		i += read_word(line, options, words[i], words[i + 1]);
 	if (i + 1 < count)
 		line->program = i + 1;
@@ -149,18 +156,27 @@ void completion_users(const CompletionLine *line)
 	endpwent();
 }
 
-bool completion_rights(const CompletionLine *line)
+void completion_right_list(const CompletionLine *line)
 {
-	const char *colon = strchr(line->current, ':');
-	const char *comma = colon ? strrchr(colon, ',') : NULL;
+	const char *comma = strrchr(line->current, ',');
 	CompletionLine last = *line;
 
-	if (!colon)
-		return false;
-	last.current = (comma ? comma : colon) + 1;
+	if (comma)
+		last.current = comma + 1;
 	for (unsigned int right = 1; right != 0; right <<= 1)
 		if (vail_display_right_name(right))
 			completion_value(&last, vail_display_right_name(right), NULL);
+}
+
+bool completion_rights(const CompletionLine *line)
+{
+	const char *colon = strchr(line->current, ':');
+	CompletionLine rights = *line;
+
+	if (!colon)
+		return false;
+	rights.current = colon + 1;
+	completion_right_list(&rights);
 	return true;
 }
 

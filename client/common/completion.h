@@ -30,7 +30,7 @@ typedef struct CompletionLine {
 	const char *before;          /* the last word including "--option="; else the same */
 	const struct option *option; /* the option whose value is completed; NULL if none */
 	const char *socket;          /* the value of --socket; NULL if absent */
-	size_t program;              /* the number of the word behind "--"; 0 without "--" */
+	size_t program;              /* the number of the word behind "--" or --exec; 0 without */
 } CompletionLine;
 
 /* Tests whether the command line asks for completion. */
@@ -69,6 +69,9 @@ void completion_options(const CompletionLine *line, const struct option *options
  * Returns false if the word has no colon.
  */
 bool completion_rights(const CompletionLine *line);
+
+/* Prints the rights on a display, of which the word has some with commas between them. */
+void completion_right_list(const CompletionLine *line);
 
 /* Print all users, and the pids of all processes. */
 void completion_users(const CompletionLine *line);

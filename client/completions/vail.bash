@@ -55,11 +55,11 @@ __vail_quote() {
   esac
 }
 
-# Completes the words behind "--" as a command line of their own.
+# Completes the words behind "--" or --exec as a command line of their own.
 __vail_command() {
   local i=1
 
-  while [ "$i" -lt "$COMP_CWORD" ] && [ "${COMP_WORDS[i]}" != -- ]; do ((++i)); done
+  while [ "$i" -lt "$COMP_CWORD" ] && [[ ${COMP_WORDS[i]} != @(--|--exec) ]]; do ((++i)); done
   if declare -F _command_offset >/dev/null; then
     _command_offset $((i + 1))
   elif ((COMP_CWORD == i + 1)); then

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vail-view: shows the screen of a VM in a window, or writes it as images.
+ * vail-view: shows the screen of a VM in a window, writes it as images, or opens a display channel
+ * for another program.
  *
  *   vail-view.c    the command line and the main loop
  *   viewer.c       registration and events
@@ -14,11 +15,20 @@
  *   placement.c    where the picture is in the window
  *   text-image.c   draws a sentence
  *   font.c         its characters
+ *   passed-channel.c
+ *                  a display channel for another program
+ *   channel-program.c
+ *                  runs that program
+ *   channel-arguments.c
+ *                  the number of the channel's fd in its arguments
+ *   channel-socket.c
+ *                  sends the channel to it
  *   waker.c        the thread that wakes the window when vaild has sent something
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,11 +37,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/client-list.h"
 #include "client/common/completion-entities.h"
 #include "client/common/completion.h"
 #include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
+#include "client/vail-view/channel-program.h"
+#include "client/vail-view/channel-socket.h"
 #include "client/vail-view/desktop-window.h"
 #include "client/vail-view/output.h"
 #include "client/vail-view/viewer.h"
@@ -46,6 +59,9 @@ const char program_name[] = "vail-view";
 /* In seconds; the timeout in milliseconds must fit into an int, for poll(). */
 #define TIMEOUT_MAX 1000000
 
+/* The result of getopt_long() for a word that is no option. */
+#define WORD 1
+
 /* Buffer size for the name of a console. */
 #define CONSOLE_NAME_SIZE 32
 
@@ -59,6 +75,9 @@ typedef struct Options {
 	bool is_raw;
 	unsigned long frames;  /* number of frames to write; 0 for no limit */
 	unsigned long timeout; /* in seconds; 0 for none */
+	char **program;        /* of --exec, with its arguments; NULL without one */
+	int socket_fd;         /* of --dbus-fd; -1 without it */
+	unsigned int rights;   /* of --rights; 0 without it */
 } Options;
 
 /* The state of the main loop. */
@@ -255,6 +274,16 @@ static int show_window(const Options *options)
 	return desktop_window_run(&request);
 }
 
+/* Opens a display channel for another program. Returns the exit status. */
+static int pass_channel(const Options *options, const StartState *start)
+{
+	const ChannelRequest request = { options->machine, options->guid, options->socket,
+					 options->rights };
+
+	return options->program ? channel_program_run(&request, options->program, start)
+				: channel_socket_pass(&request, options->socket_fd);
+}
+
 /* ---- The command line ---- */
 
 enum {
@@ -265,6 +294,9 @@ enum {
 	OPTION_NAME,
 	OPTION_CONSOLE,
 	OPTION_TIMEOUT,
+	OPTION_EXEC,
+	OPTION_DBUS_FD,
+	OPTION_RIGHTS,
 };
 
 static const struct option long_options[] = {
@@ -275,6 +307,9 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "console", required_argument, NULL, OPTION_CONSOLE },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "exec", required_argument, NULL, OPTION_EXEC },
+	{ "dbus-fd", required_argument, NULL, OPTION_DBUS_FD },
+	{ "rights", required_argument, NULL, OPTION_RIGHTS },
 	{ 0 },
 };
 
@@ -282,6 +317,10 @@ static void complete(const CompletionLine *line)
 {
 	int option = line->option ? line->option->val : 0;
 
+	if (line->program > 0) {
+		completion_program(line);
+		return;
+	}
 	if (option == OPTION_PNG || option == OPTION_SOCKET) {
 		completion_files(line);
 		return;
@@ -289,6 +328,8 @@ static void complete(const CompletionLine *line)
 	completion_begin_values();
 	if (option == OPTION_NAME)
 		completion_object_names(line, line->words[0]);
+	else if (option == OPTION_RIGHTS)
+		completion_right_list(line);
 	else if (option == 0 && *line->current == '-')
 		completion_options(line, long_options, NULL, NULL);
 	else if (option == 0 && line->word_count == 0)
@@ -299,9 +340,12 @@ static void print_help(void)
 {
 	puts("Usage: vail-view VM [OPTION...]\n"
 	     "       vail-view VM --png FILE [OPTION...]\n"
-	     "       vail-view VM --raw [OPTION...]\n\n"
-	     "Shows the screen that a virtual machine shares in a window, or writes it as\n"
-	     "images. VM is its GUID, at least the first 4 characters of it, or its name.\n\n"
+	     "       vail-view VM --raw [OPTION...]\n"
+	     "       vail-view VM [--rights RIGHTS] --exec PROGRAM [ARGUMENT...]\n"
+	     "       vail-view VM [--rights RIGHTS] --dbus-fd N\n\n"
+	     "Shows the screen that a virtual machine shares in a window, writes it as\n"
+	     "images, or lets another program show it. VM is its GUID, at least the first 4\n"
+	     "characters of it, or its name.\n\n"
 	     "  --png FILE         write each frame to FILE, replacing the previous one; - is\n"
 	     "                     stdout\n"
 	     "  --raw              write each frame to stdout as a BMP file, one after the\n"
@@ -313,6 +357,13 @@ static void print_help(void)
 	     "  --console N        show console N of a QEMU guest, as --name \"console N\" does\n"
 	     "  --timeout SECONDS  fail if no frame comes in this time; by default, wait for\n"
 	     "                     ever\n"
+	     "  --exec PROGRAM...  run PROGRAM with a D-Bus display like that of QEMU; {} in\n"
+	     "                     its arguments stands for the number of the file\n"
+	     "                     descriptor, which is also in $VAIL_DISPLAY_FD\n"
+	     "  --dbus-fd N        send that display over the connected Unix socket that is\n"
+	     "                     file descriptor N, for programs that run vail-view\n"
+	     "  --rights RIGHTS    what the display may be used for, such as view,input; by\n"
+	     "                     default, all that the user may do\n"
 	     "  --socket PATH      vaild's socket; by default $VAILD_SOCKET or\n"
 	     "                     /run/vaild/vaild.sock\n"
 	     "  -h, --help         show this help\n"
@@ -321,7 +372,8 @@ static void print_help(void)
 	     "scaled to fit, S to save the screen as a PNG file in the current folder, R to\n"
 	     "try again after the viewer was refused, Q to close.\n\n"
 	     "Exit status: 0 if all requested frames were written, or the window was closed;\n"
-	     "1 if not; 2 for a usage error.");
+	     "1 if not; 2 for a usage error. With --exec, the status of PROGRAM, or 126 or\n"
+	     "127 if it cannot be run.");
 }
 
 /* Sets *ret_number, or logs an error. Returns the exit status. */
@@ -348,10 +400,44 @@ static int set_console(Options *options, const char *text)
 	return EXIT_DONE;
 }
 
+/* Sets the program of --exec: the rest of the command line. Returns the exit status. */
+static int set_program(Options *options, char **argv)
+{
+	if (*optarg == '\0' || strcmp(optarg, "--") == 0)
+		return usage_error("--exec needs a program directly behind it; see vail-view "
+				   "--help");
+	options->program = argv + optind - 1;
+	options->program[0] = optarg; /* also with --exec=PROGRAM */
+	return EXIT_DONE;
+}
+
+static int set_socket_fd(Options *options)
+{
+	unsigned long number = 0;
+
+	if (strcmp(optarg, "0") != 0 && !number_parse(optarg, INT_MAX, &number))
+		return usage_error("--dbus-fd takes the number of a file descriptor, not %s; see "
+				   "vail-view --help",
+				   optarg);
+	options->socket_fd = (int)number;
+	return EXIT_DONE;
+}
+
+/* Handles a word that is no option. Returns the exit status. */
+static int set_machine(Options *options, const char *word)
+{
+	if (options->machine)
+		return usage_error("more than one virtual machine is given; see vail-view --help");
+	options->machine = word;
+	return EXIT_DONE;
+}
+
 /* Handles one result of getopt_long(). Returns the exit status. */
-static int set_option(Options *options, char *const *argv, int result)
+static int set_option(Options *options, char **argv, int result)
 {
 	switch (result) {
+	case WORD:
+		return set_machine(options, optarg);
 	case OPTION_PNG:
 		options->png = optarg;
 		return EXIT_DONE;
@@ -367,6 +453,12 @@ static int set_option(Options *options, char *const *argv, int result)
 		return set_console(options, optarg);
 	case OPTION_TIMEOUT:
 		return set_number("--timeout", optarg, TIMEOUT_MAX, &options->timeout);
+	case OPTION_EXEC:
+		return set_program(options, argv);
+	case OPTION_DBUS_FD:
+		return set_socket_fd(options);
+	case OPTION_RIGHTS:
+		return display_rights_parse(optarg, &options->rights) ? EXIT_DONE : EXIT_USAGE;
 	case OPTION_SOCKET:
 		options->socket = optarg;
 		return EXIT_DONE;
@@ -395,13 +487,39 @@ static int check_window_options(const Options *options)
 	return EXIT_DONE;
 }
 
-/* Checks the options together, and sets defaults. Returns the exit status. */
-static int check_options(Options *options, int machine_count)
+static bool passes_channel(const Options *options)
 {
-	if (machine_count == 0)
+	return options->program || options->socket_fd >= 0;
+}
+
+/* Checks the options for a display channel. Returns the exit status. */
+static int check_channel_options(const Options *options)
+{
+	const char *option = options->program ? "--exec" : "--dbus-fd";
+
+	if (options->program && options->socket_fd >= 0)
+		return usage_error("--exec and --dbus-fd exclude each other; see vail-view --help");
+	if (options->is_raw || options->png || options->name || options->frames > 0 ||
+	    options->timeout > 0)
+		return usage_error("%s goes with --rights and --socket only; see vail-view --help",
+				   option);
+	if (options->socket_fd >= 0 && !channel_socket_is_usable(options->socket_fd))
+		return usage_error("--dbus-fd: file descriptor %d is not a connected Unix stream "
+				   "socket; give one over which the display can be sent, or use "
+				   "--exec",
+				   options->socket_fd);
+	return EXIT_DONE;
+}
+
+/* Checks the options together, and sets defaults. Returns the exit status. */
+static int check_options(Options *options)
+{
+	if (!options->machine)
 		return usage_error("no virtual machine is given; see vail-view --help");
-	if (machine_count > 1)
-		return usage_error("more than one virtual machine is given; see vail-view --help");
+	if (passes_channel(options))
+		return check_channel_options(options);
+	if (options->rights != 0)
+		return usage_error("--rights needs --exec or --dbus-fd; see vail-view --help");
 	if (options->is_raw && options->png)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
@@ -420,36 +538,52 @@ static int check_options(Options *options, int machine_count)
 	return EXIT_DONE;
 }
 
+/*
+ * Parses the command line. Prints the help or the version if that is asked for. Returns true if
+ * the program shall go on; otherwise with the exit status.
+ */
+static bool parse_options(Options *options, int argc, char **argv, int *ret_exit_status)
+{
+	int result;
+
+	*ret_exit_status = EXIT_DONE;
+	opterr = 0;
+	while (*ret_exit_status == EXIT_DONE && !options->program &&
+	       (result = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1) {
+		if (result == 'h' || result == OPTION_HELP) {
+			print_help();
+			return false;
+		}
+		if (result == OPTION_VERSION) {
+			print_version();
+			return false;
+		}
+		*ret_exit_status = set_option(options, argv, result);
+	}
+	/* Words behind "--" follow here. */
+	while (*ret_exit_status == EXIT_DONE && !options->program && optind < argc)
+		*ret_exit_status = set_machine(options, argv[optind++]);
+	if (*ret_exit_status == EXIT_DONE)
+		*ret_exit_status = check_options(options);
+	return *ret_exit_status == EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
-	Options options = { 0 };
+	Options options = { .socket_fd = -1 };
 	StartState start;
-	int result, exit_status = EXIT_DONE;
+	int exit_status;
 
 	process_start(program_name, true, &start);
 	setlocale(LC_CTYPE, "");
 	if (completion_wanted(argc, argv))
 		return completion_run(long_options, complete, argc, argv);
-	opterr = 0;
-	while (exit_status == EXIT_DONE &&
-	       (result = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (result == 'h' || result == OPTION_HELP) {
-			print_help();
-			return EXIT_DONE;
-		}
-		if (result == OPTION_VERSION) {
-			print_version();
-			return EXIT_DONE;
-		}
-		exit_status = set_option(&options, argv, result);
-	}
-	if (exit_status == EXIT_DONE)
-		exit_status = check_options(&options, argc - optind);
-	if (exit_status != EXIT_DONE)
+	if (!parse_options(&options, argc, argv, &exit_status))
 		return exit_status;
-	options.machine = argv[optind];
 	signal(SIGPIPE, SIG_IGN); /* write() returns EPIPE instead */
 	if (!find_machine(&options))
 		return EXIT_FAILED;
+	if (passes_channel(&options))
+		return pass_channel(&options, &start);
 	return options.is_raw || options.png ? view_run(&options) : show_window(&options);
 }

@@ -137,6 +137,12 @@ static_words() {
   completes "vail-view --png completes file names" "vail-view $GUID --png $ROOT/Makefile" \
     "vail-view $GUID --png $ROOT/Makef"
   offers "vail-view offers no completion for a number" "" "vail-view $GUID --frames "
+  offers "vail-view --rights offers the rights" "audioInput audioOutput" \
+    "vail-view $GUID --rights audio"
+  completes "vail-view --rights completes the last right" "vail-view $GUID --rights=view,input" \
+    "vail-view $GUID --rights=view,in"
+  completes "vail-view --exec completes the command line of its program" \
+    "vail-view $GUID --exec cat $ROOT/Makefile" "vail-view $GUID --exec cat $ROOT/Makefi"
 }
 
 # answers PROGRAM WORD...: prints the candidates of the program, which the shells get.

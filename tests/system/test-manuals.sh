@@ -86,7 +86,7 @@ completeness() {
     names_each "$program.1 names each option" "client/man/$program.1" "${options[@]}"
   done
   mapfile -t options < <("$PRIVATE/build/vail-view" --help |
-    sed -nE 's/^  (-h, )?--([a-z]+) .*/\\\\-\2/p')
+    sed -nE 's/^  (-h, )?--([a-z-]+) .*/-\2/p' | sed 's/-/\\\\-/g')
   names_each "vail-view.1 names each option" client/man/vail-view.1 "${options[@]}"
   mapfile -t functions < <(nm -D --defined-only "$ROOT/build/libvail.so" |
     sed -n 's/.* T \(.*\)@@.*/\1/p')
