@@ -18,6 +18,9 @@
 /* The part of a D-Bus message that has its size. */
 #define BEGINNING_SIZE 16
 
+/* The largest message that D-Bus allows, in bytes. */
+#define DBUS_MESSAGE_MAX (128u << 20)
+
 /* The longest line of the authentication. */
 #define LINE_MAX_SIZE 1024
 
@@ -185,25 +188,49 @@ static uint32_t number_at(const ChannelBus *bus, size_t offset)
 	return bus->message[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
-/* Returns the size of the message that begins in the buffer, or 0 if it is too large. */
-static size_t message_size(const ChannelBus *bus)
+/* Returns the size of the message that begins in the buffer. */
+static uint64_t message_size(const ChannelBus *bus)
 {
 	uint64_t fields = number_at(bus, 12), body = number_at(bus, 4);
-	uint64_t size = BEGINNING_SIZE + (fields + 7) / 8 * 8 + body;
 
-	return size <= CHANNEL_MESSAGE_MAX ? (size_t)size : 0;
+	return BEGINNING_SIZE + (fields + 7) / 8 * 8 + body;
+}
+
+/* Tests whether the message in the buffer is a reply without an error. */
+static bool is_reply(const ChannelBus *bus)
+{
+	return bus->message[1] == SD_BUS_MESSAGE_METHOD_RETURN;
+}
+
+/* Reads a part of a reply that is too large, and drops it. Returns as read_up_to(). */
+static int skip(ChannelBus *bus)
+{
+	uint64_t size = bus->skipped < CHANNEL_MESSAGE_MAX ? bus->skipped : CHANNEL_MESSAGE_MAX;
+	int result = read_up_to(bus, (size_t)size);
+
+	bus->skipped -= bus->size;
+	bus->size = 0;
+	close_fds(bus);
+	return result;
 }
 
 static int take_message(ChannelBus *bus)
 {
+	if (bus->skipped > 0)
+		return skip(bus);
 	int result = bus->size < BEGINNING_SIZE ? read_up_to(bus, BEGINNING_SIZE) : 1;
-
 	if (result <= 0)
 		return result;
-	size_t size = message_size(bus);
-	if (size == 0)
+	uint64_t size = message_size(bus);
+	if (size > CHANNEL_MESSAGE_MAX && size <= DBUS_MESSAGE_MAX && is_reply(bus)) {
+		bus->skipped = size - bus->size;
+		bus->size = 0;
+		close_fds(bus);
+		return 1;
+	}
+	if (size > CHANNEL_MESSAGE_MAX)
 		return -EMSGSIZE;
-	result = read_up_to(bus, size);
+	result = read_up_to(bus, (size_t)size);
 	return result <= 0 ? result : feed(bus);
 }
 

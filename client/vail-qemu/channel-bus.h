@@ -16,7 +16,8 @@
  * A D-Bus connection to a viewer, who is not trusted. sd-bus checks the messages, and writes to the
  * socket itself. What the viewer sends goes through this buffer first, one message at a time:
  *
- * - sd-bus would accept messages of 128 MiB;
+ * - sd-bus would accept messages of 128 MiB. A reply that is too large is dropped, as if the viewer
+ *   had not replied, because a viewer cannot know how much text fits;
  * - sd-bus fails if the first message and its descriptors arrive together with the end of the
  *   authentication, and GDBus does not wait between them.
  */
@@ -28,6 +29,7 @@ typedef struct ChannelBus {
 	bool has_fed;          /* the bus may have unread input */
 	uint8_t *message;      /* the beginning of one; NULL before the first */
 	size_t size;
+	uint64_t skipped; /* bytes that are left of a reply that is too large */
 	int fds[CHANNEL_FDS_MAX];
 	size_t fd_count;
 } ChannelBus;

@@ -75,6 +75,7 @@ static int on_key_press(sd_bus_message *message, void *context, sd_bus_error *er
 	if (result < 0)
 		return result;
 	input->keys[key / 8] |= (uint8_t)(1u << key % 8);
+	channel_clipboard_note_input(input->clipboard);
 	return reply(message, send_number(input, DISPLAY_KEYBOARD, "Press", key));
 }
 
@@ -141,6 +142,7 @@ static int on_button_press(sd_bus_message *message, void *context, sd_bus_error 
 	if (result < 0)
 		return result;
 	input->buttons |= (uint16_t)(1u << button);
+	channel_clipboard_note_input(input->clipboard);
 	return reply(message, send_number(input, DISPLAY_MOUSE, "Press", button));
 }
 
@@ -267,10 +269,12 @@ static int on_touch(sd_bus_message *message, void *context, sd_bus_error *error)
 		return refuse(error, "the position is outside the console");
 	input->touch_x[slot] = x;
 	input->touch_y[slot] = y;
-	if (kind == TOUCH_BEGIN)
+	if (kind == TOUCH_BEGIN) {
 		input->touches |= (uint16_t)(1u << slot);
-	else if (kind == TOUCH_END || kind == TOUCH_CANCEL)
+		channel_clipboard_note_input(input->clipboard);
+	} else if (kind == TOUCH_END || kind == TOUCH_CANCEL) {
 		input->touches &= (uint16_t) ~(1u << slot);
+	}
 	return reply(message, send_touch(input, kind, slot));
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "client/vail-qemu/channel-clipboard.h"
 #include "client/vail-qemu/display.h"
 
 /* Numbers of keys as in QEMU's Keyboard.Press: scan codes of a PC, with 0x80 for extended ones. */
@@ -28,6 +29,7 @@
 typedef struct ChannelInput {
 	const Display *display;
 	const DisplayConsole *console;
+	ChannelClipboard *clipboard;  /* of the channel */
 	uint8_t keys[INPUT_KEYS / 8]; /* one bit for each key that is held down */
 	uint16_t buttons;
 	uint16_t touches;

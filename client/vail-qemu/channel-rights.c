@@ -22,6 +22,7 @@ static const struct {
 	{ DISPLAY_KEYBOARD, NULL, VAIL_DISPLAY_INPUT },
 	{ DISPLAY_MOUSE, NULL, VAIL_DISPLAY_INPUT },
 	{ DISPLAY_MULTITOUCH, NULL, VAIL_DISPLAY_INPUT },
+	{ DISPLAY_CLIPBOARD, NULL, VAIL_DISPLAY_CLIPBOARD },
 };
 
 bool channel_allows(unsigned int rights, const char *interface, const char *member)

@@ -12,7 +12,13 @@
 #define DISPLAY_KEYBOARD   DISPLAY_PREFIX ".Keyboard"
 #define DISPLAY_MOUSE      DISPLAY_PREFIX ".Mouse"
 #define DISPLAY_MULTITOUCH DISPLAY_PREFIX ".MultiTouch"
+#define DISPLAY_CLIPBOARD  DISPLAY_PREFIX ".Clipboard"
 #define DISPLAY_PROPERTIES "org.freedesktop.DBus.Properties"
+
+#define DISPLAY_CLIPBOARD_PATH DISPLAY_ROOT "/Clipboard"
+
+/* The selection that is shared: the clipboard itself, and not what is merely selected. */
+#define CLIPBOARD_SELECTION 0u
 
 /*
  * Tests whether a viewer with these rights (VAIL_DISPLAY_VIEW and its siblings) may call this

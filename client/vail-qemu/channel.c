@@ -275,7 +275,7 @@ static int tell_all_changes(Channel *channel)
 /* ---- Life ---- */
 
 Channel *channel_open(int socket, const char *handle, unsigned int rights, const Display *display,
-		      const char *name)
+		      Clipboard *clipboard, const char *name)
 {
 	Channel *channel = calloc(1, sizeof(*channel));
 
@@ -283,7 +283,9 @@ Channel *channel_open(int socket, const char *handle, unsigned int rights, const
 		fd_close(&socket);
 		return NULL;
 	}
-	*channel = (Channel){ .rights = rights, .display = display, .name = name };
+	*channel = (Channel){
+		.rights = rights, .display = display, .guest_clipboard = clipboard, .name = name
+	};
 	snprintf(channel->handle, sizeof(channel->handle), "%s", handle);
 	channel->consoles = calloc(display->console_count + 1, sizeof(*channel->consoles));
 	int result = channel_bus_init(&channel->bus, socket);
@@ -305,6 +307,7 @@ void channel_close(Channel *channel)
 		channel_input_release_all(&channel->consoles[i].input);
 		channel_viewer_free(channel->consoles[i].viewer);
 	}
+	channel_clipboard_deinit(&channel->clipboard);
 	channel_bus_deinit(&channel->bus);
 	free(channel->consoles);
 	free(channel);
@@ -318,7 +321,9 @@ static int serve_console(Channel *channel, size_t i)
 
 	*served = (ChannelConsole){ .channel = channel,
 				    .console = console,
-				    .input = { .display = channel->display, .console = console },
+				    .input = { .display = channel->display,
+					       .console = console,
+					       .clipboard = &channel->clipboard },
 				    .width = width_of(console),
 				    .height = height_of(console),
 				    .modifiers = console->properties.modifiers,
@@ -330,6 +335,18 @@ static int serve_console(Channel *channel, size_t i)
 					: channel_input_serve(channel->bus.bus, &served->input);
 }
 
+static bool has_clipboard(const Channel *channel)
+{
+	return channel_has_interface(channel->rights, DISPLAY_CLIPBOARD);
+}
+
+/* Tests whether QEMU has said all that serve() needs. */
+static bool can_serve(const Channel *channel)
+{
+	return display_knows_properties(channel->display) &&
+	       (!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard));
+}
+
 /* Puts the objects on the bus. Until then, no message of the viewer is read. */
 static int serve(Channel *channel)
 {
@@ -339,6 +356,10 @@ static int serve(Channel *channel)
 	channel->is_serving = true;
 	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
 		result = serve_console(channel, i);
+	if (result >= 0 && has_clipboard(channel) &&
+	    channel->guest_clipboard->state == CLIPBOARD_JOINED)
+		result = channel_clipboard_serve(&channel->clipboard, channel->bus.bus,
+						 channel->guest_clipboard);
 	return result;
 }
 
@@ -393,7 +414,7 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 {
 	int result = 0;
 
-	if (!channel->is_serving && display_knows_properties(channel->display))
+	if (!channel->is_serving && can_serve(channel))
 		result = serve(channel);
 	if (!channel->is_serving || channel->is_ended)
 		return;

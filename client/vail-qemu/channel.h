@@ -9,8 +9,10 @@
 #include <systemd/sd-bus.h>
 
 #include "client/vail-qemu/channel-bus.h"
+#include "client/vail-qemu/channel-clipboard.h"
 #include "client/vail-qemu/channel-input.h"
 #include "client/vail-qemu/channel-viewer.h"
+#include "client/vail-qemu/clipboard.h"
 #include "client/vail-qemu/display.h"
 #include <vail.h>
 
@@ -40,6 +42,8 @@ typedef struct Channel {
 	unsigned int rights;
 	const Display *display;
 	const char *name; /* of the VM */
+	Clipboard *guest_clipboard;
+	ChannelClipboard clipboard;
 	ChannelBus bus;
 	bool is_serving;          /* the objects are on the bus */
 	bool is_ended;            /* the channel has to be closed */
@@ -50,8 +54,8 @@ typedef struct Channel {
 } Channel;
 
 /*
- * Opens a channel. Takes ownership of the socket, also on failure. The display must outlive the
- * channel.
+ * Opens a channel. Takes ownership of the socket, also on failure. The display and the clipboard
+ * must outlive the channel.
  *
  * handle: of vaild.
  * rights: VAIL_DISPLAY_VIEW and its siblings.
@@ -60,7 +64,7 @@ typedef struct Channel {
  * Returns NULL on failure.
  */
 Channel *channel_open(int socket, const char *handle, unsigned int rights, const Display *display,
-		      const char *name);
+		      Clipboard *clipboard, const char *name);
 
 /* Closes the channel, and releases in QEMU what its viewer holds down. NULL is ignored. */
 void channel_close(Channel *channel);

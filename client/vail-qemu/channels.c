@@ -26,6 +26,7 @@ void channels_init(Channels *channels, Display *display, Agent *agent)
 {
 	*channels = (Channels){ .display = display, .agent = agent };
 	TAILQ_INIT(&channels->items);
+	clipboard_init(&channels->clipboard, display);
 }
 
 static void remove_channel(Channels *channels, Channel *channel)
@@ -47,6 +48,7 @@ void channels_deinit(Channels *channels)
 		return;
 	remove_all(channels);
 	vail_close(channels->server); /* calls on_event() */
+	clipboard_deinit(&channels->clipboard);
 }
 
 /* ---- vaild ---- */
@@ -77,13 +79,15 @@ static void open_channel(Channels *channels, struct vail *vail, const VailDispla
 
 	if (socket >= 0)
 		channel = channel_open(socket, display->handle, display->rights, channels->display,
-				       channels->agent->machine.name);
+				       &channels->clipboard, channels->agent->machine.name);
 	if (!channel) {
 		log_message("a display channel cannot be served: out of memory or descriptors");
 		report_end(channels, display->handle);
 		return;
 	}
 	display_ask_for_properties(channels->display);
+	if (display->rights & VAIL_DISPLAY_CLIPBOARD)
+		clipboard_join(&channels->clipboard);
 	TAILQ_INSERT_TAIL(&channels->items, channel, entries);
 	channels->count++;
 }

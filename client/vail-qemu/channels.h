@@ -8,6 +8,7 @@
 
 #include "client/vail-qemu/agent.h"
 #include "client/vail-qemu/channel.h"
+#include "client/vail-qemu/clipboard.h"
 #include "client/vail-qemu/display.h"
 
 /*
@@ -18,6 +19,7 @@
 typedef struct Channels {
 	Display *display;
 	Agent *agent;
+	Clipboard clipboard;
 	struct vail *server; /* NULL if vaild is not asked */
 	bool is_asked;       /* the stream goes on */
 	bool is_unknown;     /* this vaild has no display channels */

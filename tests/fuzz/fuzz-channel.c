@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes what viewers send on display channels. The first byte of an input has the rights (bits
- * 0-4), whether the guest's mouse is absolute (bit 5), and whether the viewer authenticates as
- * D-Bus demands (bit 6) or the input says how. Each message is a byte that selects the method, and
- * then its arguments. The highest bit of that byte sends the rest of the input as it is instead.
+ * 0-4), whether the guest's mouse is absolute (bit 5), whether the viewer authenticates as D-Bus
+ * demands (bit 6) or the input says how, and whether the guest has a text to paste (bit 7). Each
+ * message is a byte that selects the method, and then its arguments, or it is the viewer's reply
+ * with the text of its clipboard. The highest bit of that byte sends the rest of the input as it is
+ * instead.
  *
- * Without the right to input, QEMU gets nothing. At the end, no fd is left.
+ * Without the rights to input and to the clipboard, QEMU gets nothing for them. What vail-qemu
+ * keeps of a viewer's clipboard is valid text. At the end, no fd is left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@
 #include "tests/fuzz/common/fake-agent.h"
 
 #define VM           "/org/qemu/Display1/VM"
+#define CLIPBOARD    "/org/qemu/Display1/Clipboard"
 #define CONSOLE      "/org/qemu/Display1/Console_0"
 #define PREFIX       "org.qemu.Display1"
 #define PROPERTIES   "org.freedesktop.DBus.Properties"
@@ -48,11 +52,20 @@ static const struct {
 	{ VM, PROPERTIES, "GetAll", "s" },
 	{ CONSOLE, NULL, "Press", "u" },
 	{ CONSOLE, "org.freedesktop.DBus.Introspectable", "Introspect", "" },
+	{ CLIPBOARD, PREFIX ".Clipboard", "Register", "" },
+	{ CLIPBOARD, PREFIX ".Clipboard", "Unregister", "" },
+	{ CLIPBOARD, PREFIX ".Clipboard", "Grab", "uuas" },
+	{ CLIPBOARD, PREFIX ".Clipboard", "Release", "u" },
+	{ CLIPBOARD, PREFIX ".Clipboard", "Request", "uas" },
 };
+
+/* The number of the reply, behind those of the methods. */
+#define REPLY ARRAY_SIZE(methods)
 
 typedef struct Link {
 	Agent agent;
 	Display display;
+	Clipboard clipboard;
 	Channel *channel;
 	int qemu;     /* QEMU's end of its display */
 	int viewer;   /* the viewer's end of the channel */
@@ -61,11 +74,23 @@ typedef struct Link {
 
 /* ---- Messages ---- */
 
+/* Writes an array with one text. The signature is at "as". */
+static void write_mimes(Buffer *body, const char **signature, Input *input)
+{
+	const char *mime = input_byte(input) & 1 ? "image/png" : CLIPBOARD_MIME;
+
+	dbus_body_number(body, (uint32_t)(4 + strlen(mime) + 1));
+	dbus_body_text(body, mime);
+	++*signature;
+}
+
 static void write_arguments(Buffer *body, const char *signature, Input *input)
 {
 	for (; *signature; signature++) {
 		if (*signature == 't' || *signature == 'd')
 			dbus_body_long_number(body, input_long_number(input));
+		else if (*signature == 'a')
+			write_mimes(body, &signature, input);
 		else if (*signature == 's')
 			dbus_body_text(body, input_byte(input) & 1 ? PREFIX ".Keyboard" : "");
 		else
@@ -79,9 +104,30 @@ static const char *wire_signature(const char *signature)
 	return strcmp(signature, "qqiiuu") == 0 ? "uiiuu" : signature;
 }
 
+/* Sends the viewer's text, as the reply to the call with a serial of the input. */
+static void send_text(const Link *link, Input *input, uint32_t serial)
+{
+	uint32_t reply_to = input_byte(input) % 16u + 1;
+	size_t size = input_number(input) % (2 * CHANNEL_MESSAGE_MAX);
+	Input pattern = input_take(input, input_byte(input) % 8u);
+	DbusHeader header = { .type = DBUS_REPLY, .reply_to = reply_to, .signature = "say" };
+	Buffer body = BUFFER_INIT;
+
+	dbus_body_text(&body, input_byte(input) & 1 ? "text/plain" : CLIPBOARD_MIME);
+	dbus_body_bytes(&body, pattern, pattern.size > 0 ? size : 0);
+	dbus_send(link->viewer, &header, serial,
+		  (Input){ (const uint8_t *)buffer_head(&body), buffer_size(&body) }, NULL);
+	buffer_deinit(&body);
+}
+
 static void send_call(Link *link, uint8_t which, Input *input, uint32_t serial)
 {
-	size_t method = which % ARRAY_SIZE(methods);
+	size_t method = which % (REPLY + 1);
+
+	if (method == REPLY) {
+		send_text(link, input, serial);
+		return;
+	}
 	bool has_fd = methods[method].signature[0] == 'h';
 	DbusHeader header = { .type = DBUS_CALL,
 			      .path = methods[method].path,
@@ -151,10 +197,13 @@ static void link_init(Link *link, uint8_t how)
 	console->properties.has_multitouch = true;
 	console->properties.is_absolute = how >> 5 & 1;
 	show_screen(link);
+	clipboard_init(&link->clipboard, &link->display);
+	link->clipboard.state = CLIPBOARD_JOINED;
+	link->clipboard.content = how >> 7 & 1 ? CLIPBOARD_OF_GUEST : CLIPBOARD_EMPTY;
 	fuzz_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	link->viewer = pair[1];
-	link->channel =
-		channel_open(pair[0], "0", (how & 31) | VAIL_DISPLAY_VIEW, &link->display, "fuzz");
+	link->channel = channel_open(pair[0], "0", (how & 31) | VAIL_DISPLAY_VIEW, &link->display,
+				     &link->clipboard, "fuzz");
 	fuzz_must(link->channel != NULL);
 	if (how >> 6 & 1)
 		say(link->viewer, hello, sizeof(hello) - 1);
@@ -162,25 +211,45 @@ static void link_init(Link *link, uint8_t how)
 
 static void turn(Link *link)
 {
+	const ClipboardText *text = &link->channel->clipboard.text;
+
 	channel_note(link->channel);
 	channel_process(link->channel, true, 1);
+	fuzz_must(!text->bytes || clipboard_text_is_valid(text->bytes, text->size));
 }
 
-/* Reads everything that QEMU has got. Returns the number of bytes. */
-static size_t heard_by_qemu(const Link *link)
+/* Reads everything that QEMU has got into the buffer. */
+static void read_as_qemu(const Link *link, Buffer *heard)
 {
 	char bytes[4096];
-	size_t size = 0;
 	ssize_t count;
 
 	while ((count = recv(link->qemu, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
-		size += (size_t)count;
-	return size;
+		fuzz_must(buffer_append(heard, bytes, (size_t)count));
+}
+
+static bool has_text(const Buffer *heard, const char *text)
+{
+	return memmem(buffer_head(heard), buffer_size(heard), text, strlen(text));
+}
+
+/* Checks that QEMU has got nothing to which the viewer has no right. */
+static void check_heard(const Link *link, unsigned int rights)
+{
+	Buffer heard = BUFFER_INIT;
+
+	read_as_qemu(link, &heard);
+	fuzz_must(rights & VAIL_DISPLAY_INPUT || !has_text(&heard, CONSOLE));
+	fuzz_must(rights & VAIL_DISPLAY_CLIPBOARD || !has_text(&heard, CLIPBOARD));
+	fuzz_must(rights & (VAIL_DISPLAY_INPUT | VAIL_DISPLAY_CLIPBOARD) ||
+		  buffer_size(&heard) == 0);
+	buffer_deinit(&heard);
 }
 
 static void link_deinit(Link *link)
 {
 	channel_close(link->channel);
+	clipboard_deinit(&link->clipboard);
 	display_deinit(&link->display);
 	fuzz_must(LIST_EMPTY(&link->agent.surfaces));
 	close(link->qemu);
@@ -193,12 +262,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Input input = { data, size };
 	uint8_t how = input_byte(&input);
+	Buffer hello = BUFFER_INIT;
 	Link link;
 
 	fuzz_silence();
 	size_t before = fuzz_count_fds();
 	link_init(&link, how);
-	heard_by_qemu(&link);
+	read_as_qemu(&link, &hello);
+	buffer_deinit(&hello);
 	for (uint32_t serial = 1; serial <= MESSAGES_MAX && input.size > 0; serial++) {
 		uint8_t which = input_byte(&input);
 
@@ -211,8 +282,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 	}
 	turn(&link);
-	size_t heard = heard_by_qemu(&link);
-	fuzz_must(heard == 0 || (how & VAIL_DISPLAY_INPUT));
+	check_heard(&link, how);
 	link_deinit(&link);
 	fuzz_must(fuzz_count_fds() == before);
 	return 0;

@@ -28,7 +28,9 @@ static const struct {
 	{ INPUT, "org.qemu.Display1.Mouse", "RelMotion", true },
 	{ VIEW | CLIPBOARD | SOUND, "org.qemu.Display1.MultiTouch", "SendEvent", false },
 	{ INPUT, "org.qemu.Display1.MultiTouch", "SendEvent", true },
-	{ INPUT | CLIPBOARD, "org.qemu.Display1.Clipboard", "Register", false },
+	{ INPUT | SOUND, "org.qemu.Display1.Clipboard", "Register", false },
+	{ VIEW | CLIPBOARD, "org.qemu.Display1.Clipboard", "Register", true },
+	{ VIEW | CLIPBOARD, "org.qemu.Display1.Keyboard", "Press", false },
 	{ INPUT | SOUND, "org.qemu.Display1.Audio", "RegisterOutListener", false },
 	{ INPUT | SOUND | CLIPBOARD, "org.qemu.Display1.Chardev", "Register", false },
 	{ INPUT, "org.qemu.Display1.ConsoleX", "RegisterListener", false },
@@ -57,5 +59,6 @@ Test(qemu_channel_rights, interfaces_need_their_right)
 	cr_assert_not(channel_has_interface(VIEW, "org.qemu.Display1.Mouse"));
 	cr_assert_not(channel_has_interface(VIEW, "org.qemu.Display1.MultiTouch"));
 	cr_assert(channel_has_interface(INPUT, "org.qemu.Display1.Keyboard"));
-	cr_assert_not(channel_has_interface(INPUT | CLIPBOARD, "org.qemu.Display1.Clipboard"));
+	cr_assert_not(channel_has_interface(INPUT | SOUND, "org.qemu.Display1.Clipboard"));
+	cr_assert(channel_has_interface(VIEW | CLIPBOARD, "org.qemu.Display1.Clipboard"));
 }

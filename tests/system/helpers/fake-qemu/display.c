@@ -208,6 +208,7 @@ void qemu_display_join(QemuDisplay *display, int socket)
 	qemu_check(sd_bus_add_object_vtable(display->bus, NULL, ROOT "/VM", PREFIX ".VM",
 					    machine_methods, display),
 		   "VM");
+	qemu_clipboard_join(display);
 	for (size_t i = 0; i < display->console_count; i++) {
 		console_path(&display->consoles[i], path);
 		qemu_check(sd_bus_add_object_vtable(display->bus, NULL, path, CONSOLE,

@@ -22,6 +22,13 @@
  *                                 of an inherited fd, "pipe", "memory=SIZE" for a new memfd, or
  *                                 "kept=N" for one of 16 KiB that stays, whose bytes are all N at
  *                                 first; a value of type ay is the number of bytes
+ *   copy C TEXT                   the guest grabs the clipboard with this text, or with a text that
+ *                                 has TEXT bytes if that is a number
+ *   uncopy C                      the guest releases the clipboard
+ *   reset C                       the guest's agent begins again
+ *   paste C                       the guest pastes: prints the text of the client after "ok", or
+ *                                 "nothing"
+ *   clipboard C                   prints "GRABS RELEASES" of the client after "ok"
  *   fill N BYTE                   fills the kept memfd N, the number of a console, with this byte
  *   wait C                        only waits for the listener
  *   joins C                       prints after "ok" how often a client has joined the display
@@ -315,6 +322,41 @@ static void fill(QemuDisplay *display, QemuConsole *console, char *words)
 	fill_kept(kept_memory(console->number), (uint8_t)number(&words));
 }
 
+/* ---- The clipboard ---- */
+
+static void copy(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	size_t size = (size_t)strtoul(words ? words : "", NULL, 10);
+	char *text = size > 0 ? calloc(size + 1, 1) : strdup(words ? words : "");
+
+	(void)console;
+	if (!text)
+		err(2, "calloc");
+	memset(text, 'x', size);
+	qemu_clipboard_copy(&display->clipboard, text);
+	free(text);
+}
+
+static void uncopy(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	(void)console, (void)words;
+	qemu_clipboard_release(&display->clipboard);
+}
+
+static void reset(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	(void)console, (void)words;
+	qemu_clipboard_reset(&display->clipboard);
+}
+
+static void paste(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	(void)console, (void)words;
+	qemu_clipboard_paste(&display->clipboard);
+	while (display->clipboard.is_pasting)
+		qemu_check(sd_event_run(display->event, UINT64_MAX), "sd_event_run");
+}
+
 /* ---- Command lines ---- */
 
 static const struct {
@@ -333,6 +375,11 @@ static const struct {
 	{ "repeat", repeat },
 	{ "resize", resize },
 	{ "call", call_listener },
+	{ "copy", copy },
+	{ "uncopy", uncopy },
+	{ "reset", reset },
+	{ "paste", paste },
+	{ "clipboard", NULL },
 	{ "fill", fill },
 	{ "wait", NULL },
 	{ "joins", NULL },
@@ -354,7 +401,7 @@ static void execute_line(QemuDisplay *display, char *words)
 {
 	const char *name = strsep(&words, " ");
 	bool waits = strcmp(name, "later") != 0;
-	char result[32] = "";
+	char result[sizeof(display->clipboard.pasted)] = "";
 	struct stat status;
 
 	if (!waits)
@@ -370,6 +417,11 @@ static void execute_line(QemuDisplay *display, char *words)
 		snprintf(result, sizeof(result), "%ju", (uintmax_t)status.st_ino);
 	if (strcmp(name, "joins") == 0)
 		snprintf(result, sizeof(result), "%u", display->joins);
+	if (strcmp(name, "paste") == 0)
+		snprintf(result, sizeof(result), "%s", display->clipboard.pasted);
+	if (strcmp(name, "clipboard") == 0)
+		snprintf(result, sizeof(result), "%lu %lu", display->clipboard.grabs,
+			 display->clipboard.releases);
 	if (waits)
 		print_result(console, result);
 	else

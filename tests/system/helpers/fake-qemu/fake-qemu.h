@@ -33,6 +33,20 @@ typedef struct QemuConsole {
 
 #define QEMU_CONSOLES_MAX 16
 
+/* The clipboard, in place of an agent in the guest. */
+typedef struct QemuClipboard {
+	sd_bus *bus;         /* of the display's client */
+	bool is_registered;  /* a client has registered; like QEMU 7.2, this outlives its connection
+			      */
+	bool is_clients;     /* the client has grabbed it; otherwise, the guest's text counts */
+	char *text;          /* of the guest; NULL if it has none */
+	uint32_t serial;     /* of the last grab of either side */
+	unsigned long grabs; /* number of grabs by the client */
+	unsigned long releases;
+	bool is_pasting; /* the client has not replied to a request */
+	char pasted[64]; /* the client's reply, or the size if it is long */
+} QemuClipboard;
+
 typedef struct QemuDisplay {
 	sd_event *event;
 	const char *name;
@@ -41,6 +55,7 @@ typedef struct QemuDisplay {
 	unsigned int joins;
 	QemuConsole consoles[QEMU_CONSOLES_MAX];
 	size_t console_count;
+	QemuClipboard clipboard;
 } QemuDisplay;
 
 /* Exits with an error if the result is a negative errno; returns it otherwise. */
@@ -80,6 +95,19 @@ sd_bus_message *qemu_listener_call(QemuConsole *console, const char *method);
 void qemu_listener_send(QemuConsole *console, sd_bus_message *call);
 
 void qemu_listener_close(QemuConsole *console);
+
+/* Serves the clipboard to a new client of the display. */
+void qemu_clipboard_join(QemuDisplay *display);
+
+/* The guest copies a text, and releases it. Notifies the client. */
+void qemu_clipboard_copy(QemuClipboard *clipboard, const char *text);
+void qemu_clipboard_release(QemuClipboard *clipboard);
+
+/* The guest's agent begins again: serials begin with 0. */
+void qemu_clipboard_reset(QemuClipboard *clipboard);
+
+/* The guest pastes. The result is in pasted when is_pasting is clear. */
+void qemu_clipboard_paste(QemuClipboard *clipboard);
 
 /* Makes the monitor's socket at the path and serves it. */
 void qemu_monitor_serve(QemuDisplay *display, const char *path);
