@@ -13,6 +13,7 @@
  *   bitmap.c       the BMP encoding
  *   window/        the window and its main loop; no-window.c, if it is not built
  *   placement.c    where the picture is in the window
+ *   keyboard.c     which keys of the window reach the guest
  *   text-image.c   draws a sentence
  *   font.c         its characters
  *   passed-channel.c
