@@ -31,8 +31,7 @@ static bool is_alt(uint8_t code)
 	return code == LEFT_ALT || code == RIGHT_ALT;
 }
 
-/* Tests whether the key only changes the meaning of other keys. */
-static bool is_modifier(uint8_t code)
+bool keyboard_is_modifier(uint8_t code)
 {
 	return is_ctrl(code) || is_alt(code) || code == LEFT_SHIFT || code == RIGHT_SHIFT ||
 	       code == LEFT_META || code == RIGHT_META;
@@ -122,7 +121,7 @@ bool keyboard_press(Keyboard *keyboard, uint8_t code, bool is_letter, int64_t no
 	}
 	if (code == 0)
 		return false; /* QEMU does not know the key */
-	if (!is_modifier(code))
+	if (!keyboard_is_modifier(code))
 		keyboard->is_forwarding = false;
 	keyboard_flush(keyboard);
 	press(keyboard, code);

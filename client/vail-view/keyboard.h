@@ -50,6 +50,9 @@ void keyboard_init(Keyboard *keyboard, void (*send)(void *context, uint8_t code,
  */
 bool keyboard_press(Keyboard *keyboard, uint8_t code, bool is_letter, int64_t now);
 
+/* Tests whether the key, like Shift, only changes the meaning of others. */
+bool keyboard_is_modifier(uint8_t code);
+
 /* Handles a press that the desktop repeats because the key stays down. */
 void keyboard_repeat(Keyboard *keyboard, uint8_t code);
 

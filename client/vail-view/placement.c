@@ -59,6 +59,22 @@ Box placement_part(Size picture, Box place, Box part)
 		      at_least_one(scale(part.height, place.height, picture.height)) };
 }
 
+/* Returns the pixel of a row or column at this distance from its beginning. */
+static int32_t pixel_at(int64_t distance, int32_t shown_length, int32_t length)
+{
+	int32_t pixel = scale(distance, length, shown_length);
+
+	if (pixel < 0)
+		return 0;
+	return pixel < length ? pixel : length - 1;
+}
+
+Point placement_point(Size picture, Box place, Point point)
+{
+	return (Point){ pixel_at((int64_t)point.x - place.x, place.width, picture.width),
+			pixel_at((int64_t)point.y - place.y, place.height, picture.height) };
+}
+
 Size placement_window(Size picture, Size room)
 {
 	if (picture.width <= room.width && picture.height <= room.height)

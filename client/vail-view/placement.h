@@ -36,6 +36,17 @@ Box placement_actual(Size picture, Size window);
  */
 Box placement_part(Size picture, Box place, Box part);
 
+typedef struct Point {
+	int32_t x;
+	int32_t y;
+} Point;
+
+/*
+ * Returns the pixel of the picture that appears at this point of the window if the whole picture
+ * appears at place; next to the picture, the nearest pixel of it.
+ */
+Point placement_point(Size picture, Box place, Point point);
+
 /* Returns the size of a window for the picture: the picture's own, or less if that exceeds room. */
 Size placement_window(Size picture, Size room);
 

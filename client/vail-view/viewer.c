@@ -56,8 +56,12 @@ static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status
 	wording.advice = refusal_advice(status, typed, advice);
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
-	snprintf(viewer->failure, FAILURE_SIZE, "%s", sentence ? sentence : "out of memory");
-	log_message("%s", viewer->failure);
+	const char *failure = sentence ? sentence : "out of memory";
+
+	/* In quarantine, each key press can be another attempt. */
+	if (!viewer->is_in_quarantine || strncmp(viewer->failure, failure, FAILURE_SIZE - 1) != 0)
+		log_message("%s", failure);
+	snprintf(viewer->failure, FAILURE_SIZE, "%s", failure);
 	viewer->state = VIEWER_FAILED;
 }
 
@@ -122,6 +126,7 @@ static void follow_cursor(Viewer *viewer)
 
 static void handle_shared(Viewer *viewer, const VailSharedObject *shared)
 {
+	viewer->shares++;
 	if (shared->object->plane_count > 0)
 		pictures_add(&viewer->pictures, shared->handle, shared->object->name);
 	follower_handle_shared(&viewer->picture, shared);
@@ -174,10 +179,22 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 		log_message("this process is no longer registered for virtual machine %s: %s (%s)",
 			    plain_quote(viewer->machine, typed), reason,
 			    message_status(event->status, code));
+		viewer->is_in_quarantine = strcmp(reason, "quarantined") == 0;
+		if (viewer->is_in_quarantine)
+			reason = "it is in quarantine";
 		snprintf(viewer->failure, FAILURE_SIZE,
 			 "the virtual machine may no longer be seen: %s", reason);
 		viewer->state = VIEWER_FAILED;
 	}
+}
+
+/* Tests whether the display clients of the VM may have changed. */
+static bool changes_clients(const VailEvent *event)
+{
+	for (size_t i = 0; i < event->changed_count; i++)
+		if (strcmp(event->changed[i], "displayClients") == 0)
+			return true;
+	return event->changed_count == 0;
 }
 
 static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
@@ -190,6 +207,10 @@ static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
 		break;
 	case VAIL_EVENT_CURRENT:
 		viewer->is_current = true;
+		viewer->rights_changes++;
+		break;
+	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
+		viewer->rights_changes += changes_clients(event);
 		break;
 	case VAIL_EVENT_UNREGISTERED:
 		/*
@@ -243,6 +264,7 @@ static void connect_to_vaild(Viewer *viewer)
 		return;
 	}
 	viewer->was_registered = true;
+	viewer->is_in_quarantine = false;
 	follower_close_hidden(&viewer->picture);
 	follower_close_hidden(&viewer->cursor);
 	close_watch(viewer);

@@ -37,7 +37,10 @@ typedef struct Viewer {
 	struct vail *watch;  /* for events; NULL before the first watch */
 	ViewerState state;
 	char failure[FAILURE_SIZE];     /* the reason of VIEWER_FAILED, without a period */
+	bool is_in_quarantine;          /* that is the reason */
 	bool was_registered;            /* registered once, so a lost connection is retried */
+	uint64_t rights_changes;        /* times that the rights of this process may have changed */
+	uint64_t shares;                /* times that an object was shared */
 	char context[VAIL_HANDLE_SIZE]; /* that it has created in vaild; "" if none */
 	int64_t retry_at;               /* next attempt to reconnect, in now_milliseconds() */
 } Viewer;

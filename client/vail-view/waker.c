@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -34,11 +34,11 @@ static Watched look(Waker *waker)
 static bool disarm(Waker *waker, const Watched *watched)
 {
 	pthread_mutex_lock(&waker->lock);
-	bool is_same = waker->watched.changes == watched->changes;
-	if (is_same)
+	bool is_unchanged = waker->watched.changes == watched->changes;
+	if (is_unchanged)
 		waker->watched.is_armed = false;
 	pthread_mutex_unlock(&waker->lock);
-	return is_same;
+	return is_unchanged;
 }
 
 static void *run(void *context)
@@ -48,12 +48,12 @@ static void *run(void *context)
 	eventfd_t count;
 
 	while (watched = look(waker), !watched.is_stopping) {
-		struct pollfd fds[] = {
-			{ .fd = waker->bell, .events = POLLIN },
-			{ .fd = watched.fd, .events = watched.events },
-		};
-		int ready =
-			watched.is_armed ? poll(fds, 2, time_until(watched.at)) : poll(fds, 1, -1);
+		struct pollfd fds[1 + WAKER_FDS_MAX] = { { .fd = waker->bell, .events = POLLIN } };
+
+		memcpy(fds + 1, watched.fds, sizeof(watched.fds));
+		int ready = watched.is_armed
+				    ? poll(fds, 1 + watched.fd_count, time_until(watched.at))
+				    : poll(fds, 1, -1);
 
 		if (ready > 0 && fds[0].revents)
 			eventfd_read(waker->bell, &count);
@@ -101,10 +101,23 @@ void waker_stop(Waker *waker)
 	close(waker->bell);
 }
 
-void waker_watch(Waker *waker, int fd, short events, int64_t at)
+static bool is_same(const Watched *watched, const struct pollfd *fds, size_t count, int64_t at)
 {
-	Watched before = look(waker);
+	if (watched->fd_count != count || watched->at != at)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (watched->fds[i].fd != fds[i].fd || watched->fds[i].events != fds[i].events)
+			return false;
+	return true;
+}
 
-	if (!before.is_armed || before.fd != fd || before.events != events || before.at != at)
-		change(waker, (Watched){ .is_armed = true, .fd = fd, .events = events, .at = at });
+void waker_watch(Waker *waker, const struct pollfd *fds, size_t count, int64_t at)
+{
+	Watched before = look(waker), watched = { .is_armed = true, .fd_count = count, .at = at };
+
+	if (before.is_armed && is_same(&before, fds, count, at))
+		return;
+	for (size_t i = 0; i < count; i++)
+		watched.fds[i] = (struct pollfd){ .fd = fds[i].fd, .events = fds[i].events };
+	change(waker, watched);
 }

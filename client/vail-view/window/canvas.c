@@ -139,10 +139,12 @@ void canvas_set_actual(Canvas *canvas, bool is_actual)
 
 /* ---- The sentence ---- */
 
-bool canvas_say(Canvas *canvas, const char *sentence)
+bool canvas_say(Canvas *canvas, const char *sentence, bool is_note)
 {
 	const char *before = canvas->sentence;
 
+	canvas->has_changed |= canvas->is_note != is_note;
+	canvas->is_note = is_note;
 	if (sentence && before ? strcmp(sentence, before) == 0 : sentence == before)
 		return false;
 	free(canvas->sentence);
@@ -184,6 +186,16 @@ static bool prepare_text(Canvas *canvas, size_t columns)
 	return is_done;
 }
 
+/* Darkens the picture behind a note. */
+static void draw_ground(const Canvas *canvas, Size window, SDL_Rect text)
+{
+	SDL_Rect ground = { 0, text.y, window.width, text.h };
+
+	SDL_SetRenderDrawBlendMode(canvas->renderer, SDL_BLENDMODE_BLEND);
+	SDL_SetRenderDrawColor(canvas->renderer, 0, 0, 0, 255 - DARK);
+	SDL_RenderFillRect(canvas->renderer, &ground);
+}
+
 static void draw_sentence(Canvas *canvas, Size window)
 {
 	int factor = canvas->text_factor;
@@ -197,7 +209,9 @@ static void draw_sentence(Canvas *canvas, Size window)
 	Size size = canvas->text.size;
 	SDL_Rect to = { 0, 0, size.width * factor, size.height * factor };
 	to.x = (window.width - to.w) / 2;
-	to.y = (window.height - to.h) / 2;
+	to.y = canvas->is_note ? window.height - to.h : (window.height - to.h) / 2;
+	if (canvas->is_note)
+		draw_ground(canvas, window, to);
 	SDL_SetTextureScaleMode(canvas->text.texture, SDL_ScaleModeNearest);
 	SDL_RenderCopy(canvas->renderer, canvas->text.texture, NULL, &to);
 }
@@ -217,15 +231,23 @@ static void draw_layer(SDL_Renderer *renderer, const Layer *layer, Box box, bool
 			 layer->is_bottom_up ? SDL_FLIP_VERTICAL : SDL_FLIP_NONE);
 }
 
-static void draw_picture(const Canvas *canvas, Size window)
+Box canvas_picture_box(const Canvas *canvas)
+{
+	Size picture = canvas->picture.size, window = canvas_size(canvas);
+
+	return canvas->is_actual ? placement_actual(picture, window)
+				 : placement_fit(picture, window);
+}
+
+static void draw_picture(const Canvas *canvas)
 {
 	const Layer *picture = &canvas->picture, *cursor = &canvas->cursor;
 	const CursorPlace *place = &canvas->place;
-	Box box = canvas->is_actual ? placement_actual(picture->size, window)
-				    : placement_fit(picture->size, window);
+	bool is_dark = canvas->sentence && !canvas->is_note;
+	Box box = canvas_picture_box(canvas);
 	SDL_Rect clip = { box.x, box.y, box.width, box.height };
 
-	draw_layer(canvas->renderer, picture, box, canvas->sentence);
+	draw_layer(canvas->renderer, picture, box, is_dark);
 	if (!cursor->texture || !place->is_visible)
 		return;
 	SDL_RenderSetClipRect(canvas->renderer, &clip);
@@ -233,7 +255,7 @@ static void draw_picture(const Canvas *canvas, Size window)
 		   placement_part(
 			   picture->size, box,
 			   (Box){ place->x, place->y, cursor->size.width, cursor->size.height }),
-		   canvas->sentence);
+		   is_dark);
 	SDL_RenderSetClipRect(canvas->renderer, NULL);
 }
 
@@ -247,7 +269,7 @@ void canvas_draw(Canvas *canvas)
 	SDL_SetRenderDrawColor(canvas->renderer, 0, 0, 0, SDL_ALPHA_OPAQUE);
 	SDL_RenderClear(canvas->renderer);
 	if (canvas->picture.texture)
-		draw_picture(canvas, window);
+		draw_picture(canvas);
 	if (canvas->sentence)
 		draw_sentence(canvas, window);
 	SDL_RenderPresent(canvas->renderer);

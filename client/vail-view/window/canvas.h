@@ -29,7 +29,8 @@ typedef struct Canvas {
 	CursorPlace place; /* of the cursor */
 	Layer text;        /* the sentence, drawn for text_columns */
 	size_t text_columns;
-	char *sentence; /* over a dark picture; NULL for none */
+	char *sentence; /* NULL for none */
+	bool is_note;   /* the sentence is below, and otherwise over a dark picture */
 	bool is_actual; /* one pixel of the picture is one of the window; otherwise scaled to fit */
 	bool has_changed; /* since it was drawn */
 	int text_factor;  /* pixels of the window for a pixel of the text */
@@ -53,8 +54,15 @@ void canvas_remove_picture(Canvas *canvas);
 bool canvas_set_cursor(Canvas *canvas, const Framebuffer *framebuffer, const CursorPlace *place);
 void canvas_remove_cursor(Canvas *canvas);
 
-/* Shows the sentence, or none if it is NULL. Returns whether that is another than before. */
-bool canvas_say(Canvas *canvas, const char *sentence);
+/*
+ * Shows the sentence, or none if it is NULL. Returns whether that is another than before.
+ *
+ * is_note: shows it at the lower edge; otherwise in the middle, and the picture gets dark.
+ */
+bool canvas_say(Canvas *canvas, const char *sentence, bool is_note);
+
+/* Returns where the picture appears. */
+Box canvas_picture_box(const Canvas *canvas);
 
 /* Switches between the picture's own size and scaling. */
 void canvas_set_actual(Canvas *canvas, bool is_actual);

@@ -15,6 +15,7 @@
 #include "client/common/user-message.h"
 #include "client/vail-view/viewer.h"
 #include "client/vail-view/waker.h"
+#include "client/vail-view/window/input.h"
 #include "client/vail-view/window/screenshot.h"
 #include "client/vail-view/window/window.h"
 
@@ -26,10 +27,12 @@
 
 /* Buffer size for the sentence in the window. */
 #define SENTENCE_SIZE (WAIT_MESSAGE_SIZE + 80)
+_Static_assert(SENTENCE_SIZE >= INPUT_SENTENCE_SIZE, "the buffer is also for input_sentence()");
 
 typedef struct Desktop {
 	Viewer viewer;
 	Window window;
+	Input input;
 	Waker waker;
 	uint32_t wake_event; /* SDL's type of the waker's event */
 	int64_t lost_at;     /* when the picture was no longer shared; WAKER_NEVER if it is */
@@ -107,19 +110,21 @@ static void say(Desktop *desktop)
 	const char *hint = "";
 
 	if (is_live(desktop)) {
-		window_say(&desktop->window, NULL);
+		window_say(&desktop->window, input_sentence(&desktop->input, sentence), true);
 		return;
 	}
 	viewer_describe_wait(&desktop->viewer, wait);
 	if (*desktop->unshowable && desktop->viewer.state == VIEWER_WATCHING)
 		memcpy(wait, desktop->unshowable, sizeof(wait));
-	if (desktop->viewer.state == VIEWER_FAILED)
+	if (desktop->viewer.is_in_quarantine)
+		hint = " The window tries again when you click into it or press a key.";
+	else if (desktop->viewer.state == VIEWER_FAILED)
 		hint = " Ctrl+Alt+R tries again.";
 	else if (desktop->viewer.state == VIEWER_ENDED)
 		hint = " Ctrl+Alt+Q closes this window.";
 	wait[0] = (char)toupper(wait[0]);
 	snprintf(sentence, sizeof(sentence), "%s.%s", wait, hint);
-	window_say(&desktop->window, sentence);
+	window_say(&desktop->window, sentence, false);
 }
 
 static void show(Desktop *desktop)
@@ -128,6 +133,7 @@ static void show(Desktop *desktop)
 	show_picture(desktop);
 	remove_picture(desktop);
 	show_cursor(desktop);
+	input_process(&desktop->input, &desktop->viewer);
 	say(desktop);
 	window_draw(&desktop->window);
 }
@@ -139,14 +145,17 @@ static void watch(Desktop *desktop)
 {
 	const Viewer *viewer = &desktop->viewer;
 	bool is_watching = viewer->state == VIEWER_WATCHING;
-	int64_t at = WAKER_NEVER;
+	struct pollfd fds[1 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
+	int64_t at = input_poll_for(&desktop->input, viewer, fds + 1), other = WAKER_NEVER;
 
 	if (viewer->state == VIEWER_RECONNECTING)
-		at = viewer->retry_at;
+		other = viewer->retry_at;
 	else if (desktop->lost_at != WAKER_NEVER && desktop->window.canvas.picture.texture)
-		at = desktop->lost_at + PICTURE_STAYS;
-	waker_watch(&desktop->waker, is_watching ? vail_descriptor(viewer->watch) : -1,
-		    is_watching ? vail_events(viewer->watch) : 0, at);
+		other = desktop->lost_at + PICTURE_STAYS;
+	if (is_watching)
+		fds[0] = (struct pollfd){ .fd = vail_descriptor(viewer->watch),
+					  .events = vail_events(viewer->watch) };
+	waker_watch(&desktop->waker, fds, ARRAY_SIZE(fds), at < other ? at : other);
 }
 
 static void save(Desktop *desktop)
@@ -163,10 +172,26 @@ static void save(Desktop *desktop)
 	window_set_title(&desktop->window, note);
 }
 
+/* Tests whether the user turns to the window. */
+static bool is_attention(const SDL_Event *event)
+{
+	return event->type == SDL_MOUSEBUTTONDOWN ||
+	       (event->type == SDL_KEYDOWN && !event->key.repeat) ||
+	       (event->type == SDL_WINDOWEVENT &&
+		event->window.event == SDL_WINDOWEVENT_FOCUS_GAINED);
+}
+
 /* Returns false if the window must close. */
 static bool handle(Desktop *desktop, const SDL_Event *event)
 {
-	switch (window_handle(&desktop->window, event)) {
+	WindowRequested requested = input_handle(&desktop->input, event);
+
+	/* vaild tells nobody but operators of the end of a quarantine. */
+	if (desktop->viewer.is_in_quarantine && is_attention(event))
+		viewer_retry(&desktop->viewer);
+	if (requested == REQUESTED_NOTHING)
+		requested = window_handle(&desktop->window, event);
+	switch (requested) {
 	case REQUESTED_CLOSE:
 		return false;
 	case REQUESTED_SAVE:
@@ -174,6 +199,9 @@ static bool handle(Desktop *desktop, const SDL_Event *event)
 		return true;
 	case REQUESTED_RETRY:
 		viewer_retry(&desktop->viewer);
+		return true;
+	case REQUESTED_GRAB:
+		input_toggle_grab(&desktop->input);
 		return true;
 	default:
 		return true;
@@ -237,6 +265,8 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		window_close(&desktop->window);
 		return EXIT_FAILED;
 	}
+	input_init(&desktop->input, &desktop->window, request->socket, request->guid,
+		   request->machine);
 	desktop->wake_event = SDL_RegisterEvents(1);
 	int error = waker_start(&desktop->waker, wake, desktop);
 	if (error < 0) {
@@ -245,6 +275,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		exit_status = run(desktop, request->machine);
 		waker_stop(&desktop->waker);
 	}
+	input_deinit(&desktop->input);
 	window_close(&desktop->window);
 	return exit_status;
 }

@@ -15,7 +15,7 @@
 /* Pixels of the window for a pixel of the sentence, on a desktop of the usual density. */
 #define TEXT_FACTOR 2
 
-#define KEYS "Ctrl+Alt+ F: full screen, O: original size, S: save, Q: close"
+#define KEYS "Ctrl+Alt+ F: full screen, O: original size, G: grab, S: save, Q: close"
 
 /* Returns the window's size in points of the desktop. */
 static Size size_in_points(const Window *window)
@@ -62,20 +62,36 @@ void window_close(Window *window)
 	free(window->name);
 }
 
-void window_set_title(Window *window, const char *note)
+static void show_title(const Window *window)
 {
-	char title[TITLE_SIZE];
+	const char *status = window->status;
+	char title[2 * TITLE_SIZE];
 
-	snprintf(title, sizeof(title), "%s%s%s - vail-view (" KEYS ")", window->name,
-		 note ? ": " : "", note ? note : "");
+	snprintf(title, sizeof(title), "%s%s%s%s%s%s - vail-view (" KEYS ")", window->name,
+		 status ? " (" : "", status ? status : "", status ? ")" : "",
+		 *window->note ? ": " : "", window->note);
 	/* Names are chosen by others. */
 	_cleanup_free_ char *escaped = text_escape(title, NULL);
 	SDL_SetWindowTitle(window->window, escaped ? escaped : "vail-view");
 }
 
-void window_say(Window *window, const char *sentence)
+void window_set_title(Window *window, const char *note)
 {
-	if (canvas_say(&window->canvas, sentence))
+	snprintf(window->note, sizeof(window->note), "%s", note ? note : "");
+	show_title(window);
+}
+
+void window_set_status(Window *window, const char *status)
+{
+	if (window->status == status)
+		return;
+	window->status = status;
+	show_title(window);
+}
+
+void window_say(Window *window, const char *sentence, bool is_note)
+{
+	if (canvas_say(&window->canvas, sentence, is_note))
 		window_set_title(window, sentence);
 }
 
@@ -132,6 +148,25 @@ bool window_set_picture(Window *window, const Framebuffer *framebuffer, bool is_
 	return true;
 }
 
+bool window_user_size(const Window *window, Size *ret_size)
+{
+	*ret_size = canvas_size(&window->canvas);
+	return !is_same_size(size_in_points(window), window->given_size);
+}
+
+bool window_picture_point(const Window *window, int32_t x, int32_t y, Point *ret_point)
+{
+	const Canvas *canvas = &window->canvas;
+	Size now = size_in_points(window), pixels = canvas_size(canvas);
+
+	if (!canvas->picture.texture || now.width < 1 || now.height < 1)
+		return false;
+	Point point = { (int32_t)((int64_t)x * pixels.width / now.width),
+			(int32_t)((int64_t)y * pixels.height / now.height) };
+	*ret_point = placement_point(canvas->picture.size, canvas_picture_box(canvas), point);
+	return true;
+}
+
 /* ---- Keys ---- */
 
 static void toggle_full_screen(Window *window)
@@ -150,22 +185,44 @@ static void toggle_actual_size(Window *window)
 		resize_to(window, canvas->picture.size);
 }
 
-static WindowRequested handle_key(Window *window, const SDL_Keysym *key)
+/*
+ * Returns the letter on the key. With a layout that has no Latin letters, returns the letter that
+ * is at this place of an English keyboard.
+ */
+static int letter_of(const SDL_Keysym *key)
 {
-	if (!(key->mod & KMOD_CTRL) || !(key->mod & KMOD_ALT))
-		return REQUESTED_NOTHING;
-	switch (key->sym) {
-	case SDLK_f:
+	if (key->sym > 0 && key->sym < 0x80)
+		return key->sym;
+	if (key->scancode >= SDL_SCANCODE_A && key->scancode <= SDL_SCANCODE_Z)
+		return 'a' + (int)(key->scancode - SDL_SCANCODE_A);
+	return 0;
+}
+
+bool window_has_shortcut(const SDL_Keysym *key)
+{
+	int letter = letter_of(key);
+
+	return letter != 0 && strchr("foskrgq", letter);
+}
+
+WindowRequested window_obey(Window *window, const SDL_Keysym *key)
+{
+	switch (letter_of(key)) {
+	case 'f':
 		toggle_full_screen(window);
 		return REQUESTED_NOTHING;
-	case SDLK_o:
+	case 'o':
 		toggle_actual_size(window);
 		return REQUESTED_NOTHING;
-	case SDLK_s:
+	case 's':
 		return REQUESTED_SAVE;
-	case SDLK_r:
+	case 'k':
+		return REQUESTED_FORWARD;
+	case 'r':
 		return REQUESTED_RETRY;
-	case SDLK_q:
+	case 'g':
+		return REQUESTED_GRAB;
+	case 'q':
 		return REQUESTED_CLOSE;
 	default:
 		return REQUESTED_NOTHING;
@@ -176,8 +233,6 @@ WindowRequested window_handle(Window *window, const SDL_Event *event)
 {
 	if (event->type == SDL_QUIT)
 		return REQUESTED_CLOSE;
-	if (event->type == SDL_KEYDOWN && event->key.repeat == 0)
-		return handle_key(window, &event->key.keysym);
 	if (event->type == SDL_WINDOWEVENT &&
 	    (event->window.event == SDL_WINDOWEVENT_EXPOSED ||
 	     event->window.event == SDL_WINDOWEVENT_SIZE_CHANGED ||

@@ -114,3 +114,55 @@ Test(placement, a_window_is_as_large_as_its_picture_if_there_is_room)
 			  "case %zu: %d x %d", i, size.width, size.height);
 	}
 }
+
+static const struct {
+	Size picture;
+	Box place;
+	Point point;
+	Point expected;
+} points[] = {
+	{ { 640, 480 }, { 0, 0, 640, 480 }, { 0, 0 }, { 0, 0 } },
+	{ { 640, 480 }, { 0, 0, 640, 480 }, { 639, 479 }, { 639, 479 } },
+	{ { 640, 480 }, { 10, 20, 640, 480 }, { 15, 21 }, { 5, 1 } },
+	{ { 640, 480 }, { 0, 0, 1280, 960 }, { 1, 1 }, { 0, 0 } },
+	{ { 640, 480 }, { 0, 0, 1280, 960 }, { 1279, 959 }, { 639, 479 } },
+	{ { 640, 480 }, { 0, 0, 320, 240 }, { 319, 239 }, { 638, 478 } },
+	/* next to the picture */
+	{ { 640, 480 }, { 50, 60, 640, 480 }, { 0, 0 }, { 0, 0 } },
+	{ { 640, 480 }, { 50, 60, 640, 480 }, { 49, 1000 }, { 0, 479 } },
+	{ { 640, 480 }, { 50, 60, 640, 480 }, { 690, 59 }, { 639, 0 } },
+	/* the largest numbers */
+	{ { MAX, MAX }, { 0, 0, 1, 1 }, { MAX, MIN }, { MAX - 1, 0 } },
+	{ { 1, 1 }, { MIN, MAX, MAX, MAX }, { MAX, MIN }, { 0, 0 } },
+	{ { MAX, MAX }, { MAX, MIN, MAX, 1 }, { MIN, MAX }, { 0, MAX - 1 } },
+};
+
+Test(placement, a_point_of_the_window_is_a_pixel_of_the_picture)
+{
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		Point point = placement_point(points[i].picture, points[i].place, points[i].point);
+
+		cr_expect(point.x == points[i].expected.x && point.y == points[i].expected.y,
+			  "case %zu: %d,%d instead of %d,%d", i, point.x, point.y,
+			  points[i].expected.x, points[i].expected.y);
+	}
+}
+
+/* Each pixel of a scaled picture is found again where it is drawn. */
+Test(placement, a_point_in_a_pixel_is_that_pixel)
+{
+	Size picture = { 99, 77 };
+
+	for (int32_t factor = 1; factor < 5; factor++) {
+		Box place = { 13, -7, picture.width * factor, picture.height * factor };
+
+		for (int32_t i = 0; i < picture.width; i++) {
+			Box part = placement_part(picture, place, (Box){ i, i % 77, 1, 1 });
+			Point point = placement_point(picture, place,
+						      (Point){ part.x + factor - 1, part.y });
+
+			cr_assert_eq(point.x, i);
+			cr_assert_eq(point.y, i % 77);
+		}
+	}
+}

@@ -175,6 +175,7 @@ static int get_console_ids(sd_bus *bus, const char *path, const char *interface,
 static const sd_bus_vtable console_methods[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("RegisterListener", "h", "", on_register, 0),
+	SD_BUS_METHOD("SetUIInfo", "qqiiuu", "", qemu_on_set_ui_info, 0),
 	SD_BUS_PROPERTY("Label", "s", get_label, 0, 0),
 	SD_BUS_PROPERTY("Type", "s", NULL, OF_CONSOLE(type), 0),
 	SD_BUS_PROPERTY("Width", "u", NULL, OF_CONSOLE(width), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -214,6 +215,7 @@ void qemu_display_join(QemuDisplay *display, int socket)
 		qemu_check(sd_bus_add_object_vtable(display->bus, NULL, path, CONSOLE,
 						    console_methods, &display->consoles[i]),
 			   path);
+		qemu_input_serve(display->bus, &display->consoles[i], path);
 	}
 }
 
@@ -228,6 +230,14 @@ void qemu_console_resize(QemuDisplay *display, QemuConsole *console, uint32_t wi
 	if (display->bus)
 		sd_bus_emit_properties_changed(display->bus, path, CONSOLE, "Width", "Height",
 					       NULL);
+}
+
+void qemu_console_set_absolute(QemuDisplay *display, QemuConsole *console, bool is_absolute)
+{
+	char path[48];
+
+	console_path(console, path);
+	qemu_input_set_absolute(display->bus, console, path, is_absolute);
 }
 
 /* ---- The screen of a console ---- */

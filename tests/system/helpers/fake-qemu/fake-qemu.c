@@ -30,6 +30,11 @@
  *                                 "nothing"
  *   clipboard C                   prints "GRABS RELEASES" of the client after "ok"
  *   fill N BYTE                   fills the kept memfd N, the number of a console, with this byte
+ *   mouse C ABSOLUTE              makes the mouse absolute (1) or relative (0)
+ *   heard C                       prints after "ok" what input has arrived since the last time: +N
+ *                                 and -N for keys, +bN and -bN for buttons, atX,Y for positions
+ *                                 and sizeWxH
+ *   moved C                       prints after "ok" the sum of the mouse's motions so far
  *   wait C                        only waits for the listener
  *   joins C                       prints after "ok" how often a client has joined the display
  *   later COMMAND                 executes the command, but prints "ok" without waiting
@@ -40,6 +45,7 @@
 #include "tests/system/helpers/fake-qemu/fake-qemu.h"
 
 #define RECTANGLES_MAX 16
+#define RESULT_SIZE    4096
 
 static uint64_t now_microseconds(void)
 {
@@ -191,6 +197,11 @@ static void ignore(QemuDisplay *display, QemuConsole *console, char *words)
 {
 	(void)display;
 	console->ignored = (unsigned long)number(&words);
+}
+
+static void set_absolute(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	qemu_console_set_absolute(display, console, number(&words) != 0);
 }
 
 static void close_listener(QemuDisplay *display, QemuConsole *console, char *words)
@@ -381,6 +392,9 @@ static const struct {
 	{ "paste", paste },
 	{ "clipboard", NULL },
 	{ "fill", fill },
+	{ "mouse", set_absolute },
+	{ "heard", NULL },
+	{ "moved", NULL },
 	{ "wait", NULL },
 	{ "joins", NULL },
 };
@@ -397,12 +411,34 @@ static void execute(QemuDisplay *display, const char *name, QemuConsole *console
 	errx(2, "%s: unknown command", name);
 }
 
+/* Writes what the command prints after "ok", for some commands. */
+static void find_result(char result[static RESULT_SIZE], const QemuDisplay *display,
+			QemuConsole *console, const char *command)
+{
+	struct stat status;
+
+	if (strcmp(command, "map") == 0 && fstat(console->memory, &status) == 0)
+		snprintf(result, RESULT_SIZE, "%ju", (uintmax_t)status.st_ino);
+	if (strcmp(command, "joins") == 0)
+		snprintf(result, RESULT_SIZE, "%u", display->joins);
+	if (strcmp(command, "paste") == 0)
+		snprintf(result, RESULT_SIZE, "%s", display->clipboard.pasted);
+	if (strcmp(command, "clipboard") == 0)
+		snprintf(result, RESULT_SIZE, "%lu %lu", display->clipboard.grabs,
+			 display->clipboard.releases);
+	if (strcmp(command, "moved") == 0)
+		snprintf(result, RESULT_SIZE, "%d,%d", console->moved_x, console->moved_y);
+	if (strcmp(command, "heard") == 0) {
+		snprintf(result, RESULT_SIZE, "%s", console->heard);
+		console->heard[0] = '\0';
+	}
+}
+
 static void execute_line(QemuDisplay *display, char *words)
 {
 	const char *name = strsep(&words, " ");
 	bool waits = strcmp(name, "later") != 0;
-	char result[sizeof(display->clipboard.pasted)] = "";
-	struct stat status;
+	char result[RESULT_SIZE] = "";
 
 	if (!waits)
 		name = strsep(&words, " ");
@@ -413,15 +449,7 @@ static void execute_line(QemuDisplay *display, char *words)
 	execute(display, name, console, words);
 	if (waits)
 		wait_for_answers(display, console);
-	if (strcmp(name, "map") == 0 && fstat(console->memory, &status) == 0)
-		snprintf(result, sizeof(result), "%ju", (uintmax_t)status.st_ino);
-	if (strcmp(name, "joins") == 0)
-		snprintf(result, sizeof(result), "%u", display->joins);
-	if (strcmp(name, "paste") == 0)
-		snprintf(result, sizeof(result), "%s", display->clipboard.pasted);
-	if (strcmp(name, "clipboard") == 0)
-		snprintf(result, sizeof(result), "%lu %lu", display->clipboard.grabs,
-			 display->clipboard.releases);
+	find_result(result, display, console, name);
 	if (waits)
 		print_result(console, result);
 	else

@@ -29,6 +29,10 @@ typedef struct QemuConsole {
 	unsigned long ignored;   /* number of next listeners to leave without a reply */
 	unsigned long waiting;   /* calls without a reply from the listener */
 	unsigned long errors;    /* replies that were errors */
+	int is_absolute;         /* the property of the mouse */
+	int32_t moved_x;         /* the sum of the mouse's motions */
+	int32_t moved_y;
+	char heard[4096]; /* the input so far, without motions */
 } QemuConsole;
 
 #define QEMU_CONSOLES_MAX 16
@@ -87,6 +91,14 @@ void qemu_console_notify(QemuConsole *console, const int32_t rectangle[static 4]
 
 /* Draws into the rectangle, if there is memory, and notifies the listener. */
 void qemu_console_update(QemuConsole *console, const int32_t rectangle[static 4]);
+
+/* Changes the property of the mouse and notifies the client. */
+void qemu_console_set_absolute(QemuDisplay *display, QemuConsole *console, bool is_absolute);
+
+/* The parts of a console for its input. */
+void qemu_input_serve(sd_bus *bus, QemuConsole *console, const char *path);
+void qemu_input_set_absolute(sd_bus *bus, QemuConsole *console, const char *path, bool is_absolute);
+int qemu_on_set_ui_info(sd_bus_message *call, void *context, sd_bus_error *error);
 
 /* Returns a new call to the listener without arguments, or NULL without a listener. */
 sd_bus_message *qemu_listener_call(QemuConsole *console, const char *method);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_VIEW_WINDOW_GUEST_CHANNEL_H
+#define CLIENT_VAIL_VIEW_WINDOW_GUEST_CHANNEL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "client/vail-view/placement.h"
+#include <vail.h>
+
+/*
+ * The display channel through which the window sends keys, the pointer and its size to the guest.
+ * vaild opens it if this process has the right to input. The agent of the VM serves
+ * org.qemu.Display1 on it. Nothing here blocks. All times are in milliseconds.
+ */
+
+/* No time for guest_channel_poll_for(). */
+#define GUEST_CHANNEL_NEVER INT64_MAX
+
+/* Number of fds that a channel polls. */
+#define GUEST_CHANNEL_FDS 2
+
+/* Buffer size for a reason, and for the D-Bus path of a console. */
+#define CHANNEL_REASON_SIZE 512
+#define CONSOLE_PATH_SIZE   64
+
+typedef enum GuestChannelState {
+	GUEST_CHANNEL_CLOSED,
+	GUEST_CHANNEL_ASKED,    /* vaild was asked to open it */
+	GUEST_CHANNEL_STARTING, /* the agent has not replied yet */
+	GUEST_CHANNEL_READY,    /* the guest gets input */
+} GuestChannelState;
+
+/* Why vaild or the agent has refused the last channel. */
+typedef enum GuestChannelLack {
+	LACK_NOTHING,
+	LACK_RIGHT,   /* the display client has no right to input */
+	LACK_AGENT,   /* no agent serves the display */
+	LACK_CONSOLE, /* the picture is not a console that the agent has */
+	LACK_OTHER,   /* see reason */
+} GuestChannelLack;
+
+typedef struct GuestChannel {
+	const char *path; /* of vaild's socket, see vail_new() */
+	const char *guid;
+	GuestChannelState state;
+	GuestChannelLack lack;
+	char reason[CHANNEL_REASON_SIZE]; /* of LACK_OTHER, without a period */
+	bool had_right;                   /* a channel was ready once */
+	char console[CONSOLE_PATH_SIZE];  /* "" if the picture is not a console */
+	bool is_absolute;                 /* the guest takes positions; otherwise motions */
+
+	struct vail *vail; /* while vaild is asked; otherwise NULL */
+	bool is_answered;  /* vail is to be closed */
+	sd_bus *bus;       /* to the agent; NULL without a channel */
+	bool is_broken;    /* the channel is to be closed */
+
+	uint64_t rights_seen; /* the occasions of the last attempt */
+	uint64_t shares_seen;
+	int64_t opened_at; /* when the channel was opened */
+	int64_t retry_at;  /* the next attempt without an occasion, or GUEST_CHANNEL_NEVER */
+	int64_t delay;     /* until the attempt after the next */
+} GuestChannel;
+
+/* path, guid: must outlive the channel. */
+void guest_channel_init(GuestChannel *channel, const char *path, const char *guid);
+void guest_channel_deinit(GuestChannel *channel);
+
+/* Counts changes that can make another attempt succeed. The numbers only grow. */
+typedef struct GuestChannelOccasions {
+	uint64_t rights; /* the display clients of the VM, or the registration */
+	uint64_t shares; /* the shared objects, and so the agent */
+} GuestChannelOccasions;
+
+/*
+ * Asks vaild for a channel, if none is open and one of the occasions is new, or a delay after a
+ * failure has passed. Call it only while this process is registered for the VM.
+ *
+ * name: of the picture, like "console 0".
+ */
+void guest_channel_open_if_due(GuestChannel *channel, const char *name,
+			       GuestChannelOccasions occasions, int64_t now);
+
+/* Tries again at once if a channel was refused for another reason than a right. */
+void guest_channel_retry(GuestChannel *channel, int64_t now);
+
+/* Handles what vaild and the agent have sent. */
+void guest_channel_process(GuestChannel *channel, int64_t now);
+
+/*
+ * Fills in the fds to poll. Returns when the functions above have something to do without them.
+ *
+ * may_open: whether guest_channel_open_if_due() may be called.
+ */
+int64_t guest_channel_poll_for(const GuestChannel *channel, bool may_open,
+			       struct pollfd ret_fds[GUEST_CHANNEL_FDS]);
+
+/* ---- Input, which is dropped unless the channel is ready ---- */
+
+/* Tests whether the agent has read everything. Otherwise, motions should wait. */
+bool guest_channel_is_idle(const GuestChannel *channel);
+
+/* code: QEMU's number of the key. A press is dropped if too much waits for the agent. */
+void guest_channel_key(GuestChannel *channel, uint8_t code, bool is_down);
+
+/* QEMU's numbers of the buttons. */
+typedef enum GuestButton {
+	BUTTON_LEFT,
+	BUTTON_MIDDLE,
+	BUTTON_RIGHT,
+	BUTTON_WHEEL_UP,
+	BUTTON_WHEEL_DOWN,
+	BUTTON_SIDE,
+	BUTTON_EXTRA,
+	BUTTON_WHEEL_LEFT,
+	BUTTON_WHEEL_RIGHT,
+} GuestButton;
+
+void guest_channel_button(GuestChannel *channel, GuestButton button, bool is_down);
+
+/* Moves the pointer of an absolute mouse. */
+void guest_channel_position(GuestChannel *channel, Point point);
+
+/* Moves a relative mouse by a distance of at most GUEST_MOTION_MAX in each direction. */
+#define GUEST_MOTION_MAX 32767
+void guest_channel_motion(GuestChannel *channel, Point distance);
+
+/* Asks the guest for a screen of this size. */
+void guest_channel_size(GuestChannel *channel, Size size);
+
+#endif

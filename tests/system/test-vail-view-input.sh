@@ -1,0 +1,424 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Input of vail-view's window on a virtual X server. A guest in a real QEMU echoes what is typed into
+# the window to its serial line. A played QEMU notes keys, buttons, positions and sizes.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/desktop.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/desktop.sh"
+# shellcheck source=tests/vm/qemu-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
+
+FAKE_GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
+
+## Windows
+
+declare -A VIEWERS WINDOWS
+
+# open_window USER ARGUMENT...: starts a window of the user, and makes it the current one.
+open_window() {
+  WINDOW_USER=$1 start_window "${@:2}"
+  VIEWERS[$1]=$VIEWER
+  WINDOWS[$1]=$WINDOW
+}
+
+# use_window USER: makes this user's window the current one, and gives it the focus.
+use_window() {
+  VIEWER=${VIEWERS[$1]}
+  WINDOW=${WINDOWS[$1]}
+  xdotool windowactivate --sync "$WINDOW"
+}
+
+## A guest that echoes what is typed
+
+# Makes a disk whose boot code writes "!", and then each character that is typed, to the serial line
+# and to the screen. It writes "<" when a shift key goes down, and ">" when none is down any more.
+make_echo_disk() {
+  {
+    printf '\xb4\x01\xb9\x07\x26\xcd\x10'         # mov ah,1; mov cx,2607; int 10: hide the cursor
+    printf '\xb8\xe3\x00\x31\xd2\xcd\x14'         # mov ax,e3; xor dx,dx; int 14
+    printf '\x31\xdb\xb0\x21\xe8\x26\x00'         # xor bx,bx; mov al,"!"; call send
+    printf '\xb4\x01\xcd\x16\x74\x07'             # mov ah,1; int 16; jz to the shift keys
+    printf '\x30\xe4\xcd\x16\xe8\x19\x00'         # xor ah,ah; int 16; call send
+    printf '\xb4\x02\xcd\x16\x24\x03\x38\xd8'     # mov ah,2; int 16; and al,3; cmp al,bl
+    printf '\x74\xe9\x88\xc3\x84\xc0'             # je to mov ah,1; mov bl,al; test al,al
+    printf '\xb0\x3c\x75\x02\xb0\x3e'             # mov al,"<"; jnz over the next; mov al,">"
+    printf '\xe8\x02\x00\xeb\xda'                 # call send; jmp to mov ah,1
+    printf '\x53\x50\x31\xd2\xb4\x01\xcd\x14\x58' # send: push bx, ax; xor dx,dx; mov ah,1; int 14
+    printf '\xb4\x0e\xbb\x07\x00\xcd\x10\x5b\xc3' # pop ax; mov ah,e; mov bx,7; int 10; pop bx; ret
+  } | boot_sector >"$PRIVATE/guest/disk"
+  chmod 666 "$PRIVATE/guest/disk"
+  WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
+}
+
+exec_qemu() { exec_as vail-vmm qemu-system-x86_64 "$@"; }
+
+serial_is() { [ "$(cat "$SERIAL")" = "$1" ]; }
+
+# expect_serial CHECK TEXT: waits until the guest has written exactly this since the last time.
+ECHOED=
+expect_serial() {
+  ECHOED+=$2
+  expect "$1" eventually_unless_gone "$QEMU" serial_is "$ECHOED"
+  serial_is "$ECHOED" || echo "# the serial line has '$(cat "$SERIAL")'"
+}
+
+# type_text TEXT: types the characters into the window with the focus, each after the echo of the one
+# before.
+type_text() {
+  local i
+
+  for ((i = 0; i < ${#1}; i++)); do
+    xdotool key "${1:i:1}"
+    ECHOED+=${1:i:1}
+    eventually_unless_gone "$QEMU" serial_is "$ECHOED"
+  done
+}
+
+# set_rights RIGHTS-OF-ALICE RIGHTS-OF-BOB
+set_rights() {
+  "${CTL[@]}" vm update "$GUID" --user "vail-alice:$1" --user "vail-bob:$2" >/dev/null
+}
+
+READY='^a guest \(a click grabs the pointer\) - '
+VIEW_ONLY='^a guest \(view only: you may not type\)'
+
+start_echo() {
+  make_echo_disk
+  start_guest "${WITH_DISPLAY[@]}" "${WITH_DISK[@]}" -serial "file:$SERIAL"
+  start_agent --user vail-alice
+  eventually console_is 720x400
+  set_rights view view,input
+  expect_serial "the guest is ready" "!"
+}
+
+check_typing() {
+  open_window vail-alice "a guest"
+  expect_title "alice's title says that she may only look" "$VIEW_ONLY"
+  open_window vail-bob "a guest"
+  expect_title "bob's window has input" "$READY"
+  use_window vail-bob
+  type_text "hello"
+  expect_serial "what bob types is echoed by the serial line" ""
+  xdotool keydown shift
+  expect_serial "a key that is held is down in the guest" "<"
+  xdotool key a
+  expect_serial "it changes other keys" A
+  xdotool keyup shift
+  expect_serial "it is released in the guest" ">"
+  expect_idle "a window with input, which nobody uses, does nothing"
+}
+
+check_right() {
+  use_window vail-alice
+  xdotool key x
+  expect_title "alice's window says why her key reaches nobody" \
+    "$VIEW_ONLY: You may see this virtual machine, but not type into it\. Its owner can allow it with: vailctl vm update \"a guest\" --user vail-alice:view,input "
+  xdotool click 1
+  use_window vail-bob
+  type_text b
+  expect_serial "alice's key did not arrive" ""
+}
+
+check_focus() {
+  use_window vail-bob
+  xdotool keydown shift
+  expect_serial "bob holds a key" "<"
+  use_window vail-alice
+  expect_serial "the key is released when the window loses the focus" ">"
+  xdotool keyup shift
+}
+
+# Bob holds a key while his right is withdrawn.
+check_withdrawal() {
+  use_window vail-bob
+  xdotool keydown shift
+  expect_serial "bob holds a key again" "<"
+  set_rights view,input view
+  expect_serial "the key is released when bob's right is withdrawn" ">"
+  xdotool keyup shift
+  expect_title "bob's window says why he cannot type any more" \
+    "You may no longer type into this virtual machine, because your right to input was withdrawn\. .* --user vail-bob:view,input "
+  xdotool key z
+  use_window vail-alice
+  expect_title "alice has got the right" "$READY"
+  type_text "alice"
+  expect_serial "alice can type, and bob's last key did not arrive" ""
+  use_window vail-bob
+  expect_title "bob's window goes on" "$VIEW_ONLY - "
+  expect_screendump "the picture in bob's window goes on"
+}
+
+# Tests whether the window shows exactly QEMU's own screendump.
+window_shows_screendump() {
+  screendump "$PRIVATE/guest/dump.png"
+  window_shows "$PRIVATE/guest/dump.png"
+}
+expect_screendump() { expect "$1" eventually_unless_gone "$VIEWER" window_shows_screendump; }
+
+check_agent_restart() {
+  use_window vail-alice
+  kill_and_wait "$AGENT"
+  expect_title "the title says that there is no input without vail-qemu" "no input"
+  start_agent --user vail-alice
+  eventually console_is 720x400
+  expect_title "the window has input when vail-qemu is back" "$READY"
+  type_text "again"
+  expect_serial "keys arrive through the next vail-qemu" ""
+}
+
+check_vaild_restart() {
+  kill_and_wait "$DAEMON"
+  expect_title "the window says that vaild is away" "Vaild at .* cannot be reached"
+  start_daemon
+  eventually console_is 720x400
+  set_rights view,input view
+  expect_title "the window has input when vaild is back" "$READY"
+  use_window vail-alice
+  type_text "back"
+  expect_serial "keys arrive through the next vaild" ""
+}
+
+check_revocation() {
+  "${CTL[@]}" revoke "$GUID" "${VIEWERS[vail-alice]}" >/dev/null
+  expect_title "the window says that alice was cut off" "may no longer be seen: revoked\."
+  xdotool key q
+  key r
+  expect_title "Ctrl+Alt+R registers again" "$READY"
+  type_text "r"
+  expect_serial "no key arrived meanwhile, and the next ones do" ""
+}
+
+# The window comes back with the first click after the end of the quarantine.
+check_quarantine() {
+  "${CTL[@]}" vm quarantine "$GUID" >/dev/null
+  expect_title "the window says that the VM is in quarantine" \
+    "it is in quarantine\. The window tries again when you click into it or press a key\."
+  xdotool key w
+  expect_title "a key during the quarantine changes nothing" "quarantine.* The window tries again"
+  "${CTL[@]}" vm release "$GUID" >/dev/null
+  eventually console_is 720x400
+  xdotool mousemove --window "$WINDOW" 20 20 click 1
+  expect_title "a click after the quarantine brings the window back" "$READY"
+  type_text "free"
+  expect_serial "keys arrive after the quarantine" ""
+}
+
+check_kill() {
+  xdotool keydown shift
+  expect_serial "alice holds a key" "<"
+  kill_and_wait "${VIEWERS[vail-alice]}"
+  expect_serial "the key is released when her window is killed" ">"
+  xdotool keyup shift
+}
+
+check_echo() {
+  command -v qemu-system-x86_64 >/dev/null || {
+    skip "what is typed is echoed by a guest in QEMU" "QEMU is not installed"
+    return
+  }
+  start_echo
+  check_typing
+  check_right
+  check_focus
+  check_withdrawal
+  check_agent_restart
+  check_vaild_restart
+  check_revocation
+  check_quarantine
+  check_kill
+  kill_and_wait "${VIEWERS[vail-bob]}"
+  kill_and_wait "$QEMU"
+  wait "$AGENT" || true
+}
+
+## The played QEMU
+
+# qemu COMMAND: sends a command to fake-qemu.
+qemu() {
+  session_ask qemu "$1"
+  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
+}
+
+# hears: adds the input that fake-qemu has got since the last time to HEARD, without Ctrl and Alt. On a
+# slow desktop these can arrive so late that they count as keys of their own.
+hears() {
+  qemu "heard 0"
+  HEARD=$(tr ' ' '\n' <<<"$HEARD ${REPLY#ok}" | grep -vxE '[-+](29|56)' | xargs)
+}
+heard_without_positions() { tr ' ' '\n' <<<"$HEARD" | grep -v '^at' | xargs; }
+has_heard() {
+  hears
+  [ "$(heard_without_positions)" = "$1" ]
+}
+
+# expect_heard CHECK TEXT: waits until fake-qemu has heard exactly this since the last time, beside
+# positions.
+expect_heard() {
+  HEARD=
+  expect "$1" eventually_unless_gone "$VIEWER" has_heard "$2"
+}
+
+# ends_at X Y: tests whether the last position is this one.
+ends_at() {
+  hears
+  [[ $HEARD = *at$1,$2 ]]
+}
+expect_position() {
+  HEARD=
+  expect "$1" eventually_unless_gone "$VIEWER" ends_at "$2" "$3"
+  [[ $HEARD = *at$2,$3 ]] || echo "# it heard '$HEARD'"
+}
+
+# point X Y: moves the pointer to this place of the window.
+point() { xdotool mousemove --window "$WINDOW" "$1" "$2"; }
+
+has_moved() {
+  qemu "moved 0"
+  [ "$REPLY" = "ok $1" ]
+}
+
+resize() { xdotool windowsize --sync "$WINDOW" "$1" "$2"; }
+
+start_fake() {
+  local GUID=$FAKE_GUID
+
+  session_open_with qemu root "$HELPERS/fake-qemu" "$PRIVATE/fake.qmp" "a fake guest" "$GUID" Graphic
+  eventually test -S "$PRIVATE/fake.qmp"
+  QMP=$PRIVATE/fake.qmp start_agent --user vail-alice
+  qemu "listen 0 1"
+  qemu "mouse 0 1"
+  qemu "map 0 320 200"
+  qemu "update 0 0 0 320 200"
+  eventually console_is 320x200
+  "${CTL[@]}" vm update "$GUID" --user vail-alice:view,input --user vail-bob:view >/dev/null
+  open_window vail-bob "a fake guest"
+  open_window vail-alice "a fake guest"
+  expect_title "the window has input, with an absolute pointer" "^a fake guest - "
+  eventually window_has_size 320 200
+  use_window vail-alice
+}
+
+check_absolute() {
+  point 10 20
+  expect_position "the position of the pointer arrives" 10 20
+  point 319 199
+  expect_position "the last pixel can be reached" 319 199
+  xdotool click 1
+  expect_heard "a click arrives" "+b0 -b0"
+  xdotool click 2 click 3 click 4 click 5
+  expect_heard "the other buttons and the wheel arrive" "+b1 -b1 +b2 -b2 +b3 -b3 +b4 -b4"
+  point 5 5
+  HEARD=
+  eventually ends_at 5 5
+  xdotool mousedown 1
+  expect_heard "a button that is held is down in the guest" "+b0"
+}
+
+check_button_focus() {
+  use_window vail-bob
+  expect_heard "the button is released when the window loses the focus" "-b0"
+  xdotool mouseup 1
+  use_window vail-alice
+}
+
+check_sizes() {
+  hears
+  HEARD=
+  resize 740 400
+  expect "the guest is asked for the size of a resized window" eventually has_size 740x400
+  point 60 100
+  expect_position "a scaled picture has its own pixels" 5 50
+  point 3 399
+  expect_position "next to the picture the nearest pixel counts" 0 199
+  point 739 0
+  expect_position "at the other side as well" 319 0
+  key o
+  eventually window_has_size 320 200
+  resize 400 300
+  point 45 60
+  expect_position "at 1:1, a pixel of the window is one of the guest" 5 10
+  point 0 0
+  expect_position "at 1:1, next to the picture the nearest pixel counts" 0 0
+  key o
+  resize 320 200
+}
+has_size() {
+  hears
+  [[ " $HEARD " == *" size$1 "* ]]
+}
+
+check_shortcuts() {
+  point 100 100
+  expect_position "the pointer is back" 100 100
+  key f
+  eventually window_has_size 1280 1024
+  key f
+  eventually window_has_size 320 200
+  xdotool key a
+  HEARD=
+  expect "keys arrive after shortcuts" eventually has_key 30
+  expect_equal "no letter of a shortcut arrives" "" "$(grep -o '[-+]33' <<<"$HEARD" || true)"
+  key k
+  expect_title "Ctrl+Alt+K announces that the next keys go to the guest" \
+    "\(the next keys go to the guest\)"
+  xdotool key ctrl+alt+f
+  HEARD=
+  expect "the next combination arrives" eventually has_key 33
+  expect_title "only one combination is passed on" "^a fake guest - "
+  xdotool key Left XF86AudioMute Pause
+  expect_heard "extended keys arrive" "+203 -203 +160 -160 +198 -198"
+}
+has_key() {
+  hears
+  [[ " $HEARD " == *" +$1 -$1 "* ]]
+}
+
+check_relative() {
+  qemu "mouse 0 0"
+  expect_title "a relative pointer has to be grabbed" "\(a click grabs the pointer\)"
+  point 100 100
+  xdotool click 1
+  expect_title "a click grabs it, and the title has the key that releases it" \
+    "\(Ctrl\+Alt\+G releases the pointer\)"
+  xdotool mousemove_relative -- 7 5
+  expect "motions arrive" eventually has_moved 7,5
+  xdotool mousemove_relative -- -20 -1
+  expect "motions in the other direction arrive" eventually has_moved -13,4
+  xdotool click 3
+  expect_heard "a click arrives while it is grabbed, but not the first one" "+b2 -b2"
+  key g
+  expect_title "Ctrl+Alt+G releases it" "\(a click grabs the pointer\)"
+  key g
+  expect_title "Ctrl+Alt+G grabs it again" "\(Ctrl\+Alt\+G releases the pointer\)"
+  qemu "mouse 0 1"
+  expect_title "with an absolute pointer only the keyboard stays grabbed" \
+    "\(Ctrl\+Alt\+G releases the keyboard\)"
+  key g
+  expect_title "Ctrl+Alt+G releases the keyboard" "^a fake guest - "
+}
+
+check_fake() {
+  start_fake
+  check_absolute
+  check_button_focus
+  check_sizes
+  check_shortcuts
+  check_relative
+  key q
+  expect_ends "vail-view succeeds when it is closed" 0
+  kill_and_wait "${VIEWERS[vail-bob]}"
+  kill_and_wait "$AGENT"
+  session_kill qemu
+}
+
+needs_desktop
+cp "$ROOT/build/sanitized/vail-view" "$PRIVATE/build/"
+start_desktop
+start_daemon
+check_fake
+check_echo
+expect_clean_stop
+finish
