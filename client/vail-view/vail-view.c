@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vail-view: shows the screen of a VM in a window, writes it as images, or opens a display channel
- * for another program.
+ * vail-view: shows the screen of a VM in a window, and passes input to it. Or writes the screen as
+ * images, or opens a display channel for another program.
  *
  *   vail-view.c    the command line and the main loop
  *   viewer.c       registration and events
@@ -14,6 +14,7 @@
  *   window/        the window and its main loop; no-window.c, if it is not built
  *   placement.c    where the picture is in the window
  *   keyboard.c     which keys of the window reach the guest
+ *   guest-size.c   when the guest is asked for another size
  *   text-image.c   draws a sentence
  *   font.c         its characters
  *   passed-channel.c
@@ -24,7 +25,7 @@
  *                  the number of the channel's fd in its arguments
  *   channel-socket.c
  *                  sends the channel to it
- *   waker.c        the thread that wakes the window when vaild has sent something
+ *   waker.c        the thread that wakes the window when vaild or the agent has sent something
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -370,8 +371,10 @@ static void print_help(void)
 	     "  -h, --help         show this help\n"
 	     "  --version          show vail-view's version\n\n"
 	     "Keys of the window: Ctrl+Alt and F for full screen, O for the original size or\n"
-	     "scaled to fit, S to save the screen as a PNG file in the current folder, R to\n"
-	     "try again after the viewer was refused, Q to close.\n\n"
+	     "scaled to fit, G to grab the pointer and the keyboard or release them, K to pass\n"
+	     "the next key to the guest even if it is one of these, S to save the screen as a\n"
+	     "PNG file in the current folder, R to try again after the viewer was refused, Q\n"
+	     "to close. All other keys reach the guest if you have the right to input.\n\n"
 	     "Exit status: 0 if all requested frames were written, or the window was closed;\n"
 	     "1 if not; 2 for a usage error. With --exec, the status of PROGRAM, or 126 or\n"
 	     "127 if it cannot be run.");
