@@ -75,6 +75,12 @@ const char *limit_entity_name(LimitKind kind);
  */
 #define LIMIT_VIRTUAL_GPUS_OF_MACHINE 64
 
+/* GPU devices of the host that are listed as adapters. */
+#define LIMIT_FOUND_ADAPTERS 1024
+
+/* Functions of GPU devices that are reported for one VMM. */
+#define LIMIT_HELD_GPUS 16
+
 /* Configured reservations of the software adapter, per kind of process. */
 #define LIMIT_CONFIGURED_RESERVATIONS 32
 

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/discovery/device-reader.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "proto/fd-util.h"
+
+#define NVIDIA_MAJOR         195
+#define NVIDIA_GPU_MINOR_MAX 253 /* 254 is nvidia-modeset, 255 nvidiactl */
+
+/* A text in sysfs. The kernel's attributes here have a few bytes, and its links at most a path. */
+typedef struct DeviceText {
+	char text[DEVICE_PATH_SIZE * 2];
+} DeviceText;
+
+/* Reads the target of a link. Returns NULL, and an empty text, if there is none or it is too long.
+ */
+static const char *read_link(int folder, const char *path, DeviceText *ret)
+{
+	ssize_t size = readlinkat(folder, path, ret->text, sizeof(ret->text));
+
+	if (size < 0 || (size_t)size >= sizeof(ret->text))
+		size = 0;
+	ret->text[size] = '\0';
+	return size > 0 ? ret->text : NULL;
+}
+
+/* Reads an attribute, in the same way. */
+static const char *read_attribute(int folder, const char *path, DeviceText *ret)
+{
+	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t size = fd >= 0 ? read(fd, ret->text, sizeof(ret->text)) : -1;
+
+	if (size < 0 || (size_t)size >= sizeof(ret->text))
+		size = 0;
+	ret->text[size] = '\0';
+	return size > 0 ? ret->text : NULL;
+}
+
+/* Opens a folder of sysfs. Returns -1 with errno. */
+static int open_folder(const char *sysfs, const char *folder, const char *name)
+{
+	char path[DEVICE_PATH_SIZE * 2];
+	int length = snprintf(path, sizeof(path), "%s/%s/%s", sysfs, folder, name);
+
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -1;
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* --- adapters -------------------------------------------------------------------------------- */
+
+/* Reads what sysfs says about a device, whose nodes are known. */
+static void describe(const char *sysfs, FoundGpu *gpu)
+{
+	_cleanup_close_ int folder = open_folder(sysfs, "devices", gpu->path);
+	DeviceText driver, vendor, functions;
+	GpuDeviceFacts facts = { 0 };
+
+	if (folder >= 0)
+		facts = (GpuDeviceFacts){
+			.driver = read_link(folder, "driver", &driver),
+			.vendor = read_attribute(folder, "vendor", &vendor),
+			.total_functions = read_attribute(folder, "sriov_totalvfs", &functions),
+		};
+	gpu_device_describe(&facts, &gpu->device, gpu->name);
+}
+
+static bool add_nodes(DIR *class, GpuInventory *inventory)
+{
+	const struct dirent *entry;
+	DeviceText link;
+	GpuNode node;
+
+	while ((entry = readdir(class)))
+		if (gpu_node_parse(entry->d_name, read_link(dirfd(class), entry->d_name, &link),
+				   &node) &&
+		    !gpu_inventory_add(inventory, &node))
+			return false;
+	return true;
+}
+
+int device_read_gpus(const char *sysfs, GpuInventory *ret)
+{
+	char path[DEVICE_PATH_SIZE];
+
+	*ret = GPU_INVENTORY_INIT;
+	snprintf(path, sizeof(path), "%s/class/drm", sysfs);
+	DIR *class = opendir(path);
+	if (!class)
+		return errno == ENOENT ? 0 : -errno;
+	bool is_complete = add_nodes(class, ret);
+	closedir(class);
+	if (!is_complete)
+		return -ENOMEM;
+	gpu_inventory_finish(ret);
+	for (size_t i = 0; i < ret->count; i++)
+		describe(sysfs, &ret->items[i]);
+	return 0;
+}
+
+/* --- functions ------------------------------------------------------------------------------- */
+
+/* The functions that were found for a process. */
+typedef struct HeldGpus {
+	const char *sysfs;
+	HeldGpu *items;
+	size_t count;
+	size_t size;
+} HeldGpus;
+
+static void add_held(HeldGpus *held, const HeldGpu *gpu)
+{
+	for (size_t i = 0; i < held->count; i++)
+		if (held->items[i].kind == gpu->kind &&
+		    strcmp(held->items[i].function, gpu->function) == 0)
+			return;
+	if (held->count < held->size)
+		held->items[held->count++] = *gpu;
+}
+
+/* Reads what sysfs says about a function, and adds it. */
+static void add_function(HeldGpus *held, const char *name)
+{
+	_cleanup_close_ int pci = open_folder(held->sysfs, "bus/pci/devices", name);
+	_cleanup_close_ int mdevs = open_folder(held->sysfs, "bus/mdev", "devices");
+	_cleanup_close_ int mdev =
+		pci < 0 ? open_folder(held->sysfs, "bus/mdev/devices", name) : -1;
+	DeviceText link, type, physfn, class, vgpu_type;
+	GpuFunctionFacts facts = { .name = name };
+	HeldGpu gpu;
+
+	if (pci >= 0) {
+		facts.physfn = read_link(pci, "physfn", &physfn);
+		facts.pci_class = read_attribute(pci, "class", &class);
+		facts.vgpu_type = read_attribute(pci, "nvidia/current_vgpu_type", &vgpu_type);
+	} else if (mdev >= 0) {
+		facts.mdev_link = read_link(mdevs, name, &link);
+		facts.mdev_type = read_link(mdev, "mdev_type", &type);
+		facts.pci_class = read_attribute(mdev, "../class", &class);
+	}
+	if (gpu_function_classify(&facts, &gpu))
+		add_held(held, &gpu);
+}
+
+static void add_group(HeldGpus *held, const char *group)
+{
+	int folder = open_folder(held->sysfs, "kernel/iommu_groups", group);
+	int list = folder >= 0 ? openat(folder, "devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *devices = list >= 0 ? fdopendir(list) : NULL;
+	const struct dirent *entry;
+
+	fd_close(&folder);
+	if (!devices) {
+		fd_close(&list);
+		return;
+	}
+	while ((entry = readdir(devices)))
+		if (entry->d_name[0] != '.')
+			add_function(held, entry->d_name);
+	closedir(devices);
+}
+
+static void add_paravirtual(HeldGpus *held, const char *location)
+{
+	HeldGpu gpu = { .kind = HELD_GPU_PARAVIRTUAL };
+
+	strcpy(gpu.function, location);
+	strcpy(gpu.parent, location);
+	add_held(held, &gpu);
+}
+
+/* A node of NVIDIA's own driver, which has no link in /sys/dev. */
+static bool add_nvidia(HeldGpus *held, dev_t device)
+{
+	HeldGpu gpu = { .kind = HELD_GPU_PARAVIRTUAL };
+
+	if (major(device) != NVIDIA_MAJOR || minor(device) > NVIDIA_GPU_MINOR_MAX)
+		return false;
+	snprintf(gpu.function, sizeof(gpu.function), "nvidia%u", minor(device));
+	add_held(held, &gpu);
+	return true;
+}
+
+size_t device_read_held(const char *sysfs, dev_t device, HeldGpu *items, size_t count, size_t size)
+{
+	HeldGpus held = { .sysfs = sysfs, .items = items, .count = count, .size = size };
+	char path[DEVICE_PATH_SIZE];
+	DeviceText link;
+
+	if (add_nvidia(&held, device))
+		return held.count;
+	snprintf(path, sizeof(path), "%s/dev/char/%u:%u", sysfs, major(device), minor(device));
+	GpuCharDevice what = gpu_char_device_parse(read_link(AT_FDCWD, path, &link));
+	switch (what.kind) {
+	case CHAR_DEVICE_GPU:
+		add_paravirtual(&held, what.name);
+		break;
+	case CHAR_DEVICE_VFIO_GROUP:
+		add_group(&held, what.name);
+		break;
+	case CHAR_DEVICE_VFIO_DEVICE:
+		add_function(&held, what.name);
+		break;
+	case CHAR_DEVICE_OTHER:
+		break;
+	}
+	return held.count;
+}
