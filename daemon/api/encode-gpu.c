@@ -20,6 +20,28 @@ static void encode_mmu(Writer *writer, const GpuMmu *mmu)
 	writer_unsigned(writer, pages_to_bytes(gpu_mmu_root_entry_pages(mmu)));
 }
 
+/* Returns the name of the driver in the daemon or, of a device, in the kernel; NULL if unknown. */
+static const char *driver_name(const Adapter *adapter)
+{
+	if (adapter->device)
+		return adapter->device->driver[0] != '\0' ? adapter->device->driver : NULL;
+	return adapter->driver ? adapter->driver->name : NULL;
+}
+
+/* Writes where a device of the host is. */
+static void encode_device(Writer *writer, const AdapterDevice *device)
+{
+	OPTIONAL_STRING(writer, "pciAddress", device->is_pci ? device->location : NULL);
+	OPTIONAL_STRING(writer, "devicePath", device->is_pci ? NULL : device->location);
+	writer_key(writer, "nodes");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < device->node_count; i++)
+		writer_string(writer, device->nodes[i]);
+	writer_array_end(writer);
+	writer_key(writer, "maxVirtualFunctions");
+	writer_unsigned(writer, device->virtual_functions);
+}
+
 void encode_adapter(Writer *writer, const Adapter *adapter)
 {
 	writer_object_begin(writer);
@@ -27,16 +49,21 @@ void encode_adapter(Writer *writer, const Adapter *adapter)
 	writer_handle(writer, &adapter->handle_entry.handle);
 	writer_key(writer, "name");
 	writer_string(writer, adapter->name);
-	OPTIONAL_STRING(writer, "driver", adapter->driver ? adapter->driver->name : NULL);
+	OPTIONAL_STRING(writer, "driver", driver_name(adapter));
 	writer_key(writer, "source");
 	writer_string(writer, adapter_source_name(adapter->source));
-	encode_mmu(writer, &adapter->mmu);
+	if (adapter->device)
+		encode_device(writer, adapter->device);
+	else
+		encode_mmu(writer, &adapter->mmu);
 	writer_key(writer, "maxVirtualGpus");
 	writer_unsigned(writer, adapter->max_virtual_gpus);
 	writer_key(writer, "virtualGpus");
 	writer_unsigned(writer, adapter->virtual_gpus);
-	writer_key(writer, "systemProcess");
-	writer_handle(writer, &adapter->system_process->handle_entry.handle);
+	if (adapter->system_process) {
+		writer_key(writer, "systemProcess");
+		writer_handle(writer, &adapter->system_process->handle_entry.handle);
+	}
 	writer_object_end(writer);
 }
 

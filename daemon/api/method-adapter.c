@@ -99,6 +99,10 @@ NTSTATUS method_unregister_adapter(Request *request)
 	if (adapter->source == ADAPTER_SOFTWARE)
 		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "software",
 				   "the software adapter cannot be unregistered");
+	if (adapter->source == ADAPTER_DRM)
+		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "found",
+				   "this adapter is a device of the host, which vaild only shows; "
+				   "it ends when the device is removed");
 	adapter_end(request->service->broker, adapter, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;

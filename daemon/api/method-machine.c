@@ -244,6 +244,10 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 		return failure_set(&request->failure, STATUS_INVALID_HANDLE, "handle",
 				   "no adapter has this handle; io.vaild.Gpu.ListAdapters lists "
 				   "all adapters");
+	if (adapter->device)
+		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "found",
+				   "this adapter is a device of the host, and a VM has of it what "
+				   "its VMM opens; name another adapter");
 	if (profile && !copy)
 		return failure_no_memory(&request->failure);
 	NTSTATUS status = virtual_gpu_prepare(broker, request->caller, request->subject.vm, adapter,

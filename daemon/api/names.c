@@ -105,6 +105,7 @@ const char *adapter_source_name(AdapterSource source)
 	static const char *const names[] = {
 		[ADAPTER_SOFTWARE] = "software",
 		[ADAPTER_CLIENT] = "client",
+		[ADAPTER_DRM] = "drm",
 	};
 	_Static_assert(ARRAY_SIZE(names) == ADAPTER_SOURCE_MAX, "each source has a name");
 

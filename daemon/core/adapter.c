@@ -28,8 +28,16 @@ static void adapter_free(Broker *broker, Adapter *adapter)
 {
 	assert(adapter->virtual_gpus == 0 && LIST_EMPTY(&adapter->gpu_processes));
 	charge_return(&adapter->charge, &broker->accounts);
+	free(adapter->device);
 	free(adapter->name);
 	free(adapter);
+}
+
+/* Gives the adapter its serial and its handle. */
+static void identify(Broker *broker, Adapter *adapter)
+{
+	entity_prepare(broker, &adapter->entity, ENTITY_ADAPTER);
+	handle_entry_prepare(broker, &adapter->handle_entry, HANDLE_ADAPTER);
 }
 
 /*
@@ -47,8 +55,7 @@ static NTSTATUS add_system_process(Broker *broker, Adapter *adapter, const Payer
 		adapter_free(broker, adapter);
 		return status;
 	}
-	entity_prepare(broker, &adapter->entity, ENTITY_ADAPTER);
-	handle_entry_prepare(broker, &adapter->handle_entry, HANDLE_ADAPTER);
+	identify(broker, adapter);
 	return STATUS_SUCCESS;
 }
 
@@ -90,11 +97,12 @@ Adapter *adapter_software(Broker *broker)
 	return adapter_after(broker, 0);
 }
 
+/* Ignores found adapters, so that the hardware of the host refuses no driver. */
 static Adapter *find_by_name(Broker *broker, const char *name)
 {
 	Adapter *adapter = adapter_after(broker, 0);
 
-	while (adapter && strcmp(adapter->name, name) != 0)
+	while (adapter && (adapter->device || strcmp(adapter->name, name) != 0))
 		adapter = adapter_after(broker, adapter->entity.serial);
 	return adapter;
 }
@@ -175,8 +183,39 @@ NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 
 void adapter_discard(Broker *broker, Adapter *adapter)
 {
-	gpu_process_discard(broker, adapter->system_process);
+	if (adapter->system_process)
+		gpu_process_discard(broker, adapter->system_process);
 	adapter_free(broker, adapter);
+}
+
+/* --- adapters that were found ---------------------------------------------------------------- */
+
+NTSTATUS adapter_prepare_found(Broker *broker, const char *name, const AdapterDevice *device,
+			       Adapter **ret_adapter, Failure *failure)
+{
+	Adapter *adapter = adapter_new(&(AdapterDescription){ .name = name });
+
+	if (!adapter)
+		return failure_no_memory(failure);
+	adapter->source = ADAPTER_DRM;
+	adapter->device = malloc(sizeof(*adapter->device));
+	if (!adapter->device) {
+		adapter_free(broker, adapter);
+		return failure_no_memory(failure);
+	}
+	*adapter->device = *device;
+	identify(broker, adapter);
+	*ret_adapter = adapter;
+	return STATUS_SUCCESS;
+}
+
+Adapter *adapter_find_device(Broker *broker, const char *location)
+{
+	Adapter *adapter = adapter_after(broker, 0);
+
+	while (adapter && !(adapter->device && strcmp(adapter->device->location, location) == 0))
+		adapter = adapter_after(broker, adapter->entity.serial);
+	return adapter;
 }
 
 /* --- waiting for a driver -------------------------------------------------------------------- */
@@ -251,7 +290,8 @@ void adapter_end(Broker *broker, Adapter *adapter, EndReason reason)
 	 * Remove the adapter's persisted record first, so that after a crash the next start ends
 	 * the rest.
 	 */
-	broker_remove_record(broker, adapter->entity.serial);
+	if (!adapter->device)
+		broker_remove_record(broker, adapter->entity.serial);
 	end_virtual_gpus(broker, adapter);
 	while ((gpu_process = LIST_FIRST(&adapter->gpu_processes)))
 		gpu_process_end(broker, gpu_process,
@@ -291,22 +331,42 @@ Adapter *adapter_after(Broker *broker, uint64_t serial)
 	return entity_container(entity_after(broker, ENTITY_ADAPTER, serial), Adapter);
 }
 
-void adapters_check(Broker *broker)
+static void check_found(const Adapter *adapter)
+{
+	assert(adapter->source == ADAPTER_DRM && adapter->device->location[0] != '\0');
+	assert(adapter->device->node_count <= DEVICE_NODES_MAX);
+	assert(!adapter->driver && !adapter->connection && adapter->wait_deadline == 0);
+	assert(!adapter->system_process && LIST_EMPTY(&adapter->gpu_processes));
+	assert(adapter->mmu.level_count == 0 && !adapter->charge.account);
+}
+
+/* Asserts the invariants of an adapter that has an MMU. */
+static void check_with_mmu(Broker *broker, const Adapter *adapter)
 {
 	const GpuProcess *gpu_process;
+
+	assert(adapter->source != ADAPTER_DRM);
+	assert(!adapter->driver == (adapter->source == ADAPTER_CLIENT));
+	assert((adapter->connection || adapter->wait_deadline > 0) ==
+	       (adapter->source == ADAPTER_CLIENT));
+	assert(!adapter->connection || adapter->wait_deadline == 0);
+	assert(adapter->system_process && adapter->system_process->is_system);
+	assert(adapter->system_process->entity.serial == adapter->entity.serial - 1);
+	LIST_FOREACH (gpu_process, &adapter->gpu_processes, of_adapter)
+		gpu_process_check(broker, gpu_process);
+}
+
+void adapters_check(Broker *broker)
+{
 	Adapter *adapter;
 
 	for (adapter = adapter_after(broker, 0); adapter;
 	     adapter = adapter_after(broker, adapter->entity.serial)) {
 		assert(adapter_find(broker, &adapter->handle_entry.handle) == adapter);
 		assert(adapter->virtual_gpus <= adapter->max_virtual_gpus);
-		assert(!adapter->driver == (adapter->source == ADAPTER_CLIENT));
-		assert((adapter->connection || adapter->wait_deadline > 0) ==
-		       (adapter->source == ADAPTER_CLIENT));
-		assert(!adapter->connection || adapter->wait_deadline == 0);
-		assert(adapter->system_process && adapter->system_process->is_system);
-		assert(adapter->system_process->entity.serial == adapter->entity.serial - 1);
-		LIST_FOREACH (gpu_process, &adapter->gpu_processes, of_adapter)
-			gpu_process_check(broker, gpu_process);
+		if (adapter->device)
+			check_found(adapter);
+		else
+			check_with_mmu(broker, adapter);
 	}
 }

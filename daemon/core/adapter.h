@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/core/account.h"
+#include "daemon/core/adapter-device.h"
 #include "daemon/core/caller.h"
 #include "daemon/core/driver.h"
 #include "daemon/core/entity.h"
@@ -14,29 +15,41 @@
 #include "daemon/core/va/gpu-mmu.h"
 
 /*
- * Adapters. The software adapter always exists. Each other adapter is registered by an operator's
- * connection, which is its driver, and ends when that connection closes. An adapter's end also ends
- * its GPU processes and the vGPUs assigned on it.
+ * Adapters. The software adapter always exists. An adapter that an operator's connection has
+ * registered has that connection as its driver, and ends when the connection closes. An adapter's
+ * end also ends its GPU processes and the vGPUs assigned on it.
+ *
+ * Other adapters were found: they are GPU devices of the host, and exist as long as the device
+ * does. vaild shows such an adapter and changes nothing about it. It has no driver that speaks to
+ * vaild, so it has neither an MMU nor GPU processes, and nobody assigns vGPUs on it. It is not
+ * persisted, because each start finds it again. If a driver registers an adapter for the same
+ * device, both exist: contexts and vGPUs need the driver's.
  *
  * A registered adapter survives a restart although its connection does not. It then waits for its
  * driver: a connection of the same uid that registers an adapter of the same name. It ends if none
  * does within LIMIT_DRIVER_WAIT_SECONDS. Meanwhile only the calls of its driver are impossible.
  */
 
-typedef enum AdapterSource { ADAPTER_SOFTWARE, ADAPTER_CLIENT, ADAPTER_SOURCE_MAX } AdapterSource;
+typedef enum AdapterSource {
+	ADAPTER_SOFTWARE,
+	ADAPTER_CLIENT, /* registered by a connection */
+	ADAPTER_DRM,    /* found as a DRM device of the host */
+	ADAPTER_SOURCE_MAX,
+} AdapterSource;
 
 typedef struct Adapter {
 	HandleEntry handle_entry;
 	Entity entity;
-	char *name; /* unique */
+	char *name; /* unique, except that a found adapter may have that of another one */
 	AdapterSource source;
-	GpuMmu mmu;
+	AdapterDevice *device; /* NULL unless it was found */
+	GpuMmu mmu;            /* without levels if it was found */
 	uint64_t max_virtual_gpus;
 	uint64_t virtual_gpus;
 
 	/*
-	 * At most one of the two is set, and neither while it waits for its driver. The Caller
-	 * serves as the connection's identity, and is never dereferenced.
+	 * At most one of the two is set, and neither while it waits for its driver or if it was
+	 * found. The Caller serves as the connection's identity, and is never dereferenced.
 	 */
 	const Driver *driver;
 	const void *driver_self;
@@ -45,7 +58,7 @@ typedef struct Adapter {
 	uid_t driver_uid;          /* of the connection, or of the one it waits for */
 	uint64_t wait_deadline;    /* in microseconds of Host.now(); 0 if it does not wait */
 
-	GpuProcess *system_process;
+	GpuProcess *system_process;            /* NULL if it was found */
 	LIST_HEAD(, GpuProcess) gpu_processes; /* including the system process */
 	Charge charge;
 } Adapter;
@@ -75,6 +88,17 @@ NTSTATUS adapter_prepare(Broker *broker, const Caller *caller,
 			 Failure *failure);
 void adapter_commit(Broker *broker, Adapter *adapter);
 void adapter_discard(Broker *broker, Adapter *adapter);
+
+/*
+ * Prepares an adapter for a device of the host, at whose location no other one is. name and device
+ * are copied. Nobody is charged. Commit and discard it like any other adapter. Returns
+ * STATUS_SUCCESS or STATUS_NO_MEMORY.
+ */
+NTSTATUS adapter_prepare_found(Broker *broker, const char *name, const AdapterDevice *device,
+			       Adapter **ret_adapter, Failure *failure);
+
+/* Returns the found adapter at the location, or NULL. */
+Adapter *adapter_find_device(Broker *broker, const char *location);
 
 /* Returns the adapter of that name that waits for the caller as its driver, or NULL. */
 Adapter *adapter_waiting_for(Broker *broker, const Caller *caller, const char *name);

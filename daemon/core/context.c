@@ -8,6 +8,11 @@
 /* Checks whether a context can be created in the process, or in a new one if it is NULL. */
 static NTSTATUS check_state(const Adapter *adapter, const GpuProcess *gpu_process, Failure *failure)
 {
+	if (!adapter->system_process)
+		return failure_set(failure, STATUS_NOT_SUPPORTED, "found",
+				   "this adapter is a device of the host without a driver that "
+				   "creates contexts in vaild; create the context on another "
+				   "adapter, or open the device itself");
 	if (adapter->system_process->state == GPU_PROCESS_CREATING)
 		return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "creating",
 				   "the adapter's driver has not completed its system process yet; "
