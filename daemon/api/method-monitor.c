@@ -37,6 +37,8 @@ static void write_remarks(Request *request)
 	writer_array_begin(reply);
 	if (is_operator && statistics->configuration[0] != '\0')
 		write_remark(reply, "the configuration", statistics->configuration);
+	if (is_operator && statistics->devices[0] != '\0')
+		write_remark(reply, "the GPU devices of the host", statistics->devices);
 	for (size_t i = 0; is_operator && i < statistics->remark_count; i++)
 		write_remark(reply, statistics->remarks[i].subject, statistics->remarks[i].message);
 	writer_array_end(reply);

@@ -17,6 +17,9 @@
 /* Size of the text about a mistake in the configuration. */
 #define STATISTICS_CONFIGURATION_SIZE 640
 
+/* Size of the text about the GPU devices of the host. */
+#define STATISTICS_DEVICES_SIZE 240
+
 typedef struct Remark {
 	char subject[96];
 	char message[240];
@@ -32,6 +35,9 @@ typedef struct Statistics {
 	/* Predicate of a sentence about the configuration, until it is corrected; empty if right.
 	 */
 	char configuration[STATISTICS_CONFIGURATION_SIZE];
+	/* Predicate of a sentence about the GPU devices of the host; empty if they could be read.
+	 */
+	char devices[STATISTICS_DEVICES_SIZE];
 	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first ones; later ones are lost */
 	size_t remark_count;
 } Statistics;

@@ -156,6 +156,7 @@ static void reload(Server *server, const Settings *settings)
 	watches_reclassify(&server->service);
 	set_mistake(server, NULL);
 	configure_keep(server);
+	device_watch_read(&server->devices);
 }
 
 bool configure_reload(Server *server, char *ret_mistake, size_t size)

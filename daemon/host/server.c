@@ -148,6 +148,7 @@ static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 			   &server->upkeep);
 	connections_init(&server->connections, server);
 	driver_timeout_init(&server->driver_wait, base);
+	device_watch_init(&server->devices, server);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -287,6 +288,7 @@ static void server_deinit(Server *server)
 		broker_stop(server->service.broker);
 	connections_deinit(&server->connections);
 	driver_timeout_deinit(&server->driver_wait);
+	device_watch_deinit(&server->devices);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
 	store_deinit(&server->service.store);
@@ -337,8 +339,10 @@ static int run(const ServerOptions *options, bool *ret_started)
 	}
 	server_init_parts(&server, &sockets);
 	bool ready = server_init_service(&server) && server_make_runtime_directory(&server) &&
-		     server_take_passed(&server) && restore_all(&server) &&
-		     server_listen(&server) && !server.examiner.has_failed;
+		     server_take_passed(&server) && restore_all(&server);
+	if (ready)
+		device_watch_read(&server.devices);
+	ready = ready && server_listen(&server) && !server.examiner.has_failed;
 	*ret_started = ready;
 	if (ready)
 		configure_keep(&server);

@@ -3,6 +3,7 @@
 #define DAEMON_HOST_SERVER_H
 
 #include "daemon/api/service.h"
+#include "daemon/host/device-watch.h"
 #include "daemon/host/driver-timeout.h"
 #include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/fd-info.h"
@@ -57,6 +58,7 @@ typedef struct Server {
 	int passed_socket; /* -1 if none, or once the listener owns it */
 	Persistence persistence;
 	DriverTimeout driver_wait;
+	DeviceWatch devices;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;

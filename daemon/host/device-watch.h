@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_HOST_DEVICE_WATCH_H
+#define DAEMON_HOST_DEVICE_WATCH_H
+
+#include <event2/event_struct.h>
+
+/*
+ * Lists the GPU devices of the host at the start, and again when one comes or goes.
+ *
+ * udev has a file for each DRM node in its database, and this folder is watched. The messages of
+ * udev itself do not reach the network namespace of the unit. Their other ways would need
+ * AF_NETLINK in the host's network, or the system bus. This one needs no permission at all.
+ */
+typedef struct DeviceWatch {
+	struct Server *server;
+	int inotify; /* -1 if there is none */
+	struct event changed_event;
+	struct event
+		settled_event; /* shortly after a change, when its other nodes are there, too */
+} DeviceWatch;
+
+void device_watch_init(DeviceWatch *watch, struct Server *server);
+void device_watch_deinit(DeviceWatch *watch);
+
+/*
+ * Reads the devices now. Call it at the start and at each reload. A failure is logged, and is a
+ * remark of GetStatus until the devices have been read.
+ */
+void device_watch_read(DeviceWatch *watch);
+
+#endif
