@@ -28,6 +28,7 @@ static const char *const repeatable[] = {
 	"io.vaild.Gpu.DescribeAddressSpace",
 	"io.vaild.Gpu.DestroyContext",
 	"io.vaild.Gpu.ListAdapters",
+	"io.vaild.Gpu.ListHolders",
 	"io.vaild.Gpu.ListProcesses",
 	"io.vaild.Gpu.TranslateGpuVirtualAddress",
 	"io.vaild.ListRegistrations",

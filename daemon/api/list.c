@@ -86,6 +86,7 @@ static bool list_continues(const ListView *view, ListCursor *cursor)
 
 	switch (view->list->next(view, &ahead, NULL)) {
 	case LIST_ITEM:
+	case LIST_WAITS:
 		return true;
 	case LIST_GOES_ON:
 		*cursor = ahead;
@@ -106,9 +107,9 @@ static StreamStep write_item(Stream *stream, Buffer *out)
 
 	write_beginning(&writer, method);
 	ListStep step = method->list->next(&view, &stream->cursor, &writer);
-	if (step == LIST_GOES_ON) {
+	if (step == LIST_GOES_ON || step == LIST_WAITS) {
 		buffer_truncate(out, begin);
-		return STREAM_CONTINUES;
+		return step == LIST_WAITS ? STREAM_SEARCHES : STREAM_CONTINUES;
 	}
 	bool continues = step == LIST_ITEM && list_continues(&view, &stream->cursor);
 	writer_array_end(&writer);
@@ -191,7 +192,7 @@ static StreamStep add_items(Stream *stream, Buffer *out)
 		return refuse_length(stream, out);
 	if (step == LIST_ENDS || stream->writer.failed)
 		return finish_reply(stream, out);
-	return STREAM_CONTINUES;
+	return step == LIST_WAITS ? STREAM_SEARCHES : STREAM_CONTINUES;
 }
 
 StreamStep list_step(Stream *stream, Buffer *out)

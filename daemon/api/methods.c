@@ -83,6 +83,8 @@ const Method methods[] = {
 		&params_machine_if_named, &list_displays, "displays"),
 
 	LIST(INTERFACE_GPU, "ListAdapters", RULE_ANYONE, &list_adapters, "adapters"),
+	LIST_OF(INTERFACE_GPU, "ListHolders", RULE_ANYONE, SUBJECT_VM_IF_NAMED,
+		&params_machine_if_named, &list_gpu_holders, "holders"),
 	CALL(INTERFACE_GPU, "RegisterAdapter", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
 	     &params_register_adapter, method_register_adapter),
 	CALL(INTERFACE_GPU, "UnregisterAdapter", RULE_ADAPTER_OWNER, SUBJECT_ADAPTER, CHANGES,

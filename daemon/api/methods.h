@@ -116,11 +116,15 @@ typedef struct ListCursor {
 typedef enum ListStep {
 	LIST_ITEM,    /* the cursor is past the next item */
 	LIST_GOES_ON, /* enough work for one step; call again */
+	LIST_WAITS,   /* the host is busy with the next item; only with a writer */
 	LIST_ENDS,
 } ListStep;
 
 struct ListOperations {
-	/* Moves the cursor past the next item and writes the item, unless writer is NULL. */
+	/*
+	 * Moves the cursor past the next item and writes the item, unless writer is NULL. Writes
+	 * nothing if it returns anything else than LIST_ITEM.
+	 */
 	ListStep (*next)(const ListView *view, ListCursor *cursor, Writer *writer);
 
 	/*
@@ -220,6 +224,7 @@ NTSTATUS method_unregister_adapter(Request *request);
 NTSTATUS method_create_context(Request *request);
 NTSTATUS method_destroy_context(Request *request);
 extern const ListOperations list_adapters;
+extern const ListOperations list_gpu_holders;
 
 NTSTATUS method_create_process(Request *request);
 NTSTATUS method_reserve_gpu_virtual_address_range(Request *request);

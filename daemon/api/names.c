@@ -112,6 +112,19 @@ const char *adapter_source_name(AdapterSource source)
 	return names[source];
 }
 
+const char *held_gpu_kind_name(HeldGpuKind kind)
+{
+	static const char *const names[] = {
+		[HELD_GPU_PARAVIRTUAL] = "paravirtual",
+		[HELD_GPU_VIRTUAL_FUNCTION] = "virtualFunction",
+		[HELD_GPU_MDEV] = "mdev",
+		[HELD_GPU_PASSTHROUGH] = "passthrough",
+	};
+	_Static_assert(ARRAY_SIZE(names) == HELD_GPU_KIND_MAX, "each kind has a name");
+
+	return names[kind];
+}
+
 const char *gpu_process_state_name(GpuProcessState state)
 {
 	static const char *const names[] = {

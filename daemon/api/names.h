@@ -19,6 +19,7 @@ extern const char *const gpu_protection_names[];
 extern const char *const display_right_names[];
 
 const char *adapter_source_name(AdapterSource source);
+const char *held_gpu_kind_name(HeldGpuKind kind);
 const char *end_reason_name(EndReason reason);
 const char *vm_part_name(VmPart part); /* that of the member of io.vaild.Machine.VirtualMachine */
 const char *event_kind_name(EventKind kind);

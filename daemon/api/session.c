@@ -436,6 +436,9 @@ static bool session_stream(Session *session, Buffer *out, SessionState *ret_stat
 		*ret_state =
 			session_look_behind_watch(session, out) ? SESSION_WATCHES : SESSION_BROKEN;
 		return false;
+	case STREAM_SEARCHES:
+		*ret_state = SESSION_WAITS;
+		return false;
 	case STREAM_ENDS:
 		session->stream = stream_free(session->stream);
 		return true;

@@ -28,10 +28,11 @@ typedef struct InputMetadata {
 typedef struct SessionFds SessionFds;
 
 typedef enum __attribute__((packed)) SessionState {
-	SESSION_READS,    /* everything is answered; append more input */
-	SESSION_WATCHES,  /* a watch has no event; pump again after Service.watch_ready() */
-	SESSION_WAITS,    /* the host is busy with a request; pump again when it has finished */
-	SESSION_PAUSED,   /* the output is full, or others get their turn; pump again later */
+	SESSION_READS,   /* everything is answered; append more input */
+	SESSION_WATCHES, /* a watch has no event; pump again after Service.watch_ready() */
+	SESSION_WAITS,   /* the host is busy with a request or list; pump again when it has finished
+			  */
+	SESSION_PAUSED,  /* the output is full, or others get their turn; pump again later */
 	SESSION_FINISHED, /* send the output, then close the connection */
 	SESSION_BROKEN,   /* close the connection now, without sending the output */
 } SessionState;

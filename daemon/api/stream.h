@@ -67,6 +67,7 @@ Stream *stream_free(Stream *stream);
 typedef enum StreamStep {
 	STREAM_CONTINUES, /* call again; perhaps a reply was written */
 	STREAM_WAITS,     /* no reply until the next event */
+	STREAM_SEARCHES,  /* no reply until the host has finished, as with STATUS_PENDING */
 	STREAM_ENDS,      /* the last reply was written */
 	STREAM_BREAKS,    /* out of memory, or dropped; the connection has to be closed */
 } StreamStep;

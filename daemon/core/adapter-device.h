@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/core/limit.h"
+
 /*
  * A GPU device of the host as the kernel describes it, and the functions of such devices that a
  * process has open. Texts are printable ASCII, and end in NUL.
@@ -49,5 +51,12 @@ typedef struct HeldGpu {
 	char parent[DEVICE_LOCATION_SIZE];   /* location of the device it is a part of, or empty */
 	char profile[DEVICE_PROFILE_SIZE];   /* its type, or empty */
 } HeldGpu;
+
+/* The devices and functions that one process has open. */
+typedef struct HeldGpus {
+	HeldGpu items[LIMIT_HELD_GPUS];
+	size_t count;
+	bool is_complete; /* false if the process may have more */
+} HeldGpus;
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "daemon/core/account.h"
+#include "daemon/core/adapter-device.h"
 #include "daemon/core/credentials.h"
 #include "daemon/core/fd.h"
 #include "daemon/core/inner-pids.h"
@@ -102,6 +103,13 @@ typedef struct Host {
 	 * it has ended, and the same call then returns its result.
 	 */
 	Lookup (*find_graphics_context)(void *self, const Caller *caller, GraphicsContextKind *ret);
+
+	/*
+	 * Finds the GPU devices and functions that a process has open now, for the caller's
+	 * request. Sets *ret if FOUND. Returns PENDING as find_graphics_context() does, once or
+	 * more for each call with another process. ABSENT means that it has none open.
+	 */
+	Lookup (*find_held_gpus)(void *self, const Caller *caller, ProcessKey key, HeldGpus *ret);
 
 	/* Finds a user by name or decimal uid. */
 	Lookup (*find_user)(void *self, const char *user, uid_t *ret_uid);

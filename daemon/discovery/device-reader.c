@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proto/fd-util.h"
+#include "proto/macros.h"
 
 #define NVIDIA_MAJOR         195
 #define NVIDIA_GPU_MINOR_MAX 253 /* 254 is nvidia-modeset, 255 nvidiactl */
@@ -107,31 +108,24 @@ int device_read_gpus(const char *sysfs, GpuInventory *ret)
 
 /* --- functions ------------------------------------------------------------------------------- */
 
-/* The functions that were found for a process. */
-typedef struct HeldGpus {
-	const char *sysfs;
-	HeldGpu *items;
-	size_t count;
-	size_t size;
-} HeldGpus;
-
 static void add_held(HeldGpus *held, const HeldGpu *gpu)
 {
 	for (size_t i = 0; i < held->count; i++)
 		if (held->items[i].kind == gpu->kind &&
 		    strcmp(held->items[i].function, gpu->function) == 0)
 			return;
-	if (held->count < held->size)
+	if (held->count < ARRAY_SIZE(held->items))
 		held->items[held->count++] = *gpu;
+	else
+		held->is_complete = false;
 }
 
 /* Reads what sysfs says about a function, and adds it. */
-static void add_function(HeldGpus *held, const char *name)
+static void add_function(HeldGpus *held, const char *sysfs, const char *name)
 {
-	_cleanup_close_ int pci = open_folder(held->sysfs, "bus/pci/devices", name);
-	_cleanup_close_ int mdevs = open_folder(held->sysfs, "bus/mdev", "devices");
-	_cleanup_close_ int mdev =
-		pci < 0 ? open_folder(held->sysfs, "bus/mdev/devices", name) : -1;
+	_cleanup_close_ int pci = open_folder(sysfs, "bus/pci/devices", name);
+	_cleanup_close_ int mdevs = open_folder(sysfs, "bus/mdev", "devices");
+	_cleanup_close_ int mdev = pci < 0 ? open_folder(sysfs, "bus/mdev/devices", name) : -1;
 	DeviceText link, type, physfn, class, vgpu_type;
 	GpuFunctionFacts facts = { .name = name };
 	HeldGpu gpu;
@@ -149,9 +143,9 @@ static void add_function(HeldGpus *held, const char *name)
 		add_held(held, &gpu);
 }
 
-static void add_group(HeldGpus *held, const char *group)
+static void add_group(HeldGpus *held, const char *sysfs, const char *group)
 {
-	int folder = open_folder(held->sysfs, "kernel/iommu_groups", group);
+	int folder = open_folder(sysfs, "kernel/iommu_groups", group);
 	int list = folder >= 0 ? openat(folder, "devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *devices = list >= 0 ? fdopendir(list) : NULL;
 	const struct dirent *entry;
@@ -163,7 +157,7 @@ static void add_group(HeldGpus *held, const char *group)
 	}
 	while ((entry = readdir(devices)))
 		if (entry->d_name[0] != '.')
-			add_function(held, entry->d_name);
+			add_function(held, sysfs, entry->d_name);
 	closedir(devices);
 }
 
@@ -188,28 +182,26 @@ static bool add_nvidia(HeldGpus *held, dev_t device)
 	return true;
 }
 
-size_t device_read_held(const char *sysfs, dev_t device, HeldGpu *items, size_t count, size_t size)
+void device_read_held(const char *sysfs, dev_t device, HeldGpus *held)
 {
-	HeldGpus held = { .sysfs = sysfs, .items = items, .count = count, .size = size };
 	char path[DEVICE_PATH_SIZE];
 	DeviceText link;
 
-	if (add_nvidia(&held, device))
-		return held.count;
+	if (add_nvidia(held, device))
+		return;
 	snprintf(path, sizeof(path), "%s/dev/char/%u:%u", sysfs, major(device), minor(device));
 	GpuCharDevice what = gpu_char_device_parse(read_link(AT_FDCWD, path, &link));
 	switch (what.kind) {
 	case CHAR_DEVICE_GPU:
-		add_paravirtual(&held, what.name);
+		add_paravirtual(held, what.name);
 		break;
 	case CHAR_DEVICE_VFIO_GROUP:
-		add_group(&held, what.name);
+		add_group(held, sysfs, what.name);
 		break;
 	case CHAR_DEVICE_VFIO_DEVICE:
-		add_function(&held, what.name);
+		add_function(held, sysfs, what.name);
 		break;
 	case CHAR_DEVICE_OTHER:
 		break;
 	}
-	return held.count;
 }

@@ -21,9 +21,9 @@ int device_read_gpus(const char *sysfs, GpuInventory *ret);
 
 /*
  * Finds what the open character device with this number gives a process: the GPU of a node, or the
- * functions of an IOMMU group. Adds them to held, without repeating any, up to size. Returns the
- * new count. Call it in a process that may block.
+ * functions of an IOMMU group. Adds them to held, without repeating any. Clears held->is_complete
+ * if there is no room for all. Call it in a process that may block.
  */
-size_t device_read_held(const char *sysfs, dev_t device, HeldGpu *held, size_t count, size_t size);
+void device_read_held(const char *sysfs, dev_t device, HeldGpus *held);
 
 #endif

@@ -109,6 +109,16 @@ static Lookup host_ops_find_graphics_context(void *self, const Caller *caller,
 	return connection_find_graphics_context(container_of(caller, Connection, caller), ret_kind);
 }
 
+static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessKey key,
+				      HeldGpus *ret)
+{
+	HostProcess *process = find_process(self, key);
+
+	if (!process)
+		return LOOKUP_GONE;
+	return connection_find_held_gpus(container_of(caller, Connection, caller), process, ret);
+}
+
 static Lookup host_ops_find_user(void *self, const char *user, uid_t *ret_uid)
 {
 	(void)self;
@@ -345,6 +355,7 @@ void host_ops_init(Host *host, Server *server)
 		.read_credentials = host_ops_read_credentials,
 		.read_groups = host_ops_read_groups,
 		.find_graphics_context = host_ops_find_graphics_context,
+		.find_held_gpus = host_ops_find_held_gpus,
 		.find_user = host_ops_find_user,
 		.read_user = host_ops_read_user,
 		.is_login_user = host_ops_is_login_user,

@@ -59,6 +59,7 @@ const Step steps[] = {
 	{ ADMIN, LIST_MACHINES, NULL, false, false },
 	{ ADMIN, LIST_MACHINES, NULL, true, false },
 	{ ADMIN, LIST_ADAPTERS, NULL, false, false },
+	{ ADMIN, LIST_GPU_HOLDERS, NULL, false, false },
 	{ ADMIN, LIST_PROCESSES, NULL, false, false },
 	{ MACHINE, DESCRIBE, NAMES_A, false, false },
 	{ ADMIN, WATCH, NULL, true, false },

@@ -259,6 +259,7 @@ static const struct {
 	{ "io.vaild.Display", "CloseDisplay", RULE_DISPLAY_CLOSER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Display", "ListDisplays", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Gpu", "ListAdapters", RULE_ANYONE, METHOD_READS },
+	{ "io.vaild.Gpu", "ListHolders", RULE_ANYONE, METHOD_READS },
 	{ "io.vaild.Gpu", "RegisterAdapter", RULE_OPERATOR, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "UnregisterAdapter", RULE_ADAPTER_OWNER, METHOD_CHANGES_STATE },
 	{ "io.vaild.Gpu", "CreateContext", RULE_ANYONE, METHOD_CHANGES_STATE },

@@ -162,6 +162,24 @@ static Lookup fake_find_graphics_context(void *self, const Caller *caller, Graph
 	return LOOKUP_FOUND;
 }
 
+static Lookup fake_find_held_gpus(void *self, const Caller *caller, ProcessKey key, HeldGpus *ret)
+{
+	FakeHost *fake_host = self;
+	FakeProcess *process = find_by_key(fake_host, key);
+
+	(void)caller;
+	fake_host->held_reads++;
+	if (!process || !process->alive)
+		return LOOKUP_GONE;
+	if (process->held_turns > 0) {
+		process->held_turns--;
+		return LOOKUP_PENDING;
+	}
+	if (process->held_lookup == LOOKUP_FOUND)
+		*ret = process->held;
+	return process->held_lookup;
+}
+
 static const FakeUser *find_user_by_uid(const FakeHost *fake_host, uid_t uid)
 {
 	for (size_t i = 0; i < fake_host->user_count; i++)
@@ -466,6 +484,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.read_credentials = fake_read_credentials,
 		.read_groups = fake_read_groups,
 		.find_graphics_context = fake_find_graphics_context,
+		.find_held_gpus = fake_find_held_gpus,
 		.find_user = fake_find_user,
 		.read_user = fake_read_user,
 		.is_login_user = fake_is_login_user,
@@ -570,6 +589,7 @@ FakeProcess *fake_host_process(FakeHost *fake_host, pid_t pid, uid_t uid)
 		.key = ++fake_host->last_key,
 		.pid = pid,
 		.alive = true,
+		.held_lookup = LOOKUP_ABSENT,
 		.credentials = ordinary_credentials(uid),
 	};
 	return process;

@@ -42,6 +42,9 @@ typedef struct FakeProcess {
 	Lookup credentials_lookup;  /* result of read_credentials() while the process lives */
 	Lookup context_lookup;      /* result of find_graphics_context(), while it lives */
 	unsigned int context_turns; /* turns for which that result is still pending */
+	Lookup held_lookup;         /* result of find_held_gpus(), while it lives */
+	unsigned int held_turns;    /* turns for which that result is still pending */
+	HeldGpus held;              /* if held_lookup is FOUND */
 	bool has_many_groups;       /* its connections leave their groups unread */
 	unsigned int find_turns;    /* the same for find_process() in an inner namespace */
 	InnerPids *inner_pids;      /* see fake_host_enter() */
@@ -176,6 +179,7 @@ typedef struct FakeHost {
 	bool must_ask_fdstore; /* a request is handled, and has not asked whether it is ready */
 	bool exhaust_groups;   /* read_groups() returns EXHAUSTED */
 	size_t context_reads;
+	size_t held_reads;
 
 	Caller *callers[256];
 	size_t caller_count;
@@ -346,6 +350,7 @@ const FakeQuarantine *fake_host_find_quarantine(const FakeHost *fake_host, const
 #define SET_QUARANTINE     "io.vaild.Machine.SetQuarantine"
 #define LIST_QUARANTINES   "io.vaild.Machine.ListQuarantines"
 #define LIST_ADAPTERS      "io.vaild.Gpu.ListAdapters"
+#define LIST_GPU_HOLDERS   "io.vaild.Gpu.ListHolders"
 #define CREATE_CONTEXT     "io.vaild.Gpu.CreateContext"
 #define DESTROY_CONTEXT    "io.vaild.Gpu.DestroyContext"
 #define OPEN_DISPLAY       "io.vaild.Display.OpenDisplay"

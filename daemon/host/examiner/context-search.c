@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "daemon/core/limit.h"
 #include "daemon/host/examiner/call-filter.h"
 #include "daemon/host/process/graphics-context.h"
+#include "daemon/host/process/held-gpus.h"
 #include "daemon/host/process/pid-namespace.h"
 #include "proto/fd-util.h"
 
@@ -79,7 +81,7 @@ static Lookup find(const FsRoots *roots, const SearchQuestion *question, int pid
 	pid_t pid = 0;
 	Lookup lookup;
 
-	if (question->inner_pid == 0) {
+	if (question->topic == SEARCH_CONTEXT) {
 		lookup = graphics_context_find(roots, question->pid, pidfd, &kind);
 		*ret = kind;
 	} else {
@@ -87,6 +89,42 @@ static Lookup find(const FsRoots *roots, const SearchQuestion *question, int pid
 		*ret = (uint32_t)pid;
 	}
 	return lookup;
+}
+
+/* Sends the GPUs that were found. Returns false if none was. */
+static bool answer_with_gpus(const ContextSearches *searches, const SearchQuestion *question,
+			     Lookup lookup, const HeldGpus *held)
+{
+	HeldGpusAnswer message = {
+		.head = { .number = question->number,
+			  .lookup = lookup,
+			  .value = (uint32_t)held->count },
+		.is_complete = held->is_complete,
+	};
+
+	if (lookup != LOOKUP_FOUND)
+		return false;
+	memcpy(message.items, held->items, held->count * sizeof(*held->items));
+	send(searches->answers, &message, sizeof(message), MSG_NOSIGNAL);
+	return true;
+}
+
+/* Makes the search and answers the question. */
+static void find_and_answer(const ContextSearches *searches, const SearchQuestion *question,
+			    int pidfd)
+{
+	HeldGpus held = { 0 };
+	uint32_t value = 0;
+	Lookup lookup;
+
+	if (question->topic != SEARCH_HELD_GPUS) {
+		lookup = find(&searches->roots, question, pidfd, &value);
+		answer(searches, question, lookup, value);
+		return;
+	}
+	lookup = held_gpus_find(&searches->roots, question->pid, pidfd, &held);
+	if (!answer_with_gpus(searches, question, lookup, &held))
+		answer(searches, question, lookup, 0);
 }
 
 /* Gives up a socket of the examiner. The filter forbids to close it. */
@@ -99,15 +137,13 @@ static void drop_socket(int socket)
 static _Noreturn void search(const ContextSearches *searches, const SearchQuestion *question,
 			     int pidfd, pid_t examiner)
 {
-	uint32_t value = 0;
 	int answers = searches->answers;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != examiner)
 		_exit(EXIT_FAILURE);
 	drop_socket(searches->other_socket);
-	Lookup lookup = find(&searches->roots, question, pidfd, &value);
-	answer(searches, question, lookup, value);
+	find_and_answer(searches, question, pidfd);
 	/* The daemon notices the examiner's death only when no child has the socket, and the exit
 	 * may hang. */
 	drop_socket(answers);

@@ -184,24 +184,95 @@ static SearchRequest *find_request(const Examiner *examiner, uint64_t number)
 	return request;
 }
 
-/* request is the one that is answered, or NULL if it is not waited for any more. */
-static bool search_answer_is_valid(const Examiner *examiner, const SearchAnswer *answer,
-				   const SearchRequest *request)
+/* A message of the examiner about a search. */
+typedef union SearchMessage {
+	SearchAnswer head; /* of each of them */
+	HeldGpusAnswer held;
+} SearchMessage;
+
+/* Returns the highest value that an answer about the topic can have. */
+static uint32_t highest_value(SearchTopic topic)
 {
-	bool is_context = request && request->inner_pid == 0;
+	switch (topic) {
+	case SEARCH_CONTEXT:
+		return GRAPHICS_CONTEXT_MAX - 1;
+	case SEARCH_HELD_GPUS:
+		return LIMIT_HELD_GPUS;
+	case SEARCH_PID:
+	case SEARCH_MAX:
+		break;
+	}
+	return INT32_MAX;
+}
+
+/* Tests for printable ASCII that ends within the field. */
+static bool is_text(const char *text, size_t size)
+{
+	const char *end = memchr(text, '\0', size);
+
+	for (; end && text < end; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return end != NULL;
+}
+
+static bool held_gpu_is_valid(const HeldGpu *gpu)
+{
+	return gpu->kind < HELD_GPU_KIND_MAX && gpu->pci_class <= 0xffffff &&
+	       is_text(gpu->function, sizeof(gpu->function)) &&
+	       is_text(gpu->parent, sizeof(gpu->parent)) &&
+	       is_text(gpu->profile, sizeof(gpu->profile)) && gpu->function[0] != '\0';
+}
+
+static bool held_gpus_are_valid(const HeldGpusAnswer *answer)
+{
+	for (uint32_t i = 0; i < answer->head.value; i++)
+		if (!held_gpu_is_valid(&answer->items[i]))
+			return false;
+	return answer->is_complete <= 1;
+}
+
+/* Tests for the size that answers about this topic have. */
+static bool size_is_right(const SearchMessage *message, size_t size, const SearchRequest *request)
+{
+	bool has_gpus = size == sizeof(message->held);
+
+	if (!has_gpus && size != sizeof(message->head))
+		return false;
+	if (!request) /* it is not waited for any more */
+		return true;
+	return has_gpus ==
+	       (request->topic == SEARCH_HELD_GPUS && message->head.lookup == LOOKUP_FOUND);
+}
+
+/* request is the one that is answered, or NULL if it is not waited for any more. */
+static bool search_answer_is_valid(const Examiner *examiner, const SearchMessage *message,
+				   size_t size, const SearchRequest *request)
+{
+	const SearchAnswer *answer = &message->head;
 
 	return answer->number > 0 && answer->number <= examiner->last_number &&
 	       answer->lookup < LOOKUP_PENDING &&
-	       answer->value <= (is_context ? GRAPHICS_CONTEXT_MAX - 1 : INT32_MAX) &&
-	       (answer->value == 0) == (answer->lookup != LOOKUP_FOUND);
+	       answer->value <= (request ? highest_value(request->topic) : INT32_MAX) &&
+	       (answer->value == 0) == (answer->lookup != LOOKUP_FOUND) &&
+	       size_is_right(message, size, request) &&
+	       (!request || size != sizeof(message->held) || held_gpus_are_valid(&message->held));
+}
+
+/* Stores the GPUs of an answer where the request wants them. */
+static void take_held_gpus(const SearchRequest *request, const HeldGpusAnswer *answer)
+{
+	request->held->count = answer->head.value;
+	request->held->is_complete = answer->is_complete;
+	memcpy(request->held->items, answer->items, answer->head.value * sizeof(*answer->items));
 }
 
 static void on_answer(evutil_socket_t fd, short what, void *context)
 {
 	Examiner *examiner = context;
-	SearchRequest *request;
-	SearchAnswer answer;
-	ssize_t size = recv(fd, &answer, sizeof(answer), MSG_TRUNC | MSG_DONTWAIT);
+	SearchRequest *request = NULL;
+	SearchMessage message;
+	ssize_t size = recv(fd, &message, sizeof(message), MSG_TRUNC | MSG_DONTWAIT);
 
 	(void)what;
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -210,13 +281,18 @@ static void on_answer(evutil_socket_t fd, short what, void *context)
 		examiner_fail_to_talk(examiner, size);
 		return;
 	}
-	request = size == sizeof(answer) ? find_request(examiner, answer.number) : NULL;
-	if (size != sizeof(answer) || !search_answer_is_valid(examiner, &answer, request)) {
+	if ((size_t)size >= sizeof(message.head))
+		request = find_request(examiner, message.head.number);
+	if ((size_t)size < sizeof(message.head) ||
+	    !search_answer_is_valid(examiner, &message, (size_t)size, request)) {
 		examiner_fail(examiner, "has sent an invalid answer");
 		return;
 	}
-	if (request)
-		request_end(request, (Lookup)answer.lookup, answer.value);
+	if (!request)
+		return;
+	if ((size_t)size == sizeof(message.held))
+		take_held_gpus(request, &message.held);
+	request_end(request, (Lookup)message.head.lookup, message.head.value);
 }
 
 /* Sends the question with the pidfd. Returns the result of sendmsg(). */
@@ -248,6 +324,7 @@ Lookup examiner_ask_search(Examiner *examiner, SearchRequest *request, pid_t pid
 		.payer = payer->uid,
 		.payer_is_operator = payer->is_operator,
 		.inner_pid = request->inner_pid,
+		.topic = request->topic,
 	};
 
 	if (examiner->has_failed || send_question(examiner, &question, pidfd) < 0)

@@ -25,10 +25,13 @@ typedef struct SearchRequest SearchRequest;
 struct SearchRequest {
 	/*
 	 * Called once, from the event loop. The lookup is FOUND with a value, ABSENT, GONE,
-	 * UNREADABLE, or EXHAUSTED if there is no answer in time, too.
+	 * UNREADABLE, or EXHAUSTED if there is no answer in time, too. The value of held GPUs is
+	 * their number.
 	 */
 	void (*answered)(SearchRequest *request, Lookup lookup, uint32_t value);
-	pid_t inner_pid; /* the pid to find in the process's pid namespace; 0 to find a context */
+	SearchTopic topic;
+	pid_t inner_pid; /* for SEARCH_PID: the pid to find in the process's pid namespace */
+	HeldGpus *held;  /* for SEARCH_HELD_GPUS: where to store the answer if FOUND */
 	struct Examiner *examiner;
 	uint64_t number;
 	struct event timeout;
@@ -76,9 +79,9 @@ void examiner_forget(Examiner *examiner);
 const char *examiner_executable(Examiner *examiner, ProcessKey process, pid_t pid);
 
 /*
- * Asks whether a process has a graphics context, or which process has request->inner_pid in its pid
- * namespace. A value of the second kind is only a hint. request->answered is set. Returns
- * LOOKUP_PENDING; or, without a later call of it, LOOKUP_EXHAUSTED.
+ * Asks what request->topic selects about the process. The pid that SEARCH_PID finds is only a hint.
+ * request->answered is set. Returns LOOKUP_PENDING; or, without a later call of it,
+ * LOOKUP_EXHAUSTED.
  */
 Lookup examiner_ask_search(Examiner *examiner, SearchRequest *request, pid_t pid, int pidfd,
 			   const Payer *payer);

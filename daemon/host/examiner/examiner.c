@@ -153,7 +153,7 @@ static void serve_context(Examination *examination)
 	if (size < 0 && errno == EAGAIN)
 		return;
 	int pidfd = size == sizeof(question) ? take_fd(&message) : -1;
-	if (pidfd < 0)
+	if (pidfd < 0 || question.topic >= SEARCH_MAX)
 		_exit(size == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 	context_searches_begin(&examination->searches, &question, pidfd);
 }

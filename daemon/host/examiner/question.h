@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "daemon/core/adapter-device.h"
+
 /*
  * Questions of the daemon to the examiner, and the answers. Each kind has its own socket of type
  * SOCK_SEQPACKET, and one message is one structure. An answer has the number of its question.
@@ -56,16 +58,23 @@ typedef struct PidsAnswer {
 	PidLevel levels[PID_LEVELS_MAX]; /* the innermost last */
 } PidsAnswer;
 
-/*
- * Asks for a search that can take long: whether the process has a graphics context, or which
- * process has another pid in its pid namespace. The pidfd of the process comes with the message.
- */
+/* Selects what the examiner searches for. */
+typedef enum SearchTopic {
+	SEARCH_CONTEXT,   /* whether the process has a graphics context */
+	SEARCH_PID,       /* which process has another pid in its pid namespace */
+	SEARCH_HELD_GPUS, /* which GPUs the process has open */
+	SEARCH_MAX,
+} SearchTopic;
+
+/* Asks for a search that can take long. The pidfd of the process comes with the message. */
 typedef struct SearchQuestion {
 	uint64_t number;
 	int32_t pid;
 	uint32_t payer; /* the uid that pays for the search, and its class */
 	uint32_t payer_is_operator;
-	int32_t inner_pid; /* the other pid, or 0 to search for a graphics context */
+	int32_t inner_pid; /* the other pid, for SEARCH_PID */
+	uint32_t topic;    /* a SearchTopic */
+	uint32_t unused;
 } SearchQuestion;
 
 typedef struct SearchAnswer {
@@ -74,5 +83,13 @@ typedef struct SearchAnswer {
 	uint32_t value;  /* if FOUND: a GraphicsContextKind, or the pid that the daemon sees; else 0
 			  */
 } SearchAnswer;
+
+/* The answer about held GPUs, if FOUND. The value is their number. Otherwise a SearchAnswer. */
+typedef struct HeldGpusAnswer {
+	SearchAnswer head;
+	HeldGpu items[LIMIT_HELD_GPUS];
+	uint32_t is_complete; /* 1 if these are all, else 0 */
+	uint32_t unused;
+} HeldGpusAnswer;
 
 #endif

@@ -14,6 +14,8 @@
 struct CallerSearch {
 	SearchRequest request;
 	Connection *connection; /* NULL if it has closed */
+	HostProcess *process;   /* a reference to the one that is searched */
+	HeldGpus *held;         /* the result for SEARCH_HELD_GPUS, else NULL */
 	PeerUser *user;
 	bool is_asked;
 	bool has_ended;
@@ -31,6 +33,13 @@ struct FoundProcess {
 
 /* --- searches -------------------------------------------------------------------------------- */
 
+static void search_free(CallerSearch *search)
+{
+	host_process_unref(search->process);
+	free(search->held);
+	free(search);
+}
+
 static void search_end(CallerSearch *search, Lookup lookup, uint32_t value)
 {
 	TAILQ_REMOVE(&search->user->searches, search, link);
@@ -40,7 +49,7 @@ static void search_end(CallerSearch *search, Lookup lookup, uint32_t value)
 	if (search->connection)
 		connection_queue(search->connection);
 	else
-		free(search);
+		search_free(search);
 }
 
 static void on_answer(SearchRequest *request, Lookup lookup, uint32_t value);
@@ -57,8 +66,8 @@ static void peer_user_search(PeerUser *user)
 		search->request.answered = on_answer;
 		search->is_asked =
 			examiner_ask_search(&connection_server(connection)->examiner,
-					    &search->request, connection->process->pid,
-					    connection->process->pidfd, &payer) == LOOKUP_PENDING;
+					    &search->request, search->process->pid,
+					    search->process->pidfd, &payer) == LOOKUP_PENDING;
 		if (!search->is_asked)
 			search_end(search, LOOKUP_EXHAUSTED, 0);
 	}
@@ -74,31 +83,46 @@ static void on_answer(SearchRequest *request, Lookup lookup, uint32_t value)
 	peer_user_put(user);
 }
 
-/* Begins a search for the request, with inner_pid as in SearchRequest. Returns NULL if out of
- * memory. */
-static CallerSearch *search_new(Connection *connection, pid_t inner_pid)
+/* Describes a search, with the members as in SearchRequest. */
+typedef struct SearchAim {
+	HostProcess *process;
+	SearchTopic topic;
+	pid_t inner_pid;
+} SearchAim;
+
+/* Begins a search for the request. Returns NULL if out of memory. */
+static CallerSearch *search_new(Connection *connection, const SearchAim *aim)
 {
+	bool wants_gpus = aim->topic == SEARCH_HELD_GPUS;
 	CallerSearch *search = calloc(1, sizeof(*search));
 
-	if (!search)
+	if (search && wants_gpus)
+		search->held = calloc(1, sizeof(*search->held));
+	if (!search || (wants_gpus && !search->held)) {
+		free(search);
 		return NULL;
+	}
 	search->connection = connection;
-	search->request.inner_pid = inner_pid;
+	search->process = aim->process;
+	host_process_ref(search->process);
+	search->request.topic = aim->topic;
+	search->request.inner_pid = aim->inner_pid;
+	search->request.held = search->held;
 	search->user = connection->user;
 	TAILQ_INSERT_TAIL(&search->user->searches, search, link);
 	return search;
 }
 
 /* Begins the search unless that was done, and returns its result. */
-static Lookup connection_search(Connection *connection, pid_t inner_pid, uint32_t *ret_value)
+static Lookup connection_search(Connection *connection, const SearchAim *aim, uint32_t *ret_value)
 {
-	if (!connection->process)
+	if (!aim->process)
 		return LOOKUP_GONE;
 	ConnectionWaits *waits = connection_get_waits(connection);
 	if (!waits)
 		return LOOKUP_EXHAUSTED;
 	if (!waits->search) {
-		waits->search = search_new(connection, inner_pid);
+		waits->search = search_new(connection, aim);
 		if (!waits->search)
 			return LOOKUP_EXHAUSTED;
 		peer_user_search(connection->user);
@@ -122,7 +146,7 @@ static void drop_search(ConnectionWaits *waits)
 		return; /* freed with its answer */
 	if (!search->has_ended)
 		TAILQ_REMOVE(&search->user->searches, search, link);
-	free(search);
+	search_free(search);
 }
 
 void connection_end_search(Connection *connection)
@@ -138,14 +162,34 @@ void connection_end_search(Connection *connection)
 	}
 }
 
-/* --- contexts and processes ------------------------------------------------------------------ */
+/* --- contexts, GPUs and processes ------------------------------------------------------------ */
 
 Lookup connection_find_graphics_context(Connection *connection, GraphicsContextKind *ret_kind)
 {
+	const SearchAim aim = { .process = connection->process, .topic = SEARCH_CONTEXT };
 	uint32_t kind = 0;
-	Lookup lookup = connection_search(connection, 0, &kind);
+	Lookup lookup = connection_search(connection, &aim, &kind);
 
 	*ret_kind = (GraphicsContextKind)kind;
+	return lookup;
+}
+
+Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, HeldGpus *ret)
+{
+	const SearchAim aim = { .process = process, .topic = SEARCH_HELD_GPUS };
+	ConnectionWaits *waits = connection_get_waits(connection);
+	uint32_t count;
+
+	if (!waits)
+		return LOOKUP_EXHAUSTED;
+	if (waits->search && waits->search->process != process)
+		drop_search(waits); /* the VM of its process has ended meanwhile */
+	Lookup lookup = connection_search(connection, &aim, &count);
+	if (lookup == LOOKUP_PENDING)
+		return lookup;
+	if (lookup == LOOKUP_FOUND)
+		*ret = *waits->search->held;
+	drop_search(waits);
 	return lookup;
 }
 
@@ -163,12 +207,17 @@ static bool has_inner_pid(HostProcess *process, PidNamespace namespace, pid_t in
 static Lookup search_process(Connection *connection, pid_t inner_pid, HostProcess **ret_process)
 {
 	const PidNamespace namespace = connection->caller.pid_namespace;
+	const SearchAim aim = {
+		.process = connection->process,
+		.topic = SEARCH_PID,
+		.inner_pid = inner_pid,
+	};
 	uint32_t pid = 0;
 
 	*ret_process = NULL;
 	if (namespace == PID_NAMESPACE_UNKNOWN)
 		return LOOKUP_ABSENT;
-	Lookup lookup = connection_search(connection, inner_pid, &pid);
+	Lookup lookup = connection_search(connection, &aim, &pid);
 	if (lookup == LOOKUP_FOUND)
 		lookup = process_table_open(&connection_server(connection)->processes, (pid_t)pid,
 					    ret_process);

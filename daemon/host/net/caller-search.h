@@ -21,6 +21,13 @@
 Lookup connection_find_graphics_context(Connection *connection, GraphicsContextKind *ret_kind);
 
 /*
+ * Lets the examiner find the GPU devices and functions that the process has open. The result is
+ * LOOKUP_FOUND with *ret set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE or LOOKUP_EXHAUSTED. A
+ * request may ask about several processes, one after another, and each call looks again.
+ */
+Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, HeldGpus *ret);
+
+/*
  * Lets the examiner find the process that has this pid in the caller's pid namespace, which is not
  * the daemon's. The result is LOOKUP_FOUND with a process that is known to have the pid there,
  * LOOKUP_ABSENT, LOOKUP_GONE or LOOKUP_EXHAUSTED. A request may find several processes, one after

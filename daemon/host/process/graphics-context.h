@@ -15,12 +15,7 @@ typedef struct DynamicDevices {
 
 /*
  * Searches the open fds of a process for a GPU device: a DRM node, or a device of nvidia, kfd or
- * dxg. Only the device number counts. pidfd is the process's.
- *
- * The process's fds are fetched with pidfd_getfd(), because CAP_SYS_PTRACE does not permit reading
- * /proc/PID/fd of other users. They are examined without calling the file system behind them, which
- * might never answer. For the same reason they stay open: call this in a process that exits
- * afterwards. At most LIMIT_FDS_EXAMINED fds are examined, because that many take long.
+ * dxg. Only the device number counts. Call it as process_devices_visit().
  *
  * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
  * is denied, or LOOKUP_EXHAUSTED if out of fds or memory.

@@ -18,7 +18,7 @@
 
 static DeviceTree tree;
 static GpuInventory inventory;
-static HeldGpu held[LIMIT_HELD_GPUS];
+static HeldGpus held;
 
 static void set_up(void)
 {
@@ -64,17 +64,18 @@ static void expect_nodes(const char *first, const char *second)
 /* Looks at the open device with this number. Returns how many functions it gives. */
 static size_t look_at(unsigned int device_major, unsigned int device_minor)
 {
-	return device_read_held(tree.path, makedev(device_major, device_minor), held, 0,
-				LIMIT_HELD_GPUS);
+	held = (HeldGpus){ .is_complete = true };
+	device_read_held(tree.path, makedev(device_major, device_minor), &held);
+	return held.count;
 }
 
 static void expect_held(HeldGpuKind kind, const char *function, const char *parent,
 			const char *profile)
 {
-	cr_assert_eq(held[0].kind, kind, "kind %u", held[0].kind);
-	cr_assert_str_eq(held[0].function, function);
-	cr_assert_str_eq(held[0].parent, parent);
-	cr_assert_str_eq(held[0].profile, profile);
+	cr_assert_eq(held.items[0].kind, kind, "kind %u", held.items[0].kind);
+	cr_assert_str_eq(held.items[0].function, function);
+	cr_assert_str_eq(held.items[0].parent, parent);
+	cr_assert_str_eq(held.items[0].profile, profile);
 }
 
 /* --- adapters -------------------------------------------------------------------------------- */
@@ -236,10 +237,9 @@ Test(gpu_devices, two_nodes_of_one_device_are_one_gpu)
 {
 	tree_link(&tree, "dev/char/226:0", "../../devices/faux/vgem/drm/card0");
 	tree_link(&tree, "dev/char/226:128", "../../devices/faux/vgem/drm/renderD128");
-	size_t count = look_at(226, 0);
-	cr_assert_eq(count, 1u);
-	cr_assert_eq(device_read_held(tree.path, makedev(226, 128), held, count, LIMIT_HELD_GPUS),
-		     1u);
+	cr_assert_eq(look_at(226, 0), 1u);
+	device_read_held(tree.path, makedev(226, 128), &held);
+	cr_assert_eq(held.count, 1u);
 	expect_held(HELD_GPU_PARAVIRTUAL, "faux/vgem", "faux/vgem", "");
 }
 
@@ -259,7 +259,7 @@ Test(gpu_devices, virtual_function_by_its_group)
 	tree_group(&tree, 12, "511:0", function);
 	cr_assert_eq(look_at(511, 0), 1u);
 	expect_held(HELD_GPU_VIRTUAL_FUNCTION, "0000:00:02.1", "0000:00:02.0", "");
-	cr_assert_eq(held[0].pci_class, 0x030000u);
+	cr_assert_eq(held.items[0].pci_class, 0x030000u);
 }
 
 Test(gpu_devices, virtual_function_by_its_vfio_device)
@@ -301,7 +301,7 @@ Test(gpu_devices, nvidia_with_mdev)
 	tree_group(&tree, 81, "511:5", mdev);
 	cr_assert_eq(look_at(511, 5), 1u);
 	expect_held(HELD_GPU_MDEV, UUID, "0000:41:00.0", "nvidia-63");
-	cr_assert_eq(held[0].pci_class, 0x030200u);
+	cr_assert_eq(held.items[0].pci_class, 0x030200u);
 }
 
 /* The group is VFIO's unit, so a VMM has the sound function as well, but never the bridge. */
@@ -316,8 +316,8 @@ Test(gpu_devices, whole_device_with_its_group)
 	tree_group(&tree, 1, "511:1", "pci0000:00/0000:00:01.0/0000:01:00.1");
 	cr_assert_eq(look_at(511, 1), 2u);
 	for (size_t i = 0; i < 2; i++) {
-		cr_assert_eq(held[i].kind, (uint32_t)HELD_GPU_PASSTHROUGH);
-		cr_assert_str_neq(held[i].function, "0000:00:01.0");
+		cr_assert_eq(held.items[i].kind, (uint32_t)HELD_GPU_PASSTHROUGH);
+		cr_assert_str_neq(held.items[i].function, "0000:00:01.0");
 	}
 }
 
@@ -347,10 +347,11 @@ Test(gpu_devices, no_more_functions_than_there_is_room_for)
 {
 	char device[64];
 
-	for (unsigned int i = 0; i < 8; i++) {
-		snprintf(device, sizeof(device), "pci0000:00/0000:00:02.%u", i);
+	for (unsigned int i = 0; i < LIMIT_HELD_GPUS + 1; i++) {
+		snprintf(device, sizeof(device), "pci0000:00/0000:00:%02x.0", i);
 		tree_pci(&tree, device, "vfio-pci", "0x8086", DISPLAY_CLASS);
 		tree_group(&tree, 12, "511:0", device);
+		cr_assert_eq(look_at(511, 0), i < LIMIT_HELD_GPUS ? i + 1 : LIMIT_HELD_GPUS);
+		cr_assert_eq(held.is_complete, i < LIMIT_HELD_GPUS);
 	}
-	cr_assert_eq(device_read_held(tree.path, makedev(511, 0), held, 0, 3), 3u);
 }

@@ -314,6 +314,7 @@ Test(examiner_client, pid_is_found)
 	SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_FOUND, .value = 4000000 };
 	SearchQuestion question;
 
+	fixture.request.topic = SEARCH_PID;
 	fixture.request.inner_pid = 17;
 	ask_context();
 	cr_assert_eq(recv(fixture.context, &question, sizeof(question), MSG_DONTWAIT),
@@ -341,6 +342,7 @@ Test(examiner_client, pid_that_is_none)
 {
 	SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_FOUND, .value = UINT32_MAX };
 
+	fixture.request.topic = SEARCH_PID;
 	fixture.request.inner_pid = 17;
 	expect_invalid(&answer, sizeof(answer));
 }
@@ -403,6 +405,122 @@ Test(examiner_client, context_too_long)
 
 	expect_invalid(bytes, sizeof(bytes));
 }
+
+/* --- held GPUs ------------------------------------------------------------------------------- */
+
+static HeldGpus held;
+
+static void want_gpus(void)
+{
+	held = (HeldGpus){ 0 };
+	fixture.request.topic = SEARCH_HELD_GPUS;
+	fixture.request.held = &held;
+}
+
+static HeldGpusAnswer one_gpu(void)
+{
+	return (HeldGpusAnswer){
+		.head = { .number = FIRST, .lookup = LOOKUP_FOUND, .value = 1 },
+		.items = { { .kind = HELD_GPU_MDEV, .function = "x", .profile = "nvidia-63" } },
+		.is_complete = 1,
+	};
+}
+
+Test(examiner_client, held_gpus_are_found)
+{
+	const HeldGpusAnswer answer = one_gpu();
+	SearchQuestion question;
+
+	want_gpus();
+	ask_context();
+	cr_assert_eq(recv(fixture.context, &question, sizeof(question), MSG_DONTWAIT),
+		     sizeof(question));
+	cr_assert_eq(question.topic, (uint32_t)SEARCH_HELD_GPUS);
+	answer_context(&answer, sizeof(answer));
+	cr_assert_eq(fixture.answers, 1);
+	cr_assert_eq(fixture.lookup, LOOKUP_FOUND);
+	cr_assert_eq(held.count, 1u);
+	cr_assert(held.is_complete);
+	cr_assert_str_eq(held.items[0].profile, "nvidia-63");
+	/* An answer that is not awaited any more is ignored. */
+	held.count = 7;
+	answer_context(&answer, sizeof(answer));
+	cr_assert_eq(held.count, 7u);
+	cr_assert_not(fixture.examiner.has_failed);
+}
+
+Test(examiner_client, no_held_gpus)
+{
+	const SearchAnswer answer = { .number = FIRST, .lookup = LOOKUP_ABSENT };
+
+	want_gpus();
+	ask_context();
+	answer_context(&answer, sizeof(answer));
+	cr_assert_eq(fixture.answers, 1);
+	cr_assert_eq(fixture.lookup, LOOKUP_ABSENT);
+}
+
+Test(examiner_client, held_gpus_that_nobody_asked_for)
+{
+	const HeldGpusAnswer answer = one_gpu();
+
+	expect_invalid(&answer, sizeof(answer));
+}
+
+Test(examiner_client, held_gpus_without_the_gpus)
+{
+	const HeldGpusAnswer answer = one_gpu();
+
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer.head));
+}
+
+Test(examiner_client, held_gpus_that_are_too_many)
+{
+	HeldGpusAnswer answer = one_gpu();
+
+	answer.head.value = LIMIT_HELD_GPUS + 1;
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer));
+}
+
+Test(examiner_client, held_gpu_of_a_kind_that_is_none)
+{
+	HeldGpusAnswer answer = one_gpu();
+
+	answer.items[0].kind = HELD_GPU_KIND_MAX;
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer));
+}
+
+Test(examiner_client, held_gpu_with_an_endless_text)
+{
+	HeldGpusAnswer answer = one_gpu();
+
+	memset(answer.items[0].parent, 'x', sizeof(answer.items[0].parent));
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer));
+}
+
+Test(examiner_client, held_gpu_with_a_control_character)
+{
+	HeldGpusAnswer answer = one_gpu();
+
+	answer.items[0].profile[0] = '\033';
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer));
+}
+
+Test(examiner_client, held_gpu_without_a_name)
+{
+	HeldGpusAnswer answer = one_gpu();
+
+	answer.items[0].function[0] = '\0';
+	want_gpus();
+	expect_invalid(&answer, sizeof(answer));
+}
+
+/* --- the examiner's end ---------------------------------------------------------------------- */
 
 Test(examiner_client, death_is_noticed_without_a_question)
 {

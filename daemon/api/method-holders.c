@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The method of io.vaild.Gpu that tells which VMs hold GPU devices. */
+#include <stdio.h>
+
+#include "daemon/api/caller-roles.h"
+#include "daemon/api/encode-optional.h"
+#include "daemon/api/encode.h"
+#include "daemon/api/methods.h"
+#include "daemon/api/names.h"
+
+/* Returns the found adapter that the function is, or is a part of; NULL if there is none. */
+static const Adapter *find_adapter(Broker *broker, const HeldGpu *gpu)
+{
+	return adapter_find_device(broker, gpu->parent[0] != '\0' ? gpu->parent : gpu->function);
+}
+
+static const char *text_or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static void write_gpu(Writer *writer, Broker *broker, const HeldGpu *gpu)
+{
+	const Adapter *adapter = find_adapter(broker, gpu);
+	char pci_class[16];
+
+	snprintf(pci_class, sizeof(pci_class), "0x%06x", (unsigned int)gpu->pci_class);
+	writer_object_begin(writer);
+	writer_key(writer, "function");
+	writer_string(writer, gpu->function);
+	writer_key(writer, "kind");
+	writer_string(writer, held_gpu_kind_name((HeldGpuKind)gpu->kind));
+	OPTIONAL_STRING(writer, "device", text_or_null(gpu->parent));
+	if (adapter) {
+		writer_key(writer, "adapter");
+		writer_handle(writer, &adapter->handle_entry.handle);
+	}
+	OPTIONAL_STRING(writer, "profile", text_or_null(gpu->profile));
+	OPTIONAL_STRING(writer, "pciClass", gpu->pci_class != 0 ? pci_class : NULL);
+	writer_object_end(writer);
+}
+
+/* lookup: the result of the search, which has set *held if it is FOUND. */
+static void write_holder(const ListView *view, Writer *writer, const VirtualMachine *vm,
+			 Lookup lookup, const HeldGpus *held)
+{
+	size_t count = lookup == LOOKUP_FOUND ? held->count : 0;
+
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &vm->guid);
+	OPTIONAL_STRING(writer, "name", vm->name);
+	writer_key(writer, "vmmPid");
+	encode_pid(writer, vm->vmm, view->caller->pid_namespace);
+	writer_key(writer, "since");
+	writer_seconds(writer, vm->since);
+	writer_key(writer, "complete");
+	writer_boolean(writer,
+		       lookup == LOOKUP_ABSENT || (lookup == LOOKUP_FOUND && held->is_complete));
+	writer_key(writer, "gpus");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < count; i++)
+		write_gpu(writer, view->service->broker, &held->items[i]);
+	writer_array_end(writer);
+	writer_object_end(writer);
+}
+
+/*
+ * Looks at the VMM's open files at the moment at which the item is written. The VMM may have opened
+ * or closed a device since the last time, and another VM may have got it.
+ */
+static ListStep next_holder(const ListView *view, ListCursor *cursor, Writer *writer)
+{
+	const Host *host = view->service->host;
+	ListCursor next = *cursor;
+	ListStep step = list_next_entity(view, &next, NULL);
+	HeldGpus held;
+
+	if (step == LIST_ITEM && writer) {
+		const VirtualMachine *vm = entity_container(
+			entity_find(view->service->broker, ENTITY_VIRTUAL_MACHINE, next.position),
+			VirtualMachine);
+		Lookup lookup = host->find_held_gpus(host->self, view->caller, vm->vmm->key, &held);
+
+		if (lookup == LOOKUP_PENDING)
+			return LIST_WAITS;
+		write_holder(view, writer, vm, lookup, &held);
+	}
+	*cursor = next;
+	return step;
+}
+
+static bool holder_is_visible(Service *service, const Caller *caller, const Entity *entity)
+{
+	(void)service;
+	return caller_uses_vm(caller, container_of(entity, VirtualMachine, entity));
+}
+
+static const Guid *holder_machine(const Entity *entity)
+{
+	return &container_of(entity, VirtualMachine, entity)->guid;
+}
+
+static size_t holder_parts(const Entity *entity)
+{
+	(void)entity;
+	return 1 + LIMIT_HELD_GPUS;
+}
+
+const ListOperations list_gpu_holders = {
+	.next = next_holder,
+	.count = list_count_entities,
+	.type = ENTITY_VIRTUAL_MACHINE,
+	.is_visible = holder_is_visible,
+	.machine = holder_machine,
+	.parts = holder_parts,
+};
