@@ -187,7 +187,7 @@ Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, H
 	Lookup lookup = connection_search(connection, &aim, &count);
 	if (lookup == LOOKUP_PENDING)
 		return lookup;
-	if (lookup == LOOKUP_FOUND)
+	if (lookup == LOOKUP_FOUND && waits->search)
 		*ret = *waits->search->held;
 	drop_search(waits);
 	return lookup;
