@@ -76,7 +76,9 @@ static const Command commands[] = {
 	  "prevent that, revoke its registration or change the rights of its display\n"
 	  "client.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
-	  "Show the GPU adapters", NULL },
+	  "Show the GPU adapters",
+	  "Adapters with the source drm are GPU devices of this host, which vaild has found\n"
+	  "and only shows. Their page tables are unknown.\n" },
 	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
@@ -85,6 +87,12 @@ static const Command commands[] = {
 	  "Show your own GPU processes and those on your adapters",
 	  "Operators see all. PID is none if the adapter's driver has named no host\n"
 	  "process.\n" },
+	{ { "gpu", "holders" }, 0, 1, false, PAGED | TAKES_VM, command_gpu_holders, "[VM]",
+	  "Show which VMs hold GPU devices now",
+	  "Looks at the files that each VMM has open now: DRM nodes, mediated devices, and\n"
+	  "functions that it got through VFIO, also those that are no GPUs, see CLASS.\n"
+	  "KIND is paravirtual, virtualFunction, mdev or passthrough. Operators see all\n"
+	  "VMs, other users those that they added or run.\n" },
 	{ { "gpu", "map" }, 1, 1, false, PAGED, command_gpu_map, "PROCESS",
 	  "Draw the address space of a GPU process",
 	  "Draws page tables as bars, to scale: the root table, then the tables below it\n"

@@ -20,6 +20,7 @@ int command_display_close(Tool *tool);
 
 int command_gpu_adapters(Tool *tool);
 int command_gpu_processes(Tool *tool);
+int command_gpu_holders(Tool *tool);
 int command_gpu_map(Tool *tool);
 
 int command_status(Tool *tool);

@@ -35,7 +35,23 @@ static const TableColumn adapter_columns[] = {
 	{ .name = "MAX VGPUS", .right = true, .drop = 1 },
 	{ .name = "DRIVER", .minimum = 8, .drop = 4 },
 	{ .name = "SYSTEM PROCESS", .drop = 7 },
+	{ .name = "NODES", .drop = 8 },
 };
+
+/* Adds the names of the adapter's nodes in /dev/dri. */
+static void add_nodes(Table *table, const JsonValue *nodes)
+{
+	char text[128] = "";
+
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		const char *node = json_string(json_array_at(nodes, i));
+		size_t length = strlen(text);
+
+		snprintf(text + length, sizeof(text) - length, "%s%s", length > 0 ? " " : "",
+			 node ? node : "");
+	}
+	table_add(table, text);
+}
 
 static void fill_adapter(Table *table, const JsonValue *adapter)
 {
@@ -53,6 +69,7 @@ static void fill_adapter(Table *table, const JsonValue *adapter)
 	table_add_number(table, adapter, "maxVirtualGpus");
 	table_add(table, member_text(adapter, "driver"));
 	table_add(table, member_text(adapter, "systemProcess"));
+	add_nodes(table, json_member(adapter, "nodes"));
 }
 
 int command_gpu_adapters(Tool *tool)

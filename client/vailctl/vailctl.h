@@ -36,6 +36,7 @@
  *   objects.c        shared objects and their holders
  *   save.c           a shared object as a PNG file
  *   gpu.c            adapters, GPU processes and their address spaces
+ *   gpu-holders.c    which VMs hold GPU devices
  *   address-map/     the drawing of an address space
  *   virtual-gpus.c   virtual GPUs
  *   monitor.c        status, metrics, reload
