@@ -160,6 +160,7 @@ test_paravirtual() {
 }
 
 # The daemon without sanitizers has an examiner with its filter of system calls.
+# shellcheck disable=SC2034 # start_daemon uses VAILD
 test_restart() {
   expect_clean_stop
   VAILD=$ROOT/build/vaild
