@@ -51,8 +51,18 @@ run_examples() {
   [ "$FAILED" -eq 0 ] || sed 's/^/# output: /' "$PRIVATE/output"
 }
 
+# The shell ends without a job, as after a vaild that did not start, or one that was killed.
+check_end_without_jobs() {
+  local trap
+  trap=$(examples "Start here" | sed -n 's/^.*\(trap .* EXIT\)$/\1/p')
+  expect "the first section sets a trap" [ -n "$trap" ]
+  expect_equal "a shell without jobs ends without a message" "" \
+    "$(SUDO='' TMP=$(mktemp -d) "$BASH" -c "$trap"$'\nexit 0' 2>&1)"
+}
+
 needs_readme
 check_document
+check_end_without_jobs
 copy_tree "$TREE"
 mkdir -m 1777 "$PRIVATE/tmp"
 mount -t tmpfs -o mode=755 tmpfs /run

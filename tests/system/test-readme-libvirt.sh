@@ -24,10 +24,20 @@ run_section() {
   close_shell
 }
 
+# Without a libvirtd, nothing else than the first line runs, and nothing is left that could not be ended.
+check_without_libvirtd() {
+  open_shell root
+  paste_file "without libvirtd, the section can be pasted" "$PRIVATE/section"
+  expect "one sentence says that no libvirtd answers" [ "$(said '^No libvirtd answers; start it')" -eq 1 ]
+  expect "nothing else complains" [ "$(said '[Ee]rror|[Ff]ailed|cannot')" -eq 0 ]
+  close_shell
+}
+
 needs_readme
 needs_libvirt "the section on libvirt works as pasted"
 examples "Start here" "A libvirt guest" >"$PRIVATE/section"
 box_start
+check_without_libvirtd
 start_libvirt
 for_readers run_section "$BOX_ROOT/etc"
 box_log_on_failure
