@@ -9,6 +9,7 @@
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
 #include "client/common/user-name.h"
+#include "client/vailctl/amounts.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
 #include "client/vailctl/output.h"
@@ -100,7 +101,8 @@ static void comma_list_add_client(CommaList *list, const JsonValue *client)
 	list->text = longer;
 }
 
-static void add_display_clients(Table *table, const JsonValue *vm)
+/* like_vmm: how to call the default, if none is named. */
+static void add_display_clients(Table *table, const JsonValue *vm, const char *like_vmm)
 {
 	const JsonValue *clients = json_member(vm, "displayClients");
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
@@ -108,14 +110,17 @@ static void add_display_clients(Table *table, const JsonValue *vm)
 	for (size_t i = 0; i < json_array_size(clients); i++)
 		comma_list_add_client(&list, json_array_at(clients, i));
 	table->failed |= list.failed;
-	table_add(table, list.text ? list.text : "as the VMM"); /* the default, if none is named */
+	table_add(table, list.text ? list.text : like_vmm);
 }
 
 static void add_agent(Table *table, const JsonValue *agent)
 {
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
-	comma_list_add_party(&list, agent);
+	if (agent)
+		comma_list_add_party(&list, agent);
+	else
+		comma_list_add(&list, "none; only the VMM may share objects");
 	add_comma_list(table, &list);
 }
 
@@ -188,7 +193,7 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 	table_add_number(table, vm, "registrations");
 	add_processes(table, registrations, vm);
 	table_add_age(table, vm, "since");
-	add_display_clients(table, vm);
+	add_display_clients(table, vm, "as the VMM");
 }
 
 int command_list(Tool *tool)
@@ -268,6 +273,22 @@ static void fill_processes(Table *table, const JsonValue *vm, const Listing *reg
 	}
 }
 
+/* Adds the objects and display channels of the VM. An old vaild knows no display channels. */
+static void fill_shared(Table *table, const JsonValue *vm)
+{
+	char size[AMOUNT_TEXT], pid[32] = "nobody";
+
+	table_add(table, "Shared objects:");
+	table_add_format(table, "%" PRIu64 ", %s", member_number(vm, "sharedObjects"),
+			 size_text(member_number(vm, "sharedBytes"), size));
+	if (!json_member(vm, "displays"))
+		return;
+	if (json_member(vm, "displayServerPid"))
+		pid_text(vm, "displayServerPid", pid);
+	table_add(table, "Display channels:");
+	table_add_format(table, "%" PRIu64 ", served by %s", member_number(vm, "displays"), pid);
+}
+
 /* Adds the incoming VMM and its agent while the VM is being handed over. */
 static void fill_incoming_vmm(Table *table, const JsonValue *vm)
 {
@@ -300,11 +321,12 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, "Since:");
 	table_add_since(table, vm, "since");
 	table_add(table, "Display clients:");
-	add_display_clients(table, vm);
+	add_display_clients(table, vm, "processes with the VMM's privileges");
 	table_add(table, "Agent:");
 	add_agent(table, json_member(vm, "agent"));
 	fill_quarantine_state(table, vm);
 	fill_virtual_gpus(table, vm);
+	fill_shared(table, vm);
 	fill_processes(table, vm, registrations);
 }
 

@@ -83,6 +83,8 @@ check_second() {
   qemu "map 0 64 48"
   expect "the first vail-qemu shares the screen" eventually is_shared_by_first
   expect "vaild names the process that serves the display" eventually is_served_by_first
+  expect_match "vailctl show names it, too" "Display channels: +0, served by pid $FIRST" \
+    "$("${CTL[@]}" show "$GUID")"
   expect_harmless "a second vail-qemu names the first" \
     "process $FIRST \(vail-qemu\) shares the screen of this QEMU already" root
   expect_harmless "a second vail-qemu with a wrong user" "shares the screen|no-such-user" \

@@ -118,6 +118,9 @@ uids_have_names() {
   expect "a process is registered" eventually has_said registered registered
   says "show names the users" 'Added by:  root \(uid 0\).*Registered:  pid [0-9]+, vail-alice \(uid 47001\), ' \
     root 0 show desk
+  says "show says in words who may register and share" \
+    "Agent:  none; only the VMM may share objects.*Shared objects:  0, 0 B.*Display channels:  0, served by nobody" \
+    root 0 show desk
   says "registrations names the users" "PID +USER .* vail-alice +through" root 0 registrations
   says "limits names the users" "registrationsPerUid +1 .* user vail-alice" root 0 limits
   says "status says what it counts" "Counts below:  of all users" root 0 status
