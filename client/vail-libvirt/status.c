@@ -170,7 +170,10 @@ int status_print(const char *uri, const char *socket)
 	struct vail *vail = NULL;
 
 	if (!connection || !virsh) {
-		log_message("cannot connect to libvirt: %s", virGetLastErrorMessage());
+		log_message(
+			"cannot connect to libvirt: %s; start libvirtd, or name another libvirt "
+			"with --connect",
+			virGetLastErrorMessage());
 		return EXIT_FAILED;
 	}
 	if (vail_open(socket, &vail) != STATUS_SUCCESS)

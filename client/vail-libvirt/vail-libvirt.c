@@ -68,11 +68,6 @@ typedef struct Options {
 	bool shows_status;
 } Options;
 
-static _Noreturn void exit_with_usage(const char *reason)
-{
-	exit(usage_error("%s; see vail-libvirt --help", reason));
-}
-
 static const struct option long_options[] = {
 	SHARED_OPTION_ROWS,
 	{ "connect", required_argument, NULL, OPTION_CONNECT },
@@ -120,9 +115,12 @@ static void parse_options(int argc, char **argv, Options *options)
 	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0)
 		set_option(options, argv, option);
 	if (argc - optind > 1)
-		exit_with_usage("unexpected argument");
+		exit(usage_error("unexpected argument \"%s\"; see vail-libvirt --help",
+				 argv[optind + 1]));
 	if (argc - optind == 1 && strcmp(argv[optind], "status") != 0)
-		exit_with_usage("the only command is status");
+		exit(usage_error("%s is not a command, and the only one is status; see "
+				 "vail-libvirt --help",
+				 argv[optind]));
 	options->shows_status = argc - optind == 1;
 }
 

@@ -49,6 +49,19 @@ static void qmp_deinit(QmpClient *qmp)
 
 /* ---- Connecting ---- */
 
+/* Logs why the monitor cannot be reached, and what to do. */
+static void log_unconnected(const QmpClient *qmp, int error)
+{
+	if (error == EACCES || error == EPERM)
+		log_message("cannot connect to QEMU's monitor %s: %s; run vail-qemu as root or as "
+			    "the user of QEMU",
+			    qmp->path, strerror(error));
+	else
+		log_message("cannot connect to QEMU's monitor %s: %s; start QEMU with -qmp "
+			    "unix:%s,server=on,wait=off",
+			    qmp->path, strerror(error), qmp->path);
+}
+
 /* The kernel reports a full queue as EAGAIN. There is no event when the queue has room again. */
 static bool connect_in_time(QmpClient *qmp, const struct sockaddr_un *address)
 {
@@ -57,8 +70,7 @@ static bool connect_in_time(QmpClient *qmp, const struct sockaddr_un *address)
 	wait_begin(&wait, qmp->clock, "QEMU's monitor %s to accept the connection", qmp->path);
 	while (connect(qmp->socket, (const struct sockaddr *)address, sizeof(*address)) < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
-			log_message("cannot connect to QEMU's monitor %s: %s", qmp->path,
-				    strerror(errno));
+			log_unconnected(qmp, errno);
 			return false;
 		}
 		if (!wait_for_fd(&wait, -1, 0, CONNECT_INTERVAL)) {

@@ -122,7 +122,9 @@ static int parse_fd(const char *text)
 	unsigned long number;
 
 	if (!number_parse(text, INT_MAX, &number) || number <= STDERR_FILENO)
-		exit_with_usage("--display-fd needs the number of an inherited socket, above 2");
+		exit(usage_error("--display-fd needs the number of an inherited socket, above 2, "
+				 "not %s; see vail-qemu --help",
+				 text));
 	return (int)number;
 }
 
@@ -207,7 +209,10 @@ static void parse_options(int argc, char **argv, Options *options)
 	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0)
 		set_option(options, argv, option);
 	if (optind < argc)
-		exit_with_usage("unexpected argument");
+		exit(usage_error(
+			"unexpected argument \"%s\"; to give QEMU's monitor, use --qmp; see "
+			"vail-qemu --help",
+			argv[optind]));
 	int ways = (options->qmp != NULL) + (options->bus != NULL) + (options->display_fd >= 0);
 	if (ways == 0)
 		exit_with_usage("--qmp is missing; give the socket of QEMU's monitor");
