@@ -117,6 +117,17 @@ ConsentResult consent_change(const char *socket, const char *guid, const char *n
 						  : CONSENT_FAILED;
 }
 
+pid_t consent_server(const char *socket, const char *guid)
+{
+	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
+	_cleanup_(close_vail) struct vail *vail = NULL;
+
+	if (vail_new(socket, &vail) != STATUS_SUCCESS ||
+	    settings_read(vail, guid, &settings) != STATUS_SUCCESS)
+		return 0;
+	return settings_server_of(&settings, settings.vmm);
+}
+
 /* ---- In a file ---- */
 
 /* Returns the path of a guest's file, which the caller frees. Returns NULL if out of memory. */

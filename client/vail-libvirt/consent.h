@@ -37,6 +37,12 @@ ConsentResult consent_change(const char *socket, const char *guid, const char *n
 			     const Domain *given, const Domain *wanted);
 
 /*
+ * Returns the process that serves the guest's display channels in vaild, or 0 if none does or vaild
+ * cannot be asked. socket: see consent_change().
+ */
+pid_t consent_server(const char *socket, const char *guid);
+
+/*
  * Reads the remembered display clients of a guest. Without any, *ret has none. The caller
  * deinitialises it.
  *

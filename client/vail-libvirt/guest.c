@@ -265,13 +265,27 @@ static void withhold(Guest *guest, const char *remark)
 		plan_check(guest);
 }
 
+/*
+ * Starts vail-qemu, unless another one serves the guest: libvirt would take the display from it.
+ * Looks again later.
+ */
+static void start_agent_if_free(Guest *guest)
+{
+	if (consent_server(guest->guests->socket, guest->uuid) == 0) {
+		start_agent(guest);
+		return;
+	}
+	log_remark(guest, "another vail-qemu shares its screen; waiting until that has ended");
+	plan_check(guest);
+}
+
 static void share(Guest *guest, Domain *domain)
 {
 	guest->graphics = domain->graphics;
 	if (!change_consent(guest, domain))
 		plan_check(guest);
 	else if (!agent_process_runs(&guest->agent) && !guest->is_removed)
-		start_agent(guest);
+		start_agent_if_free(guest);
 }
 
 /* ---- The list ---- */
