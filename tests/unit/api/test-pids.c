@@ -49,6 +49,7 @@ typedef struct Fixture {
 	Caller *callers[ARRAY_SIZE(people)];
 	Caller *operators[PLACE_COUNT];
 	FakeAgent agent;
+	FakeAgent incoming; /* serves for the incoming VMM */
 	VarlinkService service;
 } Fixture;
 
@@ -77,10 +78,20 @@ static void set_up(void)
 		fixture.operators[place] = fixture.callers[operators[place]];
 }
 
+static void end_agents(void)
+{
+	FakeAgent *agents[] = { &fixture.agent, &fixture.incoming };
+
+	for (size_t i = 0; i < ARRAY_SIZE(agents); i++) {
+		if (agents[i]->fake_host)
+			fake_agent_end(agents[i]);
+		agents[i]->fake_host = NULL;
+	}
+}
+
 static void tear_down(void)
 {
-	if (fixture.agent.fake_host)
-		fake_agent_end(&fixture.agent);
+	end_agents();
 	varlink_service_deinit(&fixture.service);
 	host_fixture_free(&fixture.base);
 }
@@ -234,7 +245,8 @@ static void ask(Reading *reading, Caller *caller, const char *method, const char
 
 /*
  * Processes of all places take part in one VM: VMM, agent, display clients, registrations, an
- * object with holders, GPU processes, an incoming VMM. A box inside sees only its own.
+ * object with holders, GPU processes, an incoming VMM, display servers. A box inside sees only its
+ * own.
  */
 static void populate(void)
 {
@@ -271,6 +283,7 @@ static void populate(void)
 	cr_assert_str_eq(call(fake_host, fixture.operators[BOX], REGISTER_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":50}"),
 			 SUCCESS);
+	fake_agent_serve(&fixture.incoming, fake_host, fixture.callers[7], NAMES_A);
 }
 
 /* Reads everything that an operator in the place can read. */
@@ -316,8 +329,7 @@ Test(pids, restart_changes_no_pid)
 
 	populate();
 	ask(&before, fixture.operators[BOX], LIST_REGISTRATIONS, NULL, "");
-	fake_agent_end(&fixture.agent);
-	fixture.agent.fake_host = NULL;
+	end_agents();
 	fake_host_restart(fixture.fake_host);
 	ask(&after, fixture.operators[BOX], LIST_REGISTRATIONS, NULL, "");
 	cr_assert_eq(memcmp(before.saw, after.saw, sizeof(before.saw)), 0);
