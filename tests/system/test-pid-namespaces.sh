@@ -163,7 +163,7 @@ start_viewer() {
 
 # viewer_ends CHECK: checks that vail-view notices the end of its registration.
 viewer_ends() {
-  process_ends "$1" "$VIEWER" 1 'is registered for .* no longer: revoked' \
+  process_ends "$1" "$VIEWER" 1 'is no longer registered for .*: revoked' \
     "$PRIVATE/boxes/frames.said"
 }
 

@@ -436,7 +436,7 @@ check_revocation() {
   expect_viewer_ends "$1: the viewer exits with status 1 when its registration is revoked" \
     1 "$VIEWER"
   expect_match "$1: the message has the reason" \
-    "registered .* no longer: revoked \(STATUS_ACCESS_DENIED\)" "$(cat "$PRIVATE/$1.said")"
+    "no longer registered for virtual machine .*: revoked \(STATUS_ACCESS_DENIED\)" "$(cat "$PRIVATE/$1.said")"
   console "mode 300 200"
 }
 
