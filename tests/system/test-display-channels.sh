@@ -106,7 +106,7 @@ check_vailctl() {
     "$(vailctl_as root vm update "$GUID" --user vail-alice:flying 2>&1)"
   expect_channel vailctl $((VIEW | INPUT))
   expect_match "vailctl displays shows the channel with its rights" \
-    "^[0-9a-f]{32} +$GUID +view,input +${SESSION_PID[viewer]} +$ALICE " \
+    "^[0-9a-f]{32} +$GUID +view,input +${SESSION_PID[viewer]} +vail-alice " \
     "$(vailctl_as root --no-legend displays)"
   expect_equal "another user sees no channel" "" "$(vailctl_as vail-bob --no-legend displays)"
   handle=$(vailctl_as root --json displays "$GUID" | jq -r '.displays[].display')
