@@ -210,13 +210,28 @@ static int unknown_second(const Options *options, bool may_ask)
 	return log_unknown(text, meant ? write_line(line, meant, NULL) : NULL);
 }
 
+/* Says which words can follow the first one. */
+static int lacks_second(const char *group)
+{
+	const Command *command;
+	char words[256] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; (command = command_at(i)) && length < sizeof(words); i++)
+		if (command_is_in_group(command, group))
+			length += (size_t)snprintf(words + length, sizeof(words) - length, "%s%s",
+						   length > 0 ? ", " : "", command->words[1]);
+	return usage_error("%s needs a subcommand, one of: %s; see vailctl help %s", group, words,
+			   group);
+}
+
 int command_unknown(const Options *options, bool may_ask)
 {
 	const char *first = options->words[0];
 	bool has_group = command_is_group(first);
 
 	if (has_group && options->word_count < 2)
-		return usage_error("%s needs a subcommand; see vailctl help %s", first, first);
+		return lacks_second(first);
 	if (strcmp(options->words[options->word_count - 1], "version") == 0)
 		return usage_error("version is not a command; did you mean vailctl --version? see "
 				   "vailctl --help");

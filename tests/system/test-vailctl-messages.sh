@@ -143,7 +143,7 @@ displays() {
 }
 
 usage() {
-  complains root "^vailctl: display needs a subcommand; see vailctl help display" display
+  complains root "^vailctl: display needs a subcommand, one of: close; see vailctl help display" display
   complains root "^vailctl: display clos is not a command; did you mean vailctl display close" display clos
   complains root "^vailctl: dispay is not a command; did you mean vailctl display" dispay
   complains root "^vailctl: close is not a command; did you mean vailctl display close" close

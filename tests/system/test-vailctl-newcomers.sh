@@ -103,6 +103,8 @@ words_are_no_command() {
   suggests "list" vms
   suggests "vgpu list" vgpu show
   suggests "vgpu assign" vm assign desk
+  says "the second words are named" \
+    "^vailctl: vgpu needs a subcommand, one of: list, assign, remove; see vailctl help vgpu$" root 2 vgpu
   says "a VM is called one" "^vailctl: vm desk is not a command, but desk is a VM; " root 2 vm desk
   says "nobody learns of a VM that he may not see" "^vailctl: desk is not a command; see vailctl --help$" \
     vail-bob 2 desk
