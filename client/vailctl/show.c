@@ -165,7 +165,7 @@ static void add_processes(Table *table, const Listing *registrations, const Json
 
 /* ---- list ---- */
 
-/* 80 columns show the beginning of a GUID, a name of 12 columns, and who is registered. */
+/* 80 columns have room for 8 digits of a GUID, a name of 12 columns, and the registered pids. */
 static const TableColumn machine_columns[] = {
 	{ .name = "GUID", .prefix = GUID_PREFIX },
 	{ .name = "NAME", .minimum = 12 },

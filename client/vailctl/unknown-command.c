@@ -13,7 +13,7 @@
 /* The time in which vaild must say whether a word is a VM, in milliseconds. */
 #define MACHINE_TIMEOUT 500
 
-/* Words that people try, with the command that does what they mean. */
+/* Words that people try, and the commands to suggest for them. */
 static const struct {
 	const char *typed;
 	const char *words[2];
@@ -58,7 +58,8 @@ static const Command *find_command(const char *const words[2])
 	return NULL;
 }
 
-/* group: NULL, or the first word, if the word is the second one. Returns NULL if there is none. */
+/* group: the first word if the word is the second one, else NULL. Returns NULL without a synonym.
+ */
 static const Command *find_synonym(const char *group, const char *word)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
@@ -151,7 +152,7 @@ static int log_unknown(const char *text, const char *line)
 			   line);
 }
 
-/* Suggests what can be done with a VM. word: the other word, which may be NULL. */
+/* Suggests a command about a VM. word: another word of the command line, or NULL. */
 static int log_machine(const char *text, const char *machine, const char *word)
 {
 	const char *show[2] = { "show", NULL }, *first[2] = { word, NULL };

@@ -182,7 +182,7 @@ static void log_interruption(VailEventKind kind)
 		command_error("vaild is back; all changes in the meantime have been shown");
 }
 
-/* Says why nothing may come. vaild notifies other users than operators only of their own VMs. */
+/* Explains why no event may arrive. An ordinary user gets only the events of some VMs. */
 static void log_silence(const WatchRun *watch)
 {
 	if (watch->is_operator)

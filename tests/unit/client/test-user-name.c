@@ -24,7 +24,7 @@ Test(user_name, a_user_without_a_name_has_a_number)
 	cr_expect_str_eq(user_name_and_uid(0, text), "root (uid 0)");
 }
 
-/* -1 names nobody. Larger numbers come only from a broken vaild. */
+/* -1 is no user. Larger numbers come only from a broken vaild. */
 Test(user_name, numbers_that_are_no_uids_stay)
 {
 	char text[USER_NAME_SIZE];

@@ -48,7 +48,7 @@ Test(open_error, a_path_that_is_too_long_is_no_overflow)
 	cr_assert_str_neq(vail_error_message(NULL), "");
 }
 
-/* A handle of its own has its own sentence. */
+/* Each handle keeps its own sentence. */
 Test(open_error, a_handle_is_not_changed)
 {
 	struct vail *vail = NULL;
