@@ -143,6 +143,8 @@ static const Command commands[] = {
 	  "there are.\n" },
 	{ { "limits", NULL }, 0, 0, false, PAGED | OPTION_BIT(OPTION_USED), command_limits, "[--used]",
 	  "Show the limits and how much of each is used",
+	  "A limit has the name of its key in vaild.json. FOR USERS is the part of MAXIMUM\n"
+	  "that all users can use; the rest is kept for operators.\n\n"
 	  "  --used  only the limits of which something is used, most used first\n" },
 	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
 	  "Print the daemon's metrics as OpenMetrics text", NULL },
