@@ -129,6 +129,7 @@ words_are_no_command() {
 uids_have_names() {
   assign_gpu "$GUID" >/dev/null
   "${CTL[@]}" vm update desk --user vail-alice
+  : >"$PRIVATE/registered"
   exec_as vail-alice "${CTL[@]}" register desk >"$PRIVATE/registered" 2>&1 &
   expect "a process is registered" eventually has_said registered registered
   says "show names the users" 'Added by:  root \(uid 0\).*Registered:  pid [0-9]+, vail-alice \(uid 47001\), ' \
