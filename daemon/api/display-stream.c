@@ -105,7 +105,8 @@ StreamStep display_stream_next(Stream *stream, Buffer *out)
 		return event_queue_take(&stream->events, stream->terminator, out) ? STREAM_CONTINUES
 										  : STREAM_BREAKS;
 	if (!stream->server.vm)
-		return write_last(stream, out);
+		return TAILQ_EMPTY(&stream->server.channels) ? write_last(stream, out)
+							     : STREAM_WAITS;
 	DisplayChannel *channel = display_server_next(&stream->server);
 	return channel ? write_opened(stream, channel, out) : STREAM_WAITS;
 }
@@ -177,6 +178,7 @@ void display_stream_end(Stream *stream)
 	LIST_REMOVE(stream, of_servers);
 	display_server_end(broker, &stream->server,
 			   broker->is_stopping ? END_DAEMON_STOPPED : END_AGENT_GONE);
+	display_server_leave(&stream->server);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -194,11 +196,8 @@ static void send_channel(const Event *event)
 
 	if (!stream || stream->is_over || stream->is_dropped)
 		return;
-	if (event->kind == EVENT_DISPLAY_CLOSED) {
-		if (channel->agent_fd != FD_NONE)
-			return;
+	if (event->kind == EVENT_DISPLAY_CLOSED && channel->agent_fd == FD_NONE)
 		queue_closed(stream, event->handle, event->reason);
-	}
 	wake(stream);
 }
 

@@ -224,12 +224,16 @@ static void write_event(Stream *watch, const Event *event, bool continues, Buffe
 }
 
 /*
- * Tests whether the entity belongs to a VM whose end had begun before the watch. No request finds
- * such a VM any more, so the watch never announces it. A GPU process is excepted, because its
- * driver has created it and waits for its end.
+ * Tests whether the entity is a channel that was cut before the watch began, or belongs to a VM
+ * whose end had begun before. No request finds these any more, so the watch never announces them. A
+ * GPU process is excepted, because its driver has created it and waits for its end.
  */
 static bool ended_before_watch(const Stream *watch, const Entity *entity)
 {
+	if (entity->type == ENTITY_DISPLAY &&
+	    display_channel_ended_before(container_of(entity, DisplayChannel, entity),
+					 watch->newest_end))
+		return true;
 	const Guid *guid = entity_guid(entity);
 	const VirtualMachine *vm = entity_machine(entity);
 

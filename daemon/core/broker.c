@@ -28,6 +28,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 	RB_INIT(&broker->quarantines_by_guid);
 	TAILQ_INIT(&broker->reaper_queue);
 	endings_init(&broker->endings);
+	TAILQ_INIT(&broker->cut_channels);
 	if (!adapter_add_software(broker))
 		return broker_free(broker);
 	return broker;

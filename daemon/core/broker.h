@@ -44,6 +44,8 @@ struct Broker {
 	Endings endings;
 	SoftwareAdapterSettings software_adapter;
 	DriverCallbacks driver_callbacks;
+	TAILQ_HEAD(, DisplayChannel) cut_channels;
+	Ending cutting;            /* ends them; has begun while there are any */
 	uint64_t display_deadline; /* when channels end that wait for their server; 0 for none */
 	bool is_restoring; /* suppresses events, because they were sent before the restart */
 	bool is_stopping;  /* connections close because the daemon stops, not their clients */

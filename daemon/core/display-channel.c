@@ -6,6 +6,40 @@
 
 #include "daemon/core/broker.h"
 
+/* --- cutting --------------------------------------------------------------------------------- */
+
+static void complete_end(Broker *broker, DisplayChannel *channel);
+
+static bool is_cut(const DisplayChannel *channel)
+{
+	return channel->end_number > 0;
+}
+
+static bool complete_first(Broker *broker, Ending *ending)
+{
+	(void)ending;
+	complete_end(broker, TAILQ_FIRST(&broker->cut_channels));
+	return !TAILQ_EMPTY(&broker->cut_channels);
+}
+
+/* Shuts the channel down and hides it. The rest of its end follows. */
+static void cut(Broker *broker, DisplayChannel *channel, EndReason reason)
+{
+	const Host *host = broker->host;
+
+	if (is_cut(channel))
+		return;
+	host->cut_channel(host->self, channel->own.fd);
+	handle_entry_remove(broker, &channel->handle_entry);
+	entity_remove(broker, &channel->entity);
+	channel->registration->vm->display_count--;
+	channel->end_number = ++broker->endings.begun;
+	channel->end_reason = reason;
+	TAILQ_INSERT_TAIL(&broker->cut_channels, channel, of_cut);
+	ending_begin(broker, &broker->cutting, complete_first);
+	ending_hasten(broker, &broker->cutting);
+}
+
 /* --- servers --------------------------------------------------------------------------------- */
 
 static DisplayServer *find_server(const VirtualMachine *vm, bool is_incoming)
@@ -62,14 +96,14 @@ bool display_server_claim(Broker *broker, DisplayServer *server, const Handle *h
 static void end_waiting(Broker *broker, const VirtualMachine *vm, EndReason reason)
 {
 	Registration *registration;
-	DisplayChannel *channel, *next;
+	DisplayChannel *channel;
 
 	if (vm->display_count == 0)
 		return; /* there can be thousands of registrations */
 	LIST_FOREACH (registration, &vm->registrations, of_vm)
-		LIST_FOREACH_SAFE (channel, &registration->display_channels, of_registration, next)
+		LIST_FOREACH (channel, &registration->display_channels, of_registration)
 			if (!channel->server)
-				display_channel_end(broker, channel, reason);
+				cut(broker, channel, reason);
 }
 
 void display_server_end_waiting(Broker *broker, const DisplayServer *server)
@@ -82,7 +116,7 @@ DisplayChannel *display_server_next(const DisplayServer *server)
 	DisplayChannel *channel;
 
 	TAILQ_FOREACH (channel, &server->channels, of_server)
-		if (channel->agent_fd != FD_NONE)
+		if (channel->agent_fd != FD_NONE && !is_cut(channel))
 			return channel;
 	return NULL;
 }
@@ -93,19 +127,25 @@ void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
 
 	if (!server->vm)
 		return;
-	while ((channel = TAILQ_FIRST(&server->channels)))
-		if (reason == END_DAEMON_STOPPED) {
-			/* The next daemon has the channel again. */
-			TAILQ_REMOVE(&server->channels, channel, of_server);
-			channel->server = NULL;
-		} else {
-			display_channel_end(broker, channel, reason);
-		}
+	/* If the daemon stops, the next one has the channels again. */
+	if (reason != END_DAEMON_STOPPED)
+		TAILQ_FOREACH (channel, &server->channels, of_server)
+			cut(broker, channel, reason);
 	LIST_REMOVE(server, of_vm);
 	LIST_REMOVE(server, of_process);
 	server->vm = NULL;
 	server->reason = reason;
 	process_release(broker, TAKE_POINTER(server->process));
+}
+
+void display_server_leave(DisplayServer *server)
+{
+	DisplayChannel *channel;
+
+	while ((channel = TAILQ_FIRST(&server->channels))) {
+		TAILQ_REMOVE(&server->channels, channel, of_server);
+		channel->server = NULL;
+	}
 }
 
 void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason)
@@ -170,7 +210,8 @@ static uint64_t count_of_payer(const VirtualMachine *vm, const Payer *payer)
 
 	LIST_FOREACH (server, &vm->display_servers, of_vm)
 		TAILQ_FOREACH (channel, &server->channels, of_server)
-			count += payer_compare(&channel->charge.account->payer, payer) == 0;
+			count += !is_cut(channel) &&
+				 payer_compare(&channel->charge.account->payer, payer) == 0;
 	return count;
 }
 
@@ -365,19 +406,26 @@ DisplayChannel *display_channel_after(Broker *broker, uint64_t serial)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
-void display_channel_end(Broker *broker, DisplayChannel *channel, EndReason reason)
+static void complete_end(Broker *broker, DisplayChannel *channel)
 {
-	/* First, because nothing may pass from now on, whatever follows. */
+	TAILQ_REMOVE(&broker->cut_channels, channel, of_cut);
+	if (TAILQ_EMPTY(&broker->cut_channels)) {
+		ending_leave(broker, &broker->cutting);
+		broker->cutting = (Ending){ 0 };
+	}
 	end_connection(broker, channel);
-	handle_entry_remove(broker, &channel->handle_entry);
-	entity_remove(broker, &channel->entity);
 	LIST_REMOVE(channel, of_registration);
 	if (channel->server)
 		TAILQ_REMOVE(&channel->server->channels, channel, of_server);
-	channel->registration->vm->display_count--;
-	broker_remove_ended(broker, channel->entity.serial, reason);
-	channel_event(broker, channel, EVENT_DISPLAY_CLOSED, reason);
+	broker_remove_ended(broker, channel->entity.serial, channel->end_reason);
+	channel_event(broker, channel, EVENT_DISPLAY_CLOSED, channel->end_reason);
 	channel_free(broker, channel);
+}
+
+void display_channel_end(Broker *broker, DisplayChannel *channel, EndReason reason)
+{
+	cut(broker, channel, reason);
+	complete_end(broker, channel);
 }
 
 void display_channels_end(Broker *broker, Registration *registration, EndReason reason)
@@ -388,13 +436,27 @@ void display_channels_end(Broker *broker, Registration *registration, EndReason 
 		display_channel_end(broker, channel, reason);
 }
 
+void display_channels_cut(Broker *broker, Registration *registration, EndReason reason)
+{
+	DisplayChannel *channel;
+
+	LIST_FOREACH (channel, &registration->display_channels, of_registration)
+		cut(broker, channel, reason);
+}
+
 void display_channels_withdraw(Broker *broker, Registration *registration, unsigned int rights)
 {
-	DisplayChannel *channel, *next;
+	DisplayChannel *channel;
 
-	LIST_FOREACH_SAFE (channel, &registration->display_channels, of_registration, next)
+	LIST_FOREACH (channel, &registration->display_channels, of_registration)
 		if (channel->rights & ~rights)
-			display_channel_end(broker, channel, END_RIGHTS_WITHDRAWN);
+			cut(broker, channel, END_RIGHTS_WITHDRAWN);
+}
+
+void display_channels_complete(Broker *broker)
+{
+	while (!TAILQ_EMPTY(&broker->cut_channels))
+		complete_end(broker, TAILQ_FIRST(&broker->cut_channels));
 }
 
 uint64_t display_channels_deadline(Broker *broker)
@@ -439,9 +501,12 @@ void display_channels_check(Broker *broker)
 		assert(channel->server || channel->agent_fd == FD_NONE);
 		assert(channel->charge.account && channel->charge.kind == LIMIT_DISPLAYS);
 		assert(channel->entry.account && channel->entry.kind == LIMIT_STORE_ENTRIES);
-		assert(channel->own.fd != FD_NONE);
+		assert(channel->own.fd != FD_NONE && !is_cut(channel));
 		assert(!vm_is_ending(registration->vm));
 		assert(channel->rights & DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW));
 		(void)registration;
 	}
+	assert(ending_has_begun(&broker->cutting) == !TAILQ_EMPTY(&broker->cut_channels));
+	TAILQ_FOREACH (channel, &broker->cut_channels, of_cut)
+		assert(is_cut(channel) && channel->charge.account && channel->own.fd != FD_NONE);
 }

@@ -17,6 +17,10 @@ typedef struct DisplayServer DisplayServer;
  * A channel ends with its registration and with its server, when it has a right that its display
  * client has lost, or when somebody closes it. After a restart of the daemon it waits for its
  * server, for at most LIMIT_DRIVER_WAIT_SECONDS.
+ *
+ * If many channels end together, they are cut: shut down at once, because nobody may go on to send
+ * input. No request finds them any more. The rest of their ends is made in slices, before that of
+ * anything else (daemon/core/ending.h).
  */
 typedef struct DisplayChannel {
 	HandleEntry handle_entry;
@@ -31,6 +35,9 @@ typedef struct DisplayChannel {
 	Charge entry; /* fdstore entry of the daemon's duplicate */
 	LIST_ENTRY(DisplayChannel) of_registration;
 	TAILQ_ENTRY(DisplayChannel) of_server;
+	uint64_t end_number; /* among all ends that have begun; 0 unless the channel is cut */
+	EndReason end_reason;
+	TAILQ_ENTRY(DisplayChannel) of_cut;
 } DisplayChannel;
 
 /*
@@ -56,7 +63,8 @@ DisplayServer *display_server_of(const VirtualMachine *vm);
 
 /*
  * Makes the caller the server of the VM, on behalf of the incoming VMM if is_incoming is set. The
- * structure belongs to the calling code, which calls display_server_end() before it frees it.
+ * structure belongs to the calling code, which calls display_server_end() and
+ * display_server_leave() before it frees it.
  * Returns STATUS_SUCCESS, STATUS_INVALID_DEVICE_STATE if the VM has such a server already, or the
  * statuses of process_attach().
  */
@@ -72,8 +80,14 @@ bool display_server_claim(Broker *broker, DisplayServer *server, const Handle *c
 /* Ends the channels of the server's VM that still wait, because the server does not have them. */
 void display_server_end_waiting(Broker *broker, const DisplayServer *server);
 
-/* Ends the server and its channels. Idempotent. */
+/*
+ * Ends the server, and cuts its channels. It keeps them until they have ended, because its stream
+ * has a reply for each. Idempotent.
+ */
 void display_server_end(Broker *broker, DisplayServer *server, EndReason reason);
+
+/* Takes its channels from a server that has ended. Call before the structure is freed. */
+void display_server_leave(DisplayServer *server);
 
 /* Ends all servers of a VM that ends, with all of its channels, those that wait included. */
 void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason);
@@ -129,10 +143,19 @@ DisplayChannel *display_channel_after(Broker *broker, uint64_t serial);
 /* Shuts both ends down, and frees the channel. */
 void display_channel_end(Broker *broker, DisplayChannel *channel, EndReason reason);
 
-/* Ends the registration's channels. */
+/* Tests whether the channel is cut, and was so when the newest end had this number. */
+static inline bool display_channel_ended_before(const DisplayChannel *channel, uint64_t newest_end)
+{
+	return channel->end_number > 0 && channel->end_number <= newest_end;
+}
+
+/* Ends the registration's channels, also those that are cut already. */
 void display_channels_end(Broker *broker, Registration *registration, EndReason reason);
 
-/* Ends the registration's channels that have a right which is not among these. */
+/* Cuts the registration's channels. */
+void display_channels_cut(Broker *broker, Registration *registration, EndReason reason);
+
+/* Cuts the registration's channels that have a right which is not among these. */
 void display_channels_withdraw(Broker *broker, Registration *registration, unsigned int rights);
 
 /*
@@ -146,6 +169,9 @@ uint64_t display_channels_deadline(Broker *broker);
  * again until display_channels_deadline() says that none waits.
  */
 void display_channels_end_overdue(Broker *broker);
+
+/* Completes the ends of all channels that are cut. */
+void display_channels_complete(Broker *broker);
 
 /* Asserts the invariants of all channels. */
 void display_channels_check(Broker *broker);

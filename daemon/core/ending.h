@@ -22,7 +22,8 @@
  * out those that are going to end, but the VM's number of registrations falls one by one, because
  * nobody knows how many match until all were compared.
  *
- * Display channels end at once, because nobody may go on to send input.
+ * Display channels are shut down at once, because nobody may go on to send input, and no request
+ * finds them any more. The rest of their ends is made before everything else.
  *
  * What is ending is charged until it has ended. A request that a limit refuses meanwhile therefore
  * waits for the ends that had begun before it (request_await_ends() in daemon/api). It

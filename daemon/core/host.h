@@ -151,6 +151,12 @@ typedef struct Host {
 	Lookup (*make_channel)(void *self, ChannelEnds *ret);
 
 	/*
+	 * Shuts a display channel down, at both ends at once. A channel that is stored stays
+	 * connected if the host shuts down for a restart.
+	 */
+	void (*cut_channel)(void *self, int fd);
+
+	/*
 	 * Shuts a display channel down, at both ends at once, and releases the daemon's duplicate
 	 * as release_fd() does. What clients have sent and nobody has read is discarded, which may
 	 * block forever, so a child process does it, charged to the payer. A channel that is stored

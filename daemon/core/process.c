@@ -194,8 +194,8 @@ static bool process_end_step(Broker *broker, Ending *ending)
 	return true;
 }
 
-/* Ends the channels of a VM whose VMM has exited, unless its incoming VMM takes its place. */
-static void end_channels_of_vm(Broker *broker, VirtualMachine *vm)
+/* Cuts the channels of a VM whose VMM has exited, unless its incoming VMM takes its place. */
+static void cut_channels_of_vm(Broker *broker, VirtualMachine *vm)
 {
 	const Host *host = broker->host;
 	const IncomingVmm *incoming = vm->incoming;
@@ -205,21 +205,21 @@ static void end_channels_of_vm(Broker *broker, VirtualMachine *vm)
 }
 
 /*
- * Ends the display channels that depend on the process. They are few, and end before everything
- * else, because another process may have an end of them, and could go on to send input.
+ * Cuts the display channels that depend on the process, because another process may have an end of
+ * them, and could go on to send input.
  */
-static void end_channels(Broker *broker, Process *process)
+static void cut_channels(Broker *broker, Process *process)
 {
 	VirtualMachine *vm;
 	DisplayServer *server;
 	Registration *registration;
 
 	LIST_FOREACH (vm, &process->virtual_machines, of_vmm)
-		end_channels_of_vm(broker, vm);
+		cut_channels_of_vm(broker, vm);
 	while ((server = LIST_FIRST(&process->display_servers)))
 		display_server_end(broker, server, END_AGENT_GONE);
 	LIST_FOREACH (registration, &process->registrations, of_process)
-		display_channels_end(broker, registration, END_PROCESS_EXITED);
+		display_channels_cut(broker, registration, END_PROCESS_EXITED);
 }
 
 void process_exited(Broker *broker, ProcessKey key)
@@ -230,7 +230,7 @@ void process_exited(Broker *broker, ProcessKey key)
 		return;
 	process->attached++; /* keeps the process allocated until its last step */
 	ending_begin(broker, &process->ending, process_end_step);
-	end_channels(broker, process);
+	cut_channels(broker, process);
 }
 
 bool process_may_share(Broker *broker, ProcessKey key)

@@ -2,7 +2,7 @@
 /*
  * Ends registrations of a running VM in slices, because a VM can have thousands of them. Requests
  * that name the VM wait meanwhile (daemon/api/dispatch.c), so none is registered in between. Lists
- * ask vm_prunes() and leave out what is going to end. Display channels end at once.
+ * ask vm_prunes() and leave out what is going to end. Display channels are cut at once.
  */
 #include "daemon/core/broker.h"
 
@@ -37,7 +37,7 @@ static bool prune_step(Broker *broker, Ending *ending)
 	return true;
 }
 
-/* Ends the channels at once, because input must stop at once. They are few. */
+/* Cuts the channels, because input must stop at once. */
 static void prune_channels(Broker *broker, VirtualMachine *vm)
 {
 	Registration *registration;
@@ -52,7 +52,7 @@ static void prune_channels(Broker *broker, VirtualMachine *vm)
 				broker, registration,
 				display_clients_rights(&vm->display_clients, &privileges));
 		else
-			display_channels_end(broker, registration, vm->prune_reason);
+			display_channels_cut(broker, registration, vm->prune_reason);
 	}
 }
 

@@ -398,7 +398,7 @@ void vm_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	vm->end_reason = reason;
 	vm_stop_pruning(broker, vm);
 	ending_begin(broker, &vm->ending, vm_end_step);
-	display_servers_end(broker, vm, reason); /* at once, because input must stop */
+	display_servers_end(broker, vm, reason);
 }
 
 void vm_end_at_once(Broker *broker, VirtualMachine *vm, EndReason reason)
@@ -429,7 +429,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 		assert(registration->vm == vm);
 		registrations++;
 		LIST_FOREACH (channel, &registration->display_channels, of_registration)
-			channels++;
+			channels += channel->end_number == 0;
 	}
 	assert(channels == vm->display_count);
 	LIST_FOREACH (server, &vm->display_servers, of_vm)

@@ -200,6 +200,14 @@ static Lookup host_ops_make_channel(void *self, ChannelEnds *ret)
 	return LOOKUP_FOUND;
 }
 
+static void host_ops_cut_channel(void *self, int fd)
+{
+	const Server *server = self;
+
+	if (!persistence_keeps(&server->persistence))
+		shutdown(fd, SHUT_RDWR);
+}
+
 static void host_ops_end_channel(void *self, int fd, const Payer *payer)
 {
 	Server *server = self;
@@ -363,6 +371,7 @@ void host_ops_init(Host *host, Server *server)
 		.open_fd = host_ops_open_fd,
 		.release_fd = host_ops_release_fd,
 		.make_channel = host_ops_make_channel,
+		.cut_channel = host_ops_cut_channel,
 		.end_channel = host_ops_end_channel,
 		.discard_fd = host_ops_discard_fd,
 		.persist_quarantine = host_ops_persist_quarantine,

@@ -282,6 +282,8 @@ static void server_deinit(Server *server)
 	fd_close(&server->passed_socket);
 	listen_fds_deinit(&server->passed);
 	end_channels_with_fds(server);
+	if (server->service.broker)
+		display_channels_complete(server->service.broker);
 	/* Stop persisting first: a shutdown must not remove persisted records. */
 	persistence_close(&server->persistence);
 	if (server->service.broker)

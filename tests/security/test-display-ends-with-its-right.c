@@ -169,6 +169,7 @@ Test(display_ends_with_its_right, end_of_the_agents_stream)
 	session_deinit(&agent.session);
 	session_init(&agent.session, &fixture.fake_host->service, fixture.machine);
 	cr_assert(fake_host_is_shut(fixture.fake_host, viewer_fd));
+	broker_end_some(fixture.fake_host->service.broker, ENDING_MICROSECONDS);
 	cr_assert_eq(fake_host_last_event(fixture.fake_host, EVENT_DISPLAY_CLOSED)->reason,
 		     END_AGENT_GONE);
 	int fd;

@@ -340,15 +340,20 @@ static Lookup fake_make_channel(void *self, ChannelEnds *ret)
 	return LOOKUP_FOUND;
 }
 
-static void fake_end_channel(void *self, int fd, const Payer *payer)
+static void fake_cut_channel(void *self, int fd)
 {
 	FakeHost *fake_host = self;
 	const FakeFd *fake = fake_host_fd_of(fake_host, fd);
 
-	(void)payer;
 	fake_host_must(fake->channel > 0);
 	if (!fake_host->is_stopping || fake->fdstore_id == 0)
 		fake_host->is_shut[fake->channel] = true;
+}
+
+static void fake_end_channel(void *self, int fd, const Payer *payer)
+{
+	(void)payer;
+	fake_cut_channel(self, fd);
 	fake_release_fd(self, fd);
 }
 
@@ -492,6 +497,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.open_fd = fake_open_fd,
 		.release_fd = fake_release_fd,
 		.make_channel = fake_make_channel,
+		.cut_channel = fake_cut_channel,
 		.end_channel = fake_end_channel,
 		.discard_fd = fake_discard_fd,
 		.persist_quarantine = fake_persist_quarantine,
