@@ -77,8 +77,8 @@ static const Command commands[] = {
 	  "client.\n" },
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters",
-	  "Adapters with the source drm are GPU devices of this host, which vaild has found\n"
-	  "and only shows. Their page tables are unknown.\n" },
+	  "Adapters with the source drm are GPU devices of this host, which vaild has\n"
+	  "found and only shows. Their page tables are unknown.\n" },
 	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
