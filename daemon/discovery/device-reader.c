@@ -57,11 +57,31 @@ static int open_folder(const char *sysfs, const char *folder, const char *name)
 
 /* --- adapters -------------------------------------------------------------------------------- */
 
+/* Reads the driver of the virtio device that a device carries. Returns NULL if there is none. */
+static const char *read_virtio_driver(const char *sysfs, const char *device, DeviceText *ret)
+{
+	char path[DEVICE_PATH_SIZE * 2];
+	int length = snprintf(path, sizeof(path), "%s/devices/%s", sysfs, device);
+	DIR *folder = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
+	const struct dirent *entry;
+	const char *driver = NULL;
+
+	while (folder && !driver && (entry = readdir(folder))) {
+		if (!gpu_is_virtio_device(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/driver", entry->d_name);
+		driver = read_link(dirfd(folder), path, ret);
+	}
+	if (folder)
+		closedir(folder);
+	return driver;
+}
+
 /* Reads what sysfs says about a device, whose nodes are known. */
 static void describe(const char *sysfs, FoundGpu *gpu)
 {
 	_cleanup_close_ int folder = open_folder(sysfs, "devices", gpu->path);
-	DeviceText driver, vendor, functions;
+	DeviceText driver, virtio_driver, vendor, functions;
 	GpuDeviceFacts facts = { 0 };
 
 	if (folder >= 0)
@@ -70,6 +90,8 @@ static void describe(const char *sysfs, FoundGpu *gpu)
 			.vendor = read_attribute(folder, "vendor", &vendor),
 			.total_functions = read_attribute(folder, "sriov_totalvfs", &functions),
 		};
+	if (facts.driver && strstr(facts.driver, "/virtio"))
+		facts.virtio_driver = read_virtio_driver(sysfs, gpu->path, &virtio_driver);
 	gpu_device_describe(&facts, &gpu->device, gpu->name);
 }
 

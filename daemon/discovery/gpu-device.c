@@ -55,6 +55,11 @@ static bool is_numbered(const char *text, const char *prefix)
 	return digits > 0 && text[length + digits] == '\0';
 }
 
+bool gpu_is_virtio_device(const char *text)
+{
+	return is_numbered(text, "virtio");
+}
+
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -145,7 +150,7 @@ static bool location_from_path(const char *path, char ret[DEVICE_LOCATION_SIZE],
 	char device[DEVICE_PATH_SIZE];
 
 	strcpy(device, path);
-	if (is_numbered(last_part(device), "virtio") && !cut_last_part(device))
+	if (gpu_is_virtio_device(last_part(device)) && !cut_last_part(device))
 		return false;
 	*ret_is_pci = gpu_is_pci_address(last_part(device));
 	return copy_text(ret, DEVICE_LOCATION_SIZE, *ret_is_pci ? last_part(device) : device);
@@ -184,11 +189,12 @@ static const struct {
 void gpu_device_describe(const GpuDeviceFacts *facts, AdapterDevice *device,
 			 char ret_name[GPU_NAME_SIZE])
 {
-	unsigned long vendor = facts->vendor ? parse_number(facts->vendor, 16) : 0;
+	unsigned long vendor = parse_number(facts->vendor, 16);
+	/* The nodes of virtio-gpu belong to the PCI device, whose driver is only virtio-pci. */
+	const char *driver = facts->virtio_driver ? facts->virtio_driver : facts->driver;
 	const char *maker = NULL;
 
-	copy_attribute(device->driver, sizeof(device->driver),
-		       facts->driver ? last_part(facts->driver) : NULL);
+	copy_attribute(device->driver, sizeof(device->driver), driver ? last_part(driver) : NULL);
 	device->virtual_functions = parse_number(facts->total_functions, 10);
 	for (size_t i = 0; i < ARRAY_SIZE(makers); i++)
 		if (makers[i].vendor == vendor)

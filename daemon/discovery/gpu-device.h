@@ -34,6 +34,7 @@ bool gpu_node_parse(const char *name, const char *link, GpuNode *ret);
 /* The texts in /sys about the device of a node. */
 typedef struct GpuDeviceFacts {
 	const char *driver;          /* target of the link "driver" */
+	const char *virtio_driver;   /* that of the virtio device that it carries, if any */
 	const char *vendor;          /* "0x8086" */
 	const char *total_functions; /* sriov_totalvfs */
 } GpuDeviceFacts;
@@ -78,6 +79,9 @@ typedef struct GpuFunctionFacts {
  * bridge, which shares the group with the functions behind it.
  */
 bool gpu_function_classify(const GpuFunctionFacts *facts, HeldGpu *ret);
+
+/* Tests for the name of a virtio device, such as "virtio0". */
+bool gpu_is_virtio_device(const char *text);
 
 /* Tests for a PCI address, such as "0000:00:02.0". */
 bool gpu_is_pci_address(const char *text);

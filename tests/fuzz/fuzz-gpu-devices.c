@@ -58,8 +58,8 @@ static void check_inventory(GpuInventory *inventory, const GpuDeviceFacts *facts
 static void read_adapters(Input input)
 {
 	char *driver = take_text(&input), *vendor = take_text(&input);
-	char *functions = take_text(&input);
-	const GpuDeviceFacts facts = { driver, vendor, functions };
+	char *functions = take_text(&input), *virtio_driver = take_text(&input);
+	const GpuDeviceFacts facts = { driver, virtio_driver, vendor, functions };
 	GpuInventory inventory = GPU_INVENTORY_INIT;
 
 	while (input.size > 0) {
@@ -79,6 +79,7 @@ static void read_adapters(Input input)
 	free(driver);
 	free(vendor);
 	free(functions);
+	free(virtio_driver);
 }
 
 /* --- functions ------------------------------------------------------------------------------- */

@@ -126,8 +126,19 @@ Test(gpu_devices, amdgpu_and_nvidia_are_sorted_by_address)
 	cr_assert_null(gpu_inventory_find(&inventory, "0000:41:00.1"));
 }
 
+/* This is what Linux 6.12 has: the nodes belong to the PCI device. */
+Test(gpu_devices, virtio_gpu_has_the_driver_of_its_virtio_device)
+{
+	tree_pci(&tree, "pci0000:00/0000:00:02.0", "virtio-pci", "0x1af4", DISPLAY_CLASS);
+	tree_link(&tree, "devices/pci0000:00/0000:00:02.0/virtio3/driver",
+		  "../../../../bus/virtio/drivers/virtio_gpu");
+	tree_node(&tree, "pci0000:00/0000:00:02.0", "card1");
+	find_gpus(1);
+	expect_gpu("0000:00:02.0", "virtio_gpu", "virtio GPU 0000:00:02.0");
+}
+
 /* The number of a virtio device is just the next free one. */
-Test(gpu_devices, virtio_gpu_has_the_address_of_its_pci_device)
+Test(gpu_devices, nodes_below_a_virtio_device_have_the_pci_address)
 {
 	const char *device = "pci0000:00/0000:00:02.0/virtio3";
 
