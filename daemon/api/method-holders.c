@@ -80,7 +80,8 @@ static ListStep next_holder(const ListView *view, ListCursor *cursor, Writer *wr
 		const VirtualMachine *vm = entity_container(
 			entity_find(view->service->broker, ENTITY_VIRTUAL_MACHINE, next.position),
 			VirtualMachine);
-		Lookup lookup = host->find_held_gpus(host->self, view->caller, vm->vmm->key, &held);
+		Lookup lookup = host->find_held_gpus(host->self, view->caller, vm->vmm->key,
+						     vm->vmm->uid, &held);
 
 		if (lookup == LOOKUP_PENDING)
 			return LIST_WAITS;

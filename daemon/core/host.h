@@ -105,11 +105,13 @@ typedef struct Host {
 	Lookup (*find_graphics_context)(void *self, const Caller *caller, GraphicsContextKind *ret);
 
 	/*
-	 * Finds the GPU devices and functions that a process has open now, for the caller's
-	 * request. Sets *ret if FOUND. Returns PENDING as find_graphics_context() does, once or
-	 * more for each call with another process. ABSENT means that it has none open.
+	 * Finds the GPU devices and functions that a process of this user has open now, for the
+	 * caller's request. Sets *ret if FOUND. Returns PENDING as find_graphics_context() does,
+	 * once or more for each call with another process. ABSENT means that it has none open.
+	 * The user pays for the search and not the caller, because its files can make it hang.
 	 */
-	Lookup (*find_held_gpus)(void *self, const Caller *caller, ProcessKey key, HeldGpus *ret);
+	Lookup (*find_held_gpus)(void *self, const Caller *caller, ProcessKey key, uid_t uid,
+				 HeldGpus *ret);
 
 	/* Finds a user by name or decimal uid. */
 	Lookup (*find_user)(void *self, const char *user, uid_t *ret_uid);

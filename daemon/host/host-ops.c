@@ -109,14 +109,15 @@ static Lookup host_ops_find_graphics_context(void *self, const Caller *caller,
 	return connection_find_graphics_context(container_of(caller, Connection, caller), ret_kind);
 }
 
-static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessKey key,
+static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessKey key, uid_t uid,
 				      HeldGpus *ret)
 {
 	HostProcess *process = find_process(self, key);
 
 	if (!process)
 		return LOOKUP_GONE;
-	return connection_find_held_gpus(container_of(caller, Connection, caller), process, ret);
+	return connection_find_held_gpus(container_of(caller, Connection, caller), process, uid,
+					 ret);
 }
 
 static Lookup host_ops_find_user(void *self, const char *user, uid_t *ret_uid)

@@ -162,7 +162,8 @@ static Lookup fake_find_graphics_context(void *self, const Caller *caller, Graph
 	return LOOKUP_FOUND;
 }
 
-static Lookup fake_find_held_gpus(void *self, const Caller *caller, ProcessKey key, HeldGpus *ret)
+static Lookup fake_find_held_gpus(void *self, const Caller *caller, ProcessKey key, uid_t uid,
+				  HeldGpus *ret)
 {
 	FakeHost *fake_host = self;
 	FakeProcess *process = find_by_key(fake_host, key);
@@ -171,6 +172,7 @@ static Lookup fake_find_held_gpus(void *self, const Caller *caller, ProcessKey k
 	fake_host->held_reads++;
 	if (!process || !process->alive)
 		return LOOKUP_GONE;
+	fake_host_must(uid == process->credentials.uids[ID_EFFECTIVE]);
 	if (process->held_turns > 0) {
 		process->held_turns--;
 		return LOOKUP_PENDING;

@@ -15,6 +15,7 @@ struct CallerSearch {
 	SearchRequest request;
 	Connection *connection; /* NULL if it has closed */
 	HostProcess *process;   /* a reference to the one that is searched */
+	Payer payer;            /* of the examiner's child processes */
 	HeldGpus *held;         /* the result for SEARCH_HELD_GPUS, else NULL */
 	PeerUser *user;
 	bool is_asked;
@@ -61,13 +62,12 @@ static void peer_user_search(PeerUser *user)
 
 	while ((search = TAILQ_FIRST(&user->searches)) && !search->is_asked) {
 		const Connection *connection = search->connection;
-		const Payer payer = { .uid = user->uid, .is_operator = user->is_operator };
 
 		search->request.answered = on_answer;
-		search->is_asked =
-			examiner_ask_search(&connection_server(connection)->examiner,
-					    &search->request, search->process->pid,
-					    search->process->pidfd, &payer) == LOOKUP_PENDING;
+		search->is_asked = examiner_ask_search(&connection_server(connection)->examiner,
+						       &search->request, search->process->pid,
+						       search->process->pidfd,
+						       &search->payer) == LOOKUP_PENDING;
 		if (!search->is_asked)
 			search_end(search, LOOKUP_EXHAUSTED, 0);
 	}
@@ -88,7 +88,13 @@ typedef struct SearchAim {
 	HostProcess *process;
 	SearchTopic topic;
 	pid_t inner_pid;
+	Payer payer;
 } SearchAim;
+
+static Payer payer_of_user(const PeerUser *user)
+{
+	return (Payer){ .uid = user->uid, .is_operator = user->is_operator };
+}
 
 /* Begins a search for the request. Returns NULL if out of memory. */
 static CallerSearch *search_new(Connection *connection, const SearchAim *aim)
@@ -104,6 +110,7 @@ static CallerSearch *search_new(Connection *connection, const SearchAim *aim)
 	}
 	search->connection = connection;
 	search->process = aim->process;
+	search->payer = aim->payer;
 	host_process_ref(search->process);
 	search->request.topic = aim->topic;
 	search->request.inner_pid = aim->inner_pid;
@@ -166,7 +173,11 @@ void connection_end_search(Connection *connection)
 
 Lookup connection_find_graphics_context(Connection *connection, GraphicsContextKind *ret_kind)
 {
-	const SearchAim aim = { .process = connection->process, .topic = SEARCH_CONTEXT };
+	const SearchAim aim = {
+		.process = connection->process,
+		.topic = SEARCH_CONTEXT,
+		.payer = payer_of_user(connection->user),
+	};
 	uint32_t kind = 0;
 	Lookup lookup = connection_search(connection, &aim, &kind);
 
@@ -174,9 +185,14 @@ Lookup connection_find_graphics_context(Connection *connection, GraphicsContextK
 	return lookup;
 }
 
-Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, HeldGpus *ret)
+Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, uid_t uid,
+				 HeldGpus *ret)
 {
-	const SearchAim aim = { .process = process, .topic = SEARCH_HELD_GPUS };
+	const SearchAim aim = {
+		.process = process,
+		.topic = SEARCH_HELD_GPUS,
+		.payer = { .uid = uid },
+	};
 	ConnectionWaits *waits = connection_get_waits(connection);
 	uint32_t count;
 
@@ -211,6 +227,7 @@ static Lookup search_process(Connection *connection, pid_t inner_pid, HostProces
 		.process = connection->process,
 		.topic = SEARCH_PID,
 		.inner_pid = inner_pid,
+		.payer = payer_of_user(connection->user),
 	};
 	uint32_t pid = 0;
 

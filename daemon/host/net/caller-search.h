@@ -23,9 +23,12 @@ Lookup connection_find_graphics_context(Connection *connection, GraphicsContextK
 /*
  * Lets the examiner find the GPU devices and functions that the process has open. The result is
  * LOOKUP_FOUND with *ret set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE or LOOKUP_EXHAUSTED. A
- * request may ask about several processes, one after another, and each call looks again.
+ * request may ask about several processes, one after another, and each call looks again. uid is
+ * that of the process, which pays for closing the files that the examiner has fetched: a user who
+ * makes that hang must not stop the searches of the caller.
  */
-Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, HeldGpus *ret);
+Lookup connection_find_held_gpus(Connection *connection, HostProcess *process, uid_t uid,
+				 HeldGpus *ret);
 
 /*
  * Lets the examiner find the process that has this pid in the caller's pid namespace, which is not
