@@ -23,6 +23,7 @@ static const struct {
 	{ DISPLAY_MOUSE, NULL, VAIL_DISPLAY_INPUT },
 	{ DISPLAY_MULTITOUCH, NULL, VAIL_DISPLAY_INPUT },
 	{ DISPLAY_CLIPBOARD, NULL, VAIL_DISPLAY_CLIPBOARD },
+	{ DISPLAY_AUDIO, "RegisterOutListener", VAIL_DISPLAY_AUDIO_OUTPUT },
 };
 
 bool channel_allows(unsigned int rights, const char *interface, const char *member)

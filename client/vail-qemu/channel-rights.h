@@ -13,9 +13,11 @@
 #define DISPLAY_MOUSE      DISPLAY_PREFIX ".Mouse"
 #define DISPLAY_MULTITOUCH DISPLAY_PREFIX ".MultiTouch"
 #define DISPLAY_CLIPBOARD  DISPLAY_PREFIX ".Clipboard"
+#define DISPLAY_AUDIO      DISPLAY_PREFIX ".Audio"
 #define DISPLAY_PROPERTIES "org.freedesktop.DBus.Properties"
 
 #define DISPLAY_CLIPBOARD_PATH DISPLAY_ROOT "/Clipboard"
+#define DISPLAY_AUDIO_PATH     DISPLAY_ROOT "/Audio"
 
 /* The selection that is shared: the clipboard itself, and not what is merely selected. */
 #define CLIPBOARD_SELECTION 0u

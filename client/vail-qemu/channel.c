@@ -178,24 +178,32 @@ static void drop_lost_viewer(ChannelConsole *console, int64_t now)
 	console->viewer = NULL;
 }
 
-static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
+/* Reads the socket of a listener. Returns an fd that the caller owns, or a negative errno. */
+static int read_listener(sd_bus_message *message, sd_bus_error *error)
 {
-	ChannelConsole *console = context;
-	int64_t now = console->channel->display->link.clock->now();
 	int fd, result = sd_bus_message_read(message, "h", &fd);
 
 	if (result < 0)
 		return result;
-	drop_lost_viewer(console, now);
-	if (console->viewer)
-		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-					"this channel has a listener on the console");
 	if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 0) <= 0)
 		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
 					"a listener is a connected Unix stream socket");
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	ChannelConsole *console = context;
+	int64_t now = console->channel->display->link.clock->now();
+
+	drop_lost_viewer(console, now);
+	if (console->viewer)
+		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+					"this channel has a listener on the console");
+	int fd = read_listener(message, error);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	console->viewer = channel_viewer_new(fd, &console->console->console, now);
 	return console->viewer ? sd_bus_reply_method_return(message, "") : -ENOMEM;
 }
@@ -225,6 +233,42 @@ static const sd_bus_vtable used_console[] = {
 	SD_BUS_VTABLE_START(0),
 	VIEW_OF_CONSOLE,
 	SD_BUS_METHOD("SetUIInfo", "qqiiuu", "", on_set_ui_info, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END,
+};
+
+/* ---- Sound ---- */
+
+/* A viewer that registers again after the end of its listener may be faster than that end. */
+static void drop_lost_sound(Channel *channel)
+{
+	if (!channel->sound)
+		return;
+	channel_sound_process(channel->sound);
+	if (!channel->sound->is_lost)
+		return;
+	channel_sound_free(channel->sound);
+	channel->sound = NULL;
+}
+
+static int on_register_sound(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	Channel *channel = context;
+
+	drop_lost_sound(channel);
+	if (channel->sound)
+		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+					"this channel has a listener for sound");
+	int fd = read_listener(message, error);
+	if (fd < 0)
+		return fd;
+	channel->sound = channel_sound_new(fd, channel->sound_output);
+	return channel->sound ? sd_bus_reply_method_return(message, "") : -ENOMEM;
+}
+
+static const sd_bus_vtable sound_output[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD("RegisterOutListener", "h", "", on_register_sound,
+		      SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
 
@@ -274,18 +318,21 @@ static int tell_all_changes(Channel *channel)
 
 /* ---- Life ---- */
 
-Channel *channel_open(int socket, const char *handle, unsigned int rights, const Display *display,
-		      Clipboard *clipboard, const char *name)
+Channel *channel_open(int socket, const char *handle, unsigned int rights,
+		      const ChannelGuest *guest)
 {
+	const Display *display = guest->display;
 	Channel *channel = calloc(1, sizeof(*channel));
 
 	if (!channel) {
 		fd_close(&socket);
 		return NULL;
 	}
-	*channel = (Channel){
-		.rights = rights, .display = display, .guest_clipboard = clipboard, .name = name
-	};
+	*channel = (Channel){ .rights = rights,
+			      .display = display,
+			      .name = guest->name,
+			      .guest_clipboard = guest->clipboard,
+			      .sound_output = guest->sound_output };
 	snprintf(channel->handle, sizeof(channel->handle), "%s", handle);
 	channel->consoles = calloc(display->console_count + 1, sizeof(*channel->consoles));
 	int result = channel_bus_init(&channel->bus, socket);
@@ -308,6 +355,7 @@ void channel_close(Channel *channel)
 		channel_viewer_free(channel->consoles[i].viewer);
 	}
 	channel_clipboard_deinit(&channel->clipboard);
+	channel_sound_free(channel->sound);
 	channel_bus_deinit(&channel->bus);
 	free(channel->consoles);
 	free(channel);
@@ -340,11 +388,17 @@ static bool has_clipboard(const Channel *channel)
 	return channel_has_interface(channel->rights, DISPLAY_CLIPBOARD);
 }
 
+static bool has_sound(const Channel *channel)
+{
+	return channel_allows(channel->rights, DISPLAY_AUDIO, "RegisterOutListener");
+}
+
 /* Tests whether QEMU has said all that serve() needs. */
 static bool can_serve(const Channel *channel)
 {
 	return display_knows_properties(channel->display) &&
-	       (!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard));
+	       (!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard)) &&
+	       (!has_sound(channel) || sound_output_is_settled(channel->sound_output));
 }
 
 /* Puts the objects on the bus. Until then, no message of the viewer is read. */
@@ -360,6 +414,9 @@ static int serve(Channel *channel)
 	    channel->guest_clipboard->state == CLIPBOARD_JOINED)
 		result = channel_clipboard_serve(&channel->clipboard, channel->bus.bus,
 						 channel->guest_clipboard);
+	if (result >= 0 && has_sound(channel) && channel->sound_output->state == SOUND_JOINED)
+		result = sd_bus_add_object_vtable(channel->bus.bus, NULL, DISPLAY_AUDIO_PATH,
+						  DISPLAY_AUDIO, sound_output, channel);
 	return result;
 }
 
@@ -387,6 +444,13 @@ static void process_viewer(Channel *channel, ChannelConsole *console, int64_t no
 		return;
 	channel_viewer_free(console->viewer);
 	console->viewer = NULL;
+}
+
+static void process_sound(Channel *channel)
+{
+	drop_lost_sound(channel);
+	if (channel->sound && channel->sound->is_slow)
+		channel_end(channel, "its viewer has not replied to sound for 10 seconds");
 }
 
 /* Handles messages of the viewer. Returns a negative errno if the connection has ended. */
@@ -423,6 +487,7 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 	for (size_t i = 0; i < channel->display->console_count; i++)
 		if (channel->consoles[i].viewer)
 			process_viewer(channel, &channel->consoles[i], now);
+	process_sound(channel);
 	check_reading(channel, now);
 	if (result == -EMSGSIZE)
 		channel_end(channel, "its viewer has sent a message that is too large");
@@ -430,8 +495,19 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 		channel_end(channel, NULL);
 }
 
+/* Fills in what to poll for. Returns the timeout in milliseconds, or -1. */
+static int poll_for_sound(const Channel *channel, struct pollfd *ret)
+{
+	*ret = (struct pollfd){ .fd = -1 };
+	if (!channel->sound)
+		return -1;
+	int milliseconds = channel_bus_poll_for(&channel->sound->bus, true, ret);
+	return shorter_timeout(milliseconds, channel_sound_timeout(channel->sound));
+}
+
 int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct pollfd *poll_fds)
 {
+	size_t count = 1 + channel->display->console_count;
 	int milliseconds =
 		channel_bus_poll_for(&channel->bus, channel->is_serving && accepts, poll_fds);
 
@@ -445,6 +521,7 @@ int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct p
 			milliseconds, channel_bus_poll_for(&viewer->bus, true, &poll_fds[1 + i]));
 		milliseconds = shorter_timeout(milliseconds, channel_viewer_timeout(viewer, now));
 	}
+	milliseconds = shorter_timeout(milliseconds, poll_for_sound(channel, poll_fds + count));
 	if (channel->stuck_since == 0)
 		return milliseconds;
 	int64_t left = channel->stuck_since + VIEWER_LIMIT - now;

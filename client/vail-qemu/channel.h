@@ -11,9 +11,11 @@
 #include "client/vail-qemu/channel-bus.h"
 #include "client/vail-qemu/channel-clipboard.h"
 #include "client/vail-qemu/channel-input.h"
+#include "client/vail-qemu/channel-sound.h"
 #include "client/vail-qemu/channel-viewer.h"
 #include "client/vail-qemu/clipboard.h"
 #include "client/vail-qemu/display.h"
+#include "client/vail-qemu/sound-output.h"
 #include <vail.h>
 
 /*
@@ -44,6 +46,8 @@ typedef struct Channel {
 	const char *name; /* of the VM */
 	Clipboard *guest_clipboard;
 	ChannelClipboard clipboard;
+	SoundOutput *sound_output;
+	ChannelSound *sound; /* NULL without a listener */
 	ChannelBus bus;
 	bool is_serving;          /* the objects are on the bus */
 	bool is_ended;            /* the channel has to be closed */
@@ -53,18 +57,24 @@ typedef struct Channel {
 	TAILQ_ENTRY(Channel) entries;
 } Channel;
 
+/* The parts of a guest that its channels share, and must outlive them. */
+typedef struct ChannelGuest {
+	const Display *display;
+	Clipboard *clipboard;
+	SoundOutput *sound_output;
+	const char *name; /* of the VM */
+} ChannelGuest;
+
 /*
- * Opens a channel. Takes ownership of the socket, also on failure. The display and the clipboard
- * must outlive the channel.
+ * Opens a channel. Takes ownership of the socket, also on failure.
  *
  * handle: of vaild.
  * rights: VAIL_DISPLAY_VIEW and its siblings.
- * name: of the VM; must outlive the channel.
  *
  * Returns NULL on failure.
  */
-Channel *channel_open(int socket, const char *handle, unsigned int rights, const Display *display,
-		      Clipboard *clipboard, const char *name);
+Channel *channel_open(int socket, const char *handle, unsigned int rights,
+		      const ChannelGuest *guest);
 
 /* Closes the channel, and releases in QEMU what its viewer holds down. NULL is ignored. */
 void channel_close(Channel *channel);
@@ -82,7 +92,7 @@ void channel_note(Channel *channel);
 void channel_process(Channel *channel, bool accepts, int64_t now);
 
 /*
- * Fills in 1 + console_count fds to poll before channel_process(). Returns the timeout in
+ * Fills in 2 + console_count fds to poll before channel_process(). Returns the timeout in
  * milliseconds, or -1.
  */
 int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct pollfd *poll_fds);

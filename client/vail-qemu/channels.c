@@ -27,6 +27,7 @@ void channels_init(Channels *channels, Display *display, Agent *agent)
 	*channels = (Channels){ .display = display, .agent = agent };
 	TAILQ_INIT(&channels->items);
 	clipboard_init(&channels->clipboard, display);
+	sound_output_init(&channels->sound_output, display);
 }
 
 static void remove_channel(Channels *channels, Channel *channel)
@@ -49,6 +50,7 @@ void channels_deinit(Channels *channels)
 	remove_all(channels);
 	vail_close(channels->server); /* calls on_event() */
 	clipboard_deinit(&channels->clipboard);
+	sound_output_deinit(&channels->sound_output);
 }
 
 /* ---- vaild ---- */
@@ -74,12 +76,13 @@ static void report_end(const Channels *channels, const char *handle)
 
 static void open_channel(Channels *channels, struct vail *vail, const VailDisplay *display)
 {
+	const ChannelGuest guest = { channels->display, &channels->clipboard,
+				     &channels->sound_output, channels->agent->machine.name };
 	int socket = vail_take_descriptor(vail, 0);
 	Channel *channel = NULL;
 
 	if (socket >= 0)
-		channel = channel_open(socket, display->handle, display->rights, channels->display,
-				       &channels->clipboard, channels->agent->machine.name);
+		channel = channel_open(socket, display->handle, display->rights, &guest);
 	if (!channel) {
 		log_message("a display channel cannot be served: out of memory or descriptors");
 		report_end(channels, display->handle);
@@ -88,6 +91,8 @@ static void open_channel(Channels *channels, struct vail *vail, const VailDispla
 	display_ask_for_properties(channels->display);
 	if (display->rights & VAIL_DISPLAY_CLIPBOARD)
 		clipboard_join(&channels->clipboard);
+	if (display->rights & VAIL_DISPLAY_AUDIO_OUTPUT)
+		sound_output_join(&channels->sound_output);
 	TAILQ_INSERT_TAIL(&channels->items, channel, entries);
 	channels->count++;
 }
@@ -181,7 +186,7 @@ static bool qemu_accepts(const Channels *channels)
 
 size_t channels_fds(const Channels *channels)
 {
-	return 1 + channels->count * (1 + channels->display->console_count);
+	return 2 + channels->count * (2 + channels->display->console_count);
 }
 
 /* Returns the milliseconds until the time, or -1 if it is 0. */
@@ -199,17 +204,19 @@ int channels_poll_for(const Channels *channels, struct pollfd *poll_fds)
 	int64_t current = now(channels);
 	int milliseconds = time_left(channels->close_at, current);
 	const Channel *channel;
-	size_t count = 1;
+	size_t count = 2;
 
 	poll_fds[0] = (struct pollfd){ .fd = -1 };
 	if (channels->server)
 		poll_fds[0] = (struct pollfd){ .fd = vail_descriptor(channels->server),
 					       .events = vail_events(channels->server) };
+	milliseconds = shorter_timeout(
+		milliseconds, sound_output_poll_for(&channels->sound_output, &poll_fds[1]));
 	TAILQ_FOREACH (channel, &channels->items, entries) {
 		milliseconds =
 			shorter_timeout(milliseconds, channel_poll_for(channel, accepts, current,
 								       poll_fds + count));
-		count += 1 + channels->display->console_count;
+		count += 2 + channels->display->console_count;
 	}
 	if (channels->was_ready && !channels->is_asked && !channels->is_unknown)
 		milliseconds = shorter_timeout(milliseconds, time_left(channels->ask_at, current));
@@ -243,6 +250,7 @@ void channels_process(Channels *channels)
 	if (channels->server)
 		vail_process(channels->server); /* reports errors to on_event() */
 	ask_when_due(channels);
+	sound_output_process(&channels->sound_output);
 	if (channels->close_at != 0 && current >= channels->close_at) {
 		log_message("vaild stays away, so nobody could end display channels; they are "
 			    "closed");

@@ -23,6 +23,7 @@
 #include "tests/fuzz/common/fake-agent.h"
 
 #define VM           "/org/qemu/Display1/VM"
+#define AUDIO        "/org/qemu/Display1/Audio"
 #define CLIPBOARD    "/org/qemu/Display1/Clipboard"
 #define CONSOLE      "/org/qemu/Display1/Console_0"
 #define PREFIX       "org.qemu.Display1"
@@ -57,6 +58,7 @@ static const struct {
 	{ CLIPBOARD, PREFIX ".Clipboard", "Grab", "uuas" },
 	{ CLIPBOARD, PREFIX ".Clipboard", "Release", "u" },
 	{ CLIPBOARD, PREFIX ".Clipboard", "Request", "uas" },
+	{ AUDIO, PREFIX ".Audio", "RegisterOutListener", "h" },
 };
 
 /* The number of the reply, behind those of the methods. */
@@ -66,6 +68,7 @@ typedef struct Link {
 	Agent agent;
 	Display display;
 	Clipboard clipboard;
+	SoundOutput sound_output;
 	Channel *channel;
 	int qemu;     /* QEMU's end of its display */
 	int viewer;   /* the viewer's end of the channel */
@@ -199,11 +202,16 @@ static void link_init(Link *link, uint8_t how)
 	show_screen(link);
 	clipboard_init(&link->clipboard, &link->display);
 	link->clipboard.state = CLIPBOARD_JOINED;
+	sound_output_init(&link->sound_output, &link->display);
+	link->sound_output.state = SOUND_JOINED;
+	link->sound_output.streams[0] = (SoundStream){ .id = 1, .bits = 16, .has_volume = true };
+	link->sound_output.stream_count = 1;
 	link->clipboard.content = how >> 7 & 1 ? CLIPBOARD_OF_GUEST : CLIPBOARD_EMPTY;
 	fuzz_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	link->viewer = pair[1];
-	link->channel = channel_open(pair[0], "0", (how & 31) | VAIL_DISPLAY_VIEW, &link->display,
-				     &link->clipboard, "fuzz");
+	const ChannelGuest guest = { &link->display, &link->clipboard, &link->sound_output,
+				     "fuzz" };
+	link->channel = channel_open(pair[0], "0", (how & 31) | VAIL_DISPLAY_VIEW, &guest);
 	fuzz_must(link->channel != NULL);
 	if (how >> 6 & 1)
 		say(link->viewer, hello, sizeof(hello) - 1);
@@ -214,6 +222,8 @@ static void turn(Link *link)
 	const ClipboardText *text = &link->channel->clipboard.text;
 
 	channel_note(link->channel);
+	if (link->channel->sound)
+		channel_sound_write(link->channel->sound, 1, "sound", 5);
 	channel_process(link->channel, true, 1);
 	fuzz_must(!text->bytes || clipboard_text_is_valid(text->bytes, text->size));
 }
@@ -250,6 +260,7 @@ static void link_deinit(Link *link)
 {
 	channel_close(link->channel);
 	clipboard_deinit(&link->clipboard);
+	sound_output_deinit(&link->sound_output);
 	display_deinit(&link->display);
 	fuzz_must(LIST_EMPTY(&link->agent.surfaces));
 	close(link->qemu);

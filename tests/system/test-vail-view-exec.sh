@@ -131,7 +131,7 @@ check_rights() {
 check_foreign_program() {
   viewer foreign vail-bob --exec "$PRIVATE/gdbus-viewer" '{}'
   expect_reply "a foreign program finds its interfaces" \
-    "$PREFIX.Console $PREFIX.Keyboard $PREFIX.Mouse" foreign "interfaces $CONSOLE"
+    "$PREFIX.Console $PREFIX.Keyboard $PREFIX.Mouse $PREFIX.MultiTouch" foreign "interfaces $CONSOLE"
   expect_reply "a foreign program types" ok foreign "call $CONSOLE $PREFIX.Keyboard Press u 30"
   expect_reply "a foreign program has no clipboard" "$DENIED" foreign \
     "call /org/qemu/Display1/Clipboard $PREFIX.Clipboard Register"

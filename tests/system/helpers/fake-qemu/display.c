@@ -19,8 +19,7 @@ int qemu_check(int result, const char *what)
 	return result;
 }
 
-/* Starts a D-Bus connection as the server. Takes over the socket. */
-static sd_bus *serve_bus(sd_event *event, int socket)
+sd_bus *qemu_serve_bus(sd_event *event, int socket)
 {
 	sd_id128_t id;
 	sd_bus *bus;
@@ -135,8 +134,8 @@ static int on_register(sd_bus_message *call, void *context, sd_bus_error *error)
 	}
 	qemu_check(sd_bus_message_read(call, "h", &socket), "RegisterListener");
 	qemu_listener_close(console);
-	console->listener = serve_bus(sd_bus_get_event(sd_bus_message_get_bus(call)),
-				      fcntl(socket, F_DUPFD_CLOEXEC, 0));
+	console->listener = qemu_serve_bus(sd_bus_get_event(sd_bus_message_get_bus(call)),
+					   fcntl(socket, F_DUPFD_CLOEXEC, 0));
 	qemu_check(sd_bus_call_method_async(console->listener, NULL, NULL, ROOT "/Listener",
 					    "org.freedesktop.DBus.Properties", "Get", on_interfaces,
 					    console, "ss", LISTENER, "Interfaces"),
@@ -184,6 +183,26 @@ static const sd_bus_vtable console_methods[] = {
 	SD_BUS_VTABLE_END,
 };
 
+static int on_touch(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	(void)context, (void)error;
+	return sd_bus_reply_method_return(message, "");
+}
+
+static int get_max_slots(sd_bus *bus, const char *path, const char *interface, const char *property,
+			 sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	(void)bus, (void)path, (void)interface, (void)property, (void)context, (void)error;
+	return sd_bus_message_append(reply, "i", 10);
+}
+
+static const sd_bus_vtable touch_methods[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD("SendEvent", "utdd", "", on_touch, 0),
+	SD_BUS_PROPERTY("MaxSlots", "i", get_max_slots, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_VTABLE_END,
+};
+
 static const sd_bus_vtable machine_methods[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_PROPERTY("Name", "s", NULL, offsetof(QemuDisplay, name), 0),
@@ -204,18 +223,22 @@ void qemu_display_join(QemuDisplay *display, int socket)
 	for (size_t i = 0; i < display->console_count; i++)
 		qemu_listener_close(&display->consoles[i]);
 	sd_bus_close_unref(display->bus);
-	display->bus = serve_bus(display->event, socket);
+	display->bus = qemu_serve_bus(display->event, socket);
 	display->joins++;
 	qemu_check(sd_bus_add_object_vtable(display->bus, NULL, ROOT "/VM", PREFIX ".VM",
 					    machine_methods, display),
 		   "VM");
 	qemu_clipboard_join(display);
+	qemu_sound_join(display);
 	for (size_t i = 0; i < display->console_count; i++) {
 		console_path(&display->consoles[i], path);
 		qemu_check(sd_bus_add_object_vtable(display->bus, NULL, path, CONSOLE,
 						    console_methods, &display->consoles[i]),
 			   path);
 		qemu_input_serve(display->bus, &display->consoles[i], path);
+		qemu_check(sd_bus_add_object_vtable(display->bus, NULL, path, PREFIX ".MultiTouch",
+						    touch_methods, NULL),
+			   path);
 	}
 }
 

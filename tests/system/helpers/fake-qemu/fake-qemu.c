@@ -22,6 +22,8 @@
  *                                 of an inherited fd, "pipe", "memory=SIZE" for a new memfd, or
  *                                 "kept=N" for one of 16 KiB that stays, whose bytes are all N at
  *                                 first; a value of type ay is the number of bytes
+ *   sound C METHOD TYPES VALUE... calls any method of the listener for sound, and waits for the
+ *                                 reply; values as for call
  *   copy C TEXT                   the guest grabs the clipboard with this text, or with a text that
  *                                 has TEXT bytes if that is a number
  *   uncopy C                      the guest releases the clipboard
@@ -333,6 +335,24 @@ static void fill(QemuDisplay *display, QemuConsole *console, char *words)
 	fill_kept(kept_memory(console->number), (uint8_t)number(&words));
 }
 
+/* ---- Sound ---- */
+
+static void call_sound(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	QemuSound *sound = &display->sound;
+	const char *method = strsep(&words, " "), *types = words ? strsep(&words, " ") : "";
+	sd_bus_message *call = qemu_sound_call(sound, method);
+
+	for (; call && *types; types += *types == 'a' ? 2 : 1)
+		qemu_check(append(call, types, &words), method);
+	sound->has_failed = !call;
+	if (call)
+		qemu_sound_send(sound, call);
+	while (sound->is_waiting)
+		qemu_check(sd_event_run(display->event, UINT64_MAX), "sd_event_run");
+	console->errors += sound->has_failed;
+}
+
 /* ---- The clipboard ---- */
 
 static void copy(QemuDisplay *display, QemuConsole *console, char *words)
@@ -386,6 +406,7 @@ static const struct {
 	{ "repeat", repeat },
 	{ "resize", resize },
 	{ "call", call_listener },
+	{ "sound", call_sound },
 	{ "copy", copy },
 	{ "uncopy", uncopy },
 	{ "reset", reset },

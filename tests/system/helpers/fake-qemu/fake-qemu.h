@@ -37,6 +37,13 @@ typedef struct QemuConsole {
 
 #define QEMU_CONSOLES_MAX 16
 
+/* The sound that the guest plays. */
+typedef struct QemuSound {
+	sd_bus *listener; /* NULL without one */
+	bool is_waiting;  /* the listener has not replied to a call */
+	bool has_failed;  /* its last reply was an error */
+} QemuSound;
+
 /* The clipboard, in place of an agent in the guest. */
 typedef struct QemuClipboard {
 	sd_bus *bus;         /* of the display's client */
@@ -60,6 +67,7 @@ typedef struct QemuDisplay {
 	QemuConsole consoles[QEMU_CONSOLES_MAX];
 	size_t console_count;
 	QemuClipboard clipboard;
+	QemuSound sound;
 } QemuDisplay;
 
 /* Exits with an error if the result is a negative errno; returns it otherwise. */
@@ -120,6 +128,18 @@ void qemu_clipboard_reset(QemuClipboard *clipboard);
 
 /* The guest pastes. The result is in pasted when is_pasting is clear. */
 void qemu_clipboard_paste(QemuClipboard *clipboard);
+
+/* Serves sound to a new client of the display. */
+void qemu_sound_join(QemuDisplay *display);
+
+/* Returns a new call to the listener for sound, or NULL without a listener. */
+sd_bus_message *qemu_sound_call(QemuSound *sound, const char *method);
+
+/* Sends the call and releases it. is_waiting is set until the reply arrives. */
+void qemu_sound_send(QemuSound *sound, sd_bus_message *call);
+
+/* Starts a D-Bus connection as the server. Takes over the socket. */
+sd_bus *qemu_serve_bus(sd_event *event, int socket);
 
 /* Makes the monitor's socket at the path and serves it. */
 void qemu_monitor_serve(QemuDisplay *display, const char *path);
