@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The sound of a real QEMU on display channels: the guest's boot code makes the PC speaker beep, and a
-# viewer written with GDBus hears it.
+# The sound of a real QEMU on display channels, with and without a message bus: the guest's boot code
+# makes the PC speaker beep, and a viewer written with GDBus hears it. Other clients of the bus get
+# nothing of the clipboard.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -10,7 +11,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
 
 VIEW=1
+CLIP=4
 HEAR=8
+BUS=unix:path=$PRIVATE/guest/bus
 
 if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
   skip "the sound of a real QEMU on display channels" "this machine has no python3-gi"
@@ -46,14 +49,24 @@ hears() {
   expect_match "$1 hears sound" "^write $STREAM [1-9][0-9]+\$" "$REPLY"
 }
 
-start_vm() {
-  make_beeping_disk
-  start_guest "${WITH_DISPLAY[@]}" -display dbus,p2p=yes,audiodev=sound "${WITH_DISK[@]}" \
+# beeping_guest DISPLAY: starts QEMU with these options of its display.
+beeping_guest() {
+  start_guest -name "a guest" -uuid "$GUID" -display "dbus,$1,audiodev=sound" \
+    -device virtio-vga,id=gpu0 "${WITH_DISK[@]}" \
     -audiodev dbus,id=sound -machine pcspk-audiodev=sound
-  start_agent --user vail-alice
-  expect "vail-qemu shares the guest's screen" eventually console_is 720x400
-  "${CTL[@]}" vm update "$GUID" --user vail-alice:view,audioOutput >/dev/null
-  expect "vail-qemu serves the guest's display" eventually display_opens
+}
+
+# start_bus_agent: starts vail-qemu on the message bus.
+start_bus_agent() {
+  "$VAIL_QEMU" --bus "$BUS" --socket "$SOCKET" --user vail-alice 2>"$PRIVATE/agent.log" &
+  AGENT=$!
+}
+
+# Waits until vail-qemu serves channels, to alice with all rights.
+served() {
+  expect "$1: vail-qemu shares the guest's screen" eventually console_is 720x400
+  "${CTL[@]}" vm update "$GUID" --user vail-alice:view,clipboard,audioOutput >/dev/null
+  expect "$1: vail-qemu serves the guest's display" eventually display_opens
 }
 
 check_sound() {
@@ -63,9 +76,10 @@ check_sound() {
   session_kill alice
 }
 
+# check_restart COMMAND...: the same with another vail-qemu, which COMMAND starts.
 check_restart() {
   kill_and_wait "$AGENT"
-  start_agent --user vail-alice
+  "$@"
   expect "vail-qemu serves the display again" eventually display_opens
   viewer alice vail-alice $((VIEW | HEAR))
   expect_reply "QEMU accepts another vail-qemu as its listener" ok alice hear
@@ -93,17 +107,69 @@ is_old() {
   [ "$version" -lt 801 ]
 }
 
+end_vm() {
+  kill_and_wait "$QEMU"
+  agent_ends "$1: vail-qemu exits when QEMU is killed" 0 'QEMU has ended$'
+}
+
+# With a message bus, other clients of the bus reach vail-qemu's clipboard, which is for QEMU alone.
+check_other_clients() {
+  viewer alice vail-alice $((VIEW | CLIP))
+  expect_reply "on a bus: a viewer registers for the clipboard" ok alice clipboard
+  expect_reply "on a bus: it copies" ok alice "copy 0 secret"
+  expect_reply "on a bus: it is asked" request alice event
+  expect_match "on a bus: another client gets no text" "AccessDenied.*for QEMU alone" \
+    "$(ask_clipboard 2>&1)"
+  session_kill alice
+}
+
+# Asks each client of the bus for a text, except QEMU.
+ask_clipboard() {
+  local name
+
+  for name in $(gdbus call --address "$BUS" --dest org.freedesktop.DBus --object-path / \
+    --method org.freedesktop.DBus.ListNames | grep -o ':[0-9.]*'); do
+    gdbus call --address "$BUS" --dest "$name" --object-path /org/qemu/Display1/Clipboard \
+      --timeout 1000 --method org.qemu.Display1.Clipboard.Request 0 "['text/plain;charset=utf-8']" || true
+  done
+}
+
+check_on_bus() {
+  dbus-daemon --session --nofork --nopidfile --address="$BUS" 2>"$PRIVATE/bus.log" &
+  local bus=$!
+  eventually test -S "$PRIVATE/guest/bus"
+  beeping_guest "addr=$BUS"
+  start_bus_agent
+  served "on a bus"
+  check_sound
+  if command -v gdbus >/dev/null; then
+    check_other_clients
+  else
+    skip "on a bus: another client gets no text" "this machine has no gdbus"
+  fi
+  check_restart start_bus_agent
+  end_vm "on a bus"
+  kill_and_wait "$bus"
+}
+
+check_without_bus() {
+  beeping_guest p2p=yes
+  start_agent --user vail-alice
+  served "without a bus"
+  if is_old; then
+    check_old_qemu
+  else
+    check_sound
+    check_restart start_agent --user vail-alice
+  fi
+  end_vm "without a bus"
+}
+
 cp "$ROOT/tests/system/helpers/gdbus-viewer" "$PRIVATE/"
 chmod 755 "$PRIVATE/gdbus-viewer"
 start_daemon
-start_vm
-if is_old; then
-  check_old_qemu
-else
-  check_sound
-  check_restart
-fi
-kill_and_wait "$QEMU"
-agent_ends "vail-qemu exits when QEMU is killed" 0 'QEMU has ended$'
+make_beeping_disk
+check_on_bus
+check_without_bus
 expect_clean_stop
 finish
