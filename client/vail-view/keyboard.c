@@ -158,7 +158,6 @@ void keyboard_forward_next(Keyboard *keyboard)
 void keyboard_release_all(Keyboard *keyboard)
 {
 	forget_withheld(keyboard);
-	keyboard->is_forwarding = false;
 	for (int code = 1; code < 256; code++)
 		release(keyboard, (uint8_t)code);
 }

@@ -23,7 +23,7 @@ needs_desktop() {
     skip "$NAME" "$program is not installed"
     finish
   done
-  ldd "$ROOT/build/sanitized/vail-view" | grep -q libSDL2 && return
+  [[ $(ldd "$ROOT/build/sanitized/vail-view") != *libSDL2* ]] || return 0
   skip "$NAME" "vail-view was built without a window"
   finish
 }
@@ -69,9 +69,16 @@ expect_title() {
   expect_match "$1" "$2" "$(title)"
 }
 
+# Gives the window the focus, unless it has it. Activating it again could take the focus away shortly.
+focus() {
+  window_has_focus || xdotool windowactivate "$WINDOW"
+  eventually_unless_gone "$VIEWER" window_has_focus
+}
+window_has_focus() { [ "$(xdotool getwindowfocus 2>/dev/null)" = "$WINDOW" ]; }
+
 # key LETTER: presses it together with Ctrl and Alt in the window.
 key() {
-  xdotool windowactivate --sync "$WINDOW"
+  focus
   xdotool key "ctrl+alt+$1"
 }
 

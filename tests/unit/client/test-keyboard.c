@@ -215,6 +215,16 @@ Test(keyboard, all_keys_are_released_with_the_focus)
 	expect_sent("");
 }
 
+Test(keyboard, the_next_combination_is_forwarded_after_the_focus_has_returned)
+{
+	keyboard_forward_next(&keyboard);
+	keyboard_release_all(&keyboard);
+	press(CTRL);
+	press(ALT);
+	press(F);
+	expect_sent("+1d +38 +21 ");
+}
+
 Test(keyboard, a_key_that_qemu_does_not_know_is_ignored)
 {
 	press(0);

@@ -32,7 +32,7 @@ typedef struct QemuConsole {
 	int is_absolute;         /* the property of the mouse */
 	int32_t moved_x;         /* the sum of the mouse's motions */
 	int32_t moved_y;
-	char heard[4096]; /* the input so far, without motions */
+	char heard[65536]; /* the input so far, without motions */
 } QemuConsole;
 
 #define QEMU_CONSOLES_MAX 16
