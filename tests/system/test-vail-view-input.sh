@@ -420,9 +420,10 @@ settle() {
   HEARD=
   eventually_unless_gone "$VIEWER" has_key 49
 }
+# has_key CODE: tests whether the key was pressed and released.
 has_key() {
   hears
-  [[ " $HEARD " == *" +$1 -$1 "* ]]
+  [ "$(tr ' ' '\n' <<<"$HEARD" | grep -x -- "[-+]$1" | tail -n 1)" = "-$1" ]
 }
 
 check_relative() {
