@@ -65,7 +65,7 @@ endif
 
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
-DAEMON  = daemon/host daemon/discovery $(PURE)
+DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
 LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "daemon/host/config-fault.h"
-#include "daemon/host/config-mistake.h"
+#include "daemon/config/config-fault.h"
+#include "daemon/host/config-read.h"
 #include "daemon/host/config-software-adapter.h"
-#include "daemon/host/config-syntax.h"
-#include "daemon/host/process/file-read.h"
 #include "daemon/host/process/user-database.h"
 #include "proto/fd-util.h"
 
 #define DEFAULT_OPERATOR_GROUP "vaild"
-
-#define NOT_AN_OBJECT "the file is not one JSON object; write the keys between { and }"
-
-/* A larger file is no configuration, and reading it could take all memory. */
-#define FILE_SIZE_MAX (1 << 20)
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -178,13 +169,12 @@ static bool check_limits(const ConfigFile *file, const Limits *limits)
 	return config_mistake_at(file, config_find(file, path), "limits.%s", failure.message);
 }
 
-/* Applies the file's values to its settings, which are unchanged if a value is wrong. */
-static bool read_object(const ConfigFile *file, const JsonValue *object)
+/* Applies the file's values to the Settings, which are unchanged if a value is wrong. */
+static bool read_object(const ConfigFile *file, const JsonValue *object, void *context)
 {
-	ConfigValues values = { .settings = *file->settings };
+	Settings *settings = context;
+	ConfigValues values = { .settings = *settings };
 
-	if (json_type_of(object) != JSON_OBJECT)
-		return config_mistake_at(file, config_find(file, ""), NOT_AN_OBJECT);
 	if (!decode_values(file, object, &values) || !check_limits(file, &values.settings.limits))
 		return false;
 	if (values.operator_group &&
@@ -193,217 +183,45 @@ static bool read_object(const ConfigFile *file, const JsonValue *object)
 	if (values.has_software_adapter &&
 	    !set_software_adapter(file, &values.software_adapter, &values.settings))
 		return false;
-	*file->settings = values.settings;
+	*settings = values.settings;
 	return true;
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-/* Returns the text without the blanks around it. */
-static JsonText trim(JsonText text)
-{
-	while (text.length > 0 && is_blank(text.start[0])) {
-		text.start++;
-		text.length--;
-	}
-	while (text.length > 0 && is_blank(text.start[text.length - 1]))
-		text.length--;
-	return text;
-}
-
-static bool is_byte_order_mark(JsonText text)
-{
-	return text.length >= 3 && memcmp(text.start, "\xef\xbb\xbf", 3) == 0;
-}
-
-/* Checks that the text is JSON. Mistakes have positions from then on. */
-static bool check_json(ConfigFile *file, const Buffer *text)
-{
-	const char *start = buffer_head(text);
-	JsonText value = trim((JsonText){ .start = start, .length = buffer_size(text) });
-	size_t position;
-
-	if (value.length == 0)
-		return config_mistake(file,
-				      "the file is empty; write {} for an empty configuration");
-	file->text = start;
-	if (is_byte_order_mark(value))
-		return config_mistake_at(file, value.start,
-					 "the file begins with a byte order mark; save it as UTF-8 "
-					 "without one");
-	const char *error = config_syntax_check(start, buffer_size(text), &position);
-	if (error)
-		return config_mistake_at(file, start + position, "the file is not JSON: %s", error);
-	file->value = value;
-	return true;
-}
-
-/* Refuses a key that stands twice in its object, because only one of the values could apply. */
-static bool refuse_repeated(const ConfigFile *file, const char *name)
-{
-	char quote[CONFIG_QUOTE_SIZE];
-
-	return config_mistake_at(file, name - 1, "%s stands twice; remove one of them",
-				 config_quote(name, strcspn(name, "\""), quote));
-}
-
-static bool out_of_memory(const ConfigFile *file)
-{
-	file->ret_error->is_temporary = true;
-	return config_mistake(file, "cannot be read: out of memory; try again later");
-}
-
-static bool read_text(ConfigFile *file, const Buffer *text)
-{
-	const char *error;
-
-	if (!check_json(file, text))
-		return false;
-	JsonParser *parser = json_parser_new();
-	if (!parser)
-		return out_of_memory(file);
-	JsonValue *value = json_parse(parser, buffer_head(text), buffer_size(text), &error);
-	const char *repeated = error ? NULL : json_repeated_name(parser);
-	bool read = error      ? out_of_memory(file)
-		    : repeated ? refuse_repeated(file, repeated)
-			       : read_object(file, value);
-	json_free(value);
-	json_parser_free(parser);
-	return read;
-}
-
-static bool check_type(const ConfigFile *file, int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return config_cannot_read(file, errno);
-	if (!S_ISREG(status.st_mode))
-		return config_mistake(file, "is not a regular file; replace it");
-	return status.st_size <= FILE_SIZE_MAX ||
-	       config_mistake(file, "is larger than %d bytes; make it smaller", FILE_SIZE_MAX);
-}
-
-/* Accepts only files that root alone can change, because they decide who is an operator. */
-static bool check_owner(const ConfigFile *file, int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return config_cannot_read(file, errno);
-	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return config_mistake(
-			file,
-			"belongs to uid %u, who could become an operator; check its contents "
-			"and give it to root with: chown root",
-			status.st_uid);
-	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		return config_mistake(file,
-				      "other users can change it and could become operators; check "
-				      "its contents and protect it with: chmod go-w");
-	return true;
-}
+/* The files decide who is an operator. */
+static const ConfigRisk risk = { "become an operator", "become operators" };
 
 bool config_parse(const char *name, const Buffer *text, Settings *settings, ConfigError *ret_error)
 {
-	ConfigFile file = { .path = name, .settings = settings, .ret_error = ret_error };
+	ConfigFile file = { .path = name, .ret_error = ret_error };
 
 	*ret_error = (ConfigError){ 0 };
-	return read_text(&file, text);
-}
-
-/* Opens the file, and checks that it is what the daemon may read. Returns an fd, or -1. */
-static int open_file(const ConfigFile *file, bool checks_owner)
-{
-	/* O_NONBLOCK, because opening a FIFO would wait for a writer. */
-	_cleanup_close_ int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		config_cannot_read(file, errno);
-	else if (check_type(file, fd) && (!checks_owner || check_owner(file, fd)))
-		return TAKE_FD(fd);
-	return -1;
-}
-
-static bool read_file(const char *path, bool checks_owner, Settings *settings,
-		      ConfigError *ret_error)
-{
-	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
-	_cleanup_close_ int fd = open_file(&file, checks_owner);
-	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-
-	if (fd < 0)
-		return false;
-	int error = file_read_all(fd, &text);
-	return error < 0 ? config_cannot_read(&file, -error) : read_text(&file, &text);
-}
-
-/* Returns DIR/NAME, to be freed, or NULL if out of memory. */
-static char *path_in(const char *directory, const char *name, ConfigError *ret_error)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/%s", directory, name) >= 0)
-		return path;
-	*ret_error = (ConfigError){ .message = "out of memory", .is_temporary = true };
-	return NULL;
+	return config_text_read(&file, text, read_object, settings);
 }
 
 /* Reads DIR/vaild.json, which may be absent. */
 static bool read_main_file(const char *directory, Settings *settings, ConfigError *ret_error)
 {
-	_cleanup_free_ char *path = path_in(directory, "vaild.json", ret_error);
+	_cleanup_free_ char *path = config_path(directory, "vaild.json", ret_error);
 
 	if (!path)
 		return false;
 	return (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) ||
-	       read_file(path, true, settings, ret_error);
-}
-
-static int is_drop_in(const struct dirent *entry)
-{
-	const char *suffix = strrchr(entry->d_name, '.');
-
-	return entry->d_name[0] != '.' && suffix && strcmp(suffix, ".json") == 0;
-}
-
-static bool read_drop_in(const char *directory, const char *name, Settings *settings,
-			 ConfigError *ret_error)
-{
-	_cleanup_free_ char *path = path_in(directory, name, ret_error);
-
-	return path && read_file(path, true, settings, ret_error);
+	       config_read_file(path, &risk, read_object, settings, ret_error);
 }
 
 static bool read_drop_ins(const char *directory, Settings *settings, ConfigError *ret_error)
 {
-	_cleanup_free_ char *path = path_in(directory, "vaild.json.d", ret_error);
-	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
-	struct dirent **entries = NULL;
-	bool read = true;
+	_cleanup_free_ char *path = config_path(directory, "vaild.json.d", ret_error);
 
-	if (!path)
-		return false;
-	int count = scandir(path, &entries, is_drop_in, alphasort);
-	if (count < 0)
-		return errno == ENOENT || config_cannot_read(&file, errno);
-	for (int i = 0; i < count; i++) {
-		read = read && read_drop_in(path, entries[i]->d_name, settings, ret_error);
-		free(entries[i]);
-	}
-	free(entries);
-	return read;
+	return path && config_read_folder(path, &risk, read_object, settings, ret_error);
 }
 
 /* Checks values that are right by themselves against those of all other files. */
 static bool check_whole(const char *path, Settings *settings, ConfigError *ret_error)
 {
-	ConfigFile file = { .path = path, .settings = settings, .ret_error = ret_error };
+	ConfigFile file = { .path = path, .ret_error = ret_error };
 	Failure failure;
 
 	return config_check_software_adapter(&settings->software_adapter, &settings->limits,
@@ -446,7 +264,7 @@ bool config_check_file(const char *path, ConfigError *ret_error)
 	Settings settings;
 
 	return config_default(&settings, ret_error) &&
-	       read_file(path, false, &settings, ret_error) &&
+	       config_read_file(path, NULL, read_object, &settings, ret_error) &&
 	       check_whole(path, &settings, ret_error);
 }
 
@@ -457,12 +275,12 @@ bool config_read_kept(const char *name, int fd, const JsonValue *object, Setting
 	ConfigFile file = {
 		.path = name,
 		.is_kept = true,
-		.settings = &settings,
 		.ret_error = ret_error,
 	};
 
-	if (!config_default(&settings, ret_error) || !check_owner(&file, fd) ||
-	    !read_object(&file, object) || !check_whole(name, &settings, ret_error))
+	if (!config_default(&settings, ret_error) || !config_check_owner(&file, fd, &risk) ||
+	    !config_read_value(&file, object, read_object, &settings) ||
+	    !check_whole(name, &settings, ret_error))
 		return false;
 	*ret_settings = settings;
 	return true;

@@ -3,17 +3,8 @@
 #define DAEMON_HOST_CONFIG_H
 
 #include "daemon/api/service.h"
+#include "daemon/config/config-mistake.h"
 #include "proto/buffer.h"
-
-/* Why a configuration was not read. */
-typedef struct ConfigError {
-	/*
-	 * "PATH:LINE:COLUMN: KEY …", a sentence. Line and column are missing if the mistake is not
-	 * inside of a file. Control characters are replaced.
-	 */
-	char message[480];
-	bool is_temporary; /* the user database does not answer, or memory or fds have run out */
-} ConfigError;
 
 /*
  * Loads the configuration: DIR/vaild.json, then DIR/vaild.json.d/NAME.json in the order of their

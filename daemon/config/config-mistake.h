@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_CONFIG_MISTAKE_H
-#define DAEMON_HOST_CONFIG_MISTAKE_H
+#ifndef DAEMON_CONFIG_CONFIG_MISTAKE_H
+#define DAEMON_CONFIG_CONFIG_MISTAKE_H
 
-#include "daemon/host/config.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "proto/json-text.h"
+#include "proto/macros.h"
 
 /* Words mistakes of the configuration, with their positions in the files. */
+
+/* Why a configuration was not read. */
+typedef struct ConfigError {
+	/*
+	 * "PATH:LINE:COLUMN: KEY …", a sentence. Line and column are missing if the mistake is not
+	 * inside of a file. Control characters are replaced.
+	 */
+	char message[480];
+	bool is_temporary; /* the user database does not answer, or memory or fds have run out */
+} ConfigError;
 
 typedef struct ConfigFile {
 	const char *path;
 	const char *text; /* NULL if mistakes have no position */
 	JsonText value;   /* the whole text without blanks around it, once it is known to be JSON */
 	bool is_kept;     /* written by the daemon itself */
-	Settings *settings; /* changed by the file */
 	ConfigError *ret_error;
 } ConfigFile;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_CONFIG_SYNTAX_H
-#define DAEMON_HOST_CONFIG_SYNTAX_H
+#ifndef DAEMON_CONFIG_CONFIG_SYNTAX_H
+#define DAEMON_CONFIG_CONFIG_SYNTAX_H
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
  * Words faults in the syntax of a configuration file. The state of the scan at the fault determines
  * the allowed text, and the byte there hints at the author's intention.
  */
-#include "daemon/host/config-syntax.h"
+#include "daemon/config/config-syntax.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/host/config-mistake.h"
+#include "daemon/config/config-mistake.h"
 
 #include <stdarg.h>
 #include <stdio.h>

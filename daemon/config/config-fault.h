@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_CONFIG_FAULT_H
-#define DAEMON_HOST_CONFIG_FAULT_H
+#ifndef DAEMON_CONFIG_CONFIG_FAULT_H
+#define DAEMON_CONFIG_CONFIG_FAULT_H
 
-#include "daemon/host/config-mistake.h"
+#include "daemon/config/config-mistake.h"
 #include "proto/json-table.h"
 
 /* Words wrong keys and values of the configuration, with suggestions. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/host/config-fault.h"
+#include "daemon/config/config-fault.h"
 
 #include <inttypes.h>
 #include <stdio.h>
