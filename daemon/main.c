@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/host/config-machines.h"
 #include "daemon/host/config.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
@@ -27,7 +28,8 @@ static void print_help(void)
 	     "  --runtime-dir DIR      state of the current boot (/run/vaild/state)\n"
 	     "  --state-dir DIR        what survives reboots: quarantines, the last right\n"
 	     "                         configuration (/var/lib/vaild)\n"
-	     "  --config DIR           vaild.json and vaild.json.d/*.json (/etc/vaild)\n"
+	     "  --config DIR           vaild.json, vaild.json.d/*.json and machines.d/*.json\n"
+	     "                         (/etc/vaild)\n"
 	     "  --check-config [FILE]  check the configuration, or only FILE, and exit\n"
 	     "  --version              print the version and exit\n"
 	     "  -h, --help             print this help and exit");
@@ -184,10 +186,10 @@ static void parse_options(int argc, char **argv, Options *options)
 		exit_with_usage("unexpected argument \"%s\";", argv[optind]);
 }
 
-/* Tests whether the folder has a main file or drop-ins. */
+/* Tests whether the folder has any file of the configuration. */
 static bool has_configuration(const char *directory)
 {
-	static const char *const names[] = { "vaild.json", "vaild.json.d" };
+	static const char *const names[] = { "vaild.json", "vaild.json.d", CONFIG_MACHINES_FOLDER };
 	char path[PATH_MAX];
 	struct stat status;
 
@@ -206,17 +208,42 @@ static bool is_directory(const char *path)
 	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* Checks all files of the folder. */
+static bool check_folder(const char *path, ConfigError *ret_error)
+{
+	_cleanup_(drop_ins_deinit) DropIns drop_ins = DROP_INS_INIT;
+	Settings settings;
+
+	return config_load(path, &settings, ret_error) &&
+	       config_load_drop_ins(path, &drop_ins, ret_error);
+}
+
+/* Tests whether the file is a drop-in for VMs, by the name of its folder. */
+static bool is_in_machines_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+	_cleanup_free_ char *absolute = realpath(folder ? folder : ".", NULL);
+	const char *name = absolute ? strrchr(absolute, '/') : NULL;
+
+	return name && strcmp(name + 1, CONFIG_MACHINES_FOLDER) == 0;
+}
+
+static bool check_file(const char *path, ConfigError *ret_error)
+{
+	return is_in_machines_folder(path) ? config_check_drop_in(path, ret_error)
+					   : config_check_file(path, ret_error);
+}
+
 /* Checks a file or a folder. A missing folder is a mistake only if the user named it. */
 static bool check_path(const Options *options, const char *path, ConfigError *ret_error)
 {
-	Settings settings;
-
 	if (is_directory(path))
-		return config_load(path, &settings, ret_error);
+		return check_folder(path, ret_error);
 	if (options->checked_path)
-		return config_check_file(path, ret_error);
+		return check_file(path, ret_error);
 	if (!options->names_config)
-		return config_load(path, &settings, ret_error);
+		return check_folder(path, ret_error);
 	snprintf(ret_error->message, sizeof(ret_error->message),
 		 "%s: there is no such folder; --config takes the folder of vaild.json", path);
 	return false;

@@ -79,6 +79,10 @@ static void encode_display_clients(Writer *writer, const DisplayClients *clients
 	for (size_t i = 0; clients->are_explicit && i < clients->count; i++)
 		encode_display_client(writer, &clients->items[i], reader);
 	writer_array_end(writer);
+	writer_key(writer, "displayClientsSource");
+	writer_string(writer, clients->are_explicit ? consent_source_name(clients->are_from_drop_in)
+			      : display_clients_are_nobody(clients) ? "nobody"
+								    : "vmm");
 }
 
 static void encode_agent(Writer *writer, const Agent *agent, PidNamespace reader)
@@ -157,6 +161,8 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	if (agent_exists(&vm->agent)) {
 		writer_key(writer, "agent");
 		encode_agent(writer, &vm->agent, reader);
+		writer_key(writer, "agentSource");
+		writer_string(writer, consent_source_name(vm->agent.is_from_drop_in));
 	}
 	encode_incoming_vmm(writer, vm->incoming, reader);
 	encode_virtual_gpus(writer, vm);

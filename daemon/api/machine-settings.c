@@ -155,7 +155,7 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const ResolvedProcess *v
 }
 
 static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess *vmm,
-					bool must_log_in, VmSettings *ret)
+					bool must_log_in, const DropIn *drop_in, VmSettings *ret)
 {
 	const ParamArray *array = &request->params.machine_settings.display_clients.array;
 	size_t count = array->count > 0 ? array->count : 1;
@@ -163,6 +163,10 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 	if (!vmm)
 		return STATUS_SUCCESS;
 	ret->has_display_clients = true;
+	if (array->count == 0 && drop_in)
+		return drop_in_make_clients(drop_in, request->service->host, &ret->display_clients)
+			       ? STATUS_SUCCESS
+			       : failure_no_memory(&request->failure);
 	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
 	if (!ret->display_clients.items)
 		return failure_no_memory(&request->failure);
@@ -171,12 +175,14 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 		       : resolve_vmm_as_client(request, vmm, must_log_in, &ret->display_clients);
 }
 
-static NTSTATUS resolve_agent(Request *request, VmSettings *ret)
+static NTSTATUS resolve_agent(Request *request, const DropIn *drop_in, VmSettings *ret)
 {
 	const PartyParams *agent = &request->params.machine_settings.agent;
 
 	if (!agent->present)
-		return STATUS_SUCCESS;
+		return !drop_in || drop_in_take_agent(drop_in, ret)
+			       ? STATUS_SUCCESS
+			       : failure_no_memory(&request->failure);
 	ret->has_agent = true;
 	NTSTATUS status = check_party(request, "agent", agent);
 	if (status != STATUS_SUCCESS)
@@ -238,13 +244,13 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedPr
 }
 
 NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
-				  VmSettings *ret)
+				  const DropInChoice *choice, VmSettings *ret)
 {
 	NTSTATUS status = copy_text(request, request->params.machine_settings.name, &ret->name);
 
 	if (status == STATUS_SUCCESS)
-		status = resolve_display_clients(request, vmm, must_log_in, ret);
+		status = resolve_display_clients(request, vmm, must_log_in, choice->clients, ret);
 	if (status == STATUS_SUCCESS)
-		status = resolve_agent(request, ret);
+		status = resolve_agent(request, choice->agent, ret);
 	return status;
 }

@@ -20,12 +20,13 @@
 NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret);
 
 /*
- * Resolves name, display clients and agent. If the message names no display client, vmm is the
- * display client; with must_log_in its user must then be a login user. Pass NULL as vmm to leave
- * the display clients unset. In any case the caller deinitialises *ret.
+ * Resolves name, display clients and agent. What the message does not name is taken from the
+ * drop-ins of choice. If those name no display client either, vmm is the display client; with
+ * must_log_in its user must then be a login user. Pass NULL as vmm to leave the display clients
+ * unset. In any case the caller deinitialises *ret.
  */
 NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
-				  VmSettings *ret);
+				  const DropInChoice *choice, VmSettings *ret);
 
 /*
  * Reads the current credentials of an existing VM's VMM, or of the process with the parameter

@@ -124,6 +124,21 @@ static NTSTATUS refuse_collision(Request *request)
 			   "registered it");
 }
 
+/* Returns the drop-ins that apply to the new VM, or none if the registration adds none. */
+static DropInChoice choose_drop_ins(const Request *request, Registering registering)
+{
+	const VmIdentity identity = {
+		.guid = &request->params.virtual_machine,
+		.name = request->params.machine_settings.name,
+		.by_operator = request->caller->is_operator,
+		.registered_by = request->caller->credentials.uid,
+	};
+
+	return registering == REGISTERING_NEW
+		       ? drop_ins_choose(request->service->broker->drop_ins, &identity)
+		       : (DropInChoice){ 0 };
+}
+
 /* Returns the VM that the registration concerns in *ret_vm. */
 static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, VirtualMachine *existing,
 			    VirtualMachine **ret_vm)
@@ -132,7 +147,8 @@ static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, Virtua
 	Registering registering = classify(request, existing, vmm);
 	/* An existing VM keeps its display clients, so the VMM may be any user's. */
 	bool must_log_in = registering == REGISTERING_NEW || registering == REGISTERING_COLLISION;
-	NTSTATUS status = machine_resolve_settings(request, vmm, must_log_in, &settings);
+	const DropInChoice choice = choose_drop_ins(request, registering);
+	NTSTATUS status = machine_resolve_settings(request, vmm, must_log_in, &choice, &settings);
 
 	*ret_vm = existing;
 	if (status == STATUS_SUCCESS && registering == REGISTERING_NEW)
@@ -184,6 +200,36 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 	return STATUS_SUCCESS;
 }
 
+/* Returns the name that the VM has after the update. */
+static const char *updated_name(const Request *request, const VirtualMachine *vm)
+{
+	const char *name = request->params.machine_settings.name;
+
+	return name ? name : vm->name;
+}
+
+/* Resolves the settings of an update. A new name may bring other drop-ins. */
+static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
+			       const ResolvedProcess *vmm, bool sets_clients, VmSettings *settings)
+{
+	Broker *broker = request->service->broker;
+	const char *name = updated_name(request, vm);
+	const VmIdentity identity = vm_identity(vm, name);
+	const DropInChoice choice = {
+		.clients = drop_ins_choose(broker->drop_ins, &identity).clients,
+	};
+	NTSTATUS status = machine_resolve_settings(request, sets_clients ? vmm : NULL, true,
+						   &choice, settings);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	settings->for_incoming = vm->incoming && vm->incoming->process->key == vmm->key;
+	if (settings->for_incoming || !request->params.machine_settings.name)
+		return STATUS_SUCCESS;
+	return drop_ins_resolve(broker, vm, name, settings) ? STATUS_SUCCESS
+							    : failure_no_memory(&request->failure);
+}
+
 NTSTATUS method_update_virtual_machine(Request *request)
 {
 	const MachineSettingsParams *params = &request->params.machine_settings;
@@ -201,12 +247,9 @@ NTSTATUS method_update_virtual_machine(Request *request)
 	if (status == STATUS_SUCCESS && needs_vmm)
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
-		status = machine_resolve_settings(request, sets_clients ? &vmm : NULL, true,
-						  &settings);
-	if (status == STATUS_SUCCESS) {
-		settings.for_incoming = vm->incoming && vm->incoming->process->key == vmm.key;
+		status = resolve_update(request, vm, &vmm, sets_clients, &settings);
+	if (status == STATUS_SUCCESS)
 		status = update_vm(request, vm, &settings);
-	}
 	if (status == STATUS_SUCCESS)
 		status = reply_with_vm(request, vm);
 	vm_settings_deinit(&settings);

@@ -100,6 +100,11 @@ const char *vm_part_name(VmPart part)
 	return names[part];
 }
 
+const char *consent_source_name(bool is_drop_in)
+{
+	return is_drop_in ? "dropIn" : "api";
+}
+
 const char *adapter_source_name(AdapterSource source)
 {
 	static const char *const names[] = {

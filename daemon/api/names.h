@@ -18,6 +18,9 @@ extern const char *const object_first_row_names[];
 extern const char *const gpu_protection_names[];
 extern const char *const display_right_names[];
 
+/* Returns the name of the place where an administrator has named display clients or an agent. */
+const char *consent_source_name(bool is_drop_in);
+
 const char *adapter_source_name(AdapterSource source);
 const char *held_gpu_kind_name(HeldGpuKind kind);
 const char *end_reason_name(EndReason reason);

@@ -196,7 +196,8 @@ static NTSTATUS check_memory(Request *request, const char *path, const FdInfo *f
 				"this memfd has no F_SEAL_SEAL, so its readers could seal it "
 				"against you; add F_SEAL_SEAL first");
 	if (facts->kind == FD_MEMFD && !facts->size_is_sealed &&
-	    request->service->settings.require_sealed_memory)
+	    (request->service->settings.require_sealed_memory ||
+	     request->subject.vm->requires_sealed_memory))
 		return mismatch(request, path,
 				"the size of this memfd is not sealed, and this host requires it; "
 				"add F_SEAL_SHRINK and F_SEAL_GROW");

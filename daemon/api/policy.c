@@ -30,6 +30,9 @@ static const char *difference_sentence(Difference difference)
 	case DIFFERENCE_UNREADABLE:
 		return "the privileges of the calling process cannot be read; ask an "
 		       "administrator to read the daemon's log";
+	case DIFFERENCE_NO_CLIENT:
+		return "nobody may register for this VM, because no display client is named for "
+		       "it; ask an operator to name one with: vailctl vm update";
 	case DIFFERENCE_NONE:
 	case DIFFERENCE_MAX:
 		break;

@@ -16,10 +16,11 @@ typedef struct Agent Agent;
  */
 struct Agent {
 	VirtualMachine *vm;
-	bool is_incoming; /* on behalf of the incoming VMM */
-	char *user;       /* the name in the request; NULL for a process */
-	uid_t uid;        /* the user's uid; 0 for a process */
-	Process *process; /* watched; NULL for a user */
+	bool is_incoming;     /* on behalf of the incoming VMM */
+	bool is_from_drop_in; /* named by a drop-in and not by a request */
+	char *user;           /* the name in the request; NULL for a process */
+	uid_t uid;            /* the user's uid; 0 for a process */
+	Process *process;     /* watched; NULL for a user */
 	LIST_ENTRY(Agent) of_process;
 	RB_ENTRY(Agent) by_user; /* if listed, and the agent is a user */
 };

@@ -5,6 +5,7 @@
 #include "daemon/core/account.h"
 #include "daemon/core/context.h"
 #include "daemon/core/display-channel.h"
+#include "daemon/core/drop-in.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
 #include "daemon/core/gpu-process.h"
@@ -43,6 +44,7 @@ struct Broker {
 	ReaperQueue reaper_queue;
 	Endings endings;
 	SoftwareAdapterSettings software_adapter;
+	const DropIns *drop_ins; /* NULL for none */
 	DriverCallbacks driver_callbacks;
 	TAILQ_HEAD(, DisplayChannel) cut_channels;
 	Ending cutting;            /* ends them; has begun while there are any */

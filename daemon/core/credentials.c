@@ -133,10 +133,15 @@ bool connection_credentials_copy(const ConnectionCredentials *credentials,
 const char *difference_name(Difference difference)
 {
 	static const char *const names[] = {
-		[DIFFERENCE_NONE] = NULL,       [DIFFERENCE_USER_NAMESPACE] = "userNamespace",
-		[DIFFERENCE_UID] = "uid",       [DIFFERENCE_GID] = "gid",
-		[DIFFERENCE_GROUPS] = "groups", [DIFFERENCE_CAPABILITIES] = "capabilities",
-		[DIFFERENCE_LABEL] = "label",   [DIFFERENCE_UNREADABLE] = "unreadable",
+		[DIFFERENCE_NONE] = NULL,
+		[DIFFERENCE_USER_NAMESPACE] = "userNamespace",
+		[DIFFERENCE_UID] = "uid",
+		[DIFFERENCE_GID] = "gid",
+		[DIFFERENCE_GROUPS] = "groups",
+		[DIFFERENCE_CAPABILITIES] = "capabilities",
+		[DIFFERENCE_LABEL] = "label",
+		[DIFFERENCE_UNREADABLE] = "unreadable",
+		[DIFFERENCE_NO_CLIENT] = "noDisplayClient",
 	};
 	_Static_assert(ARRAY_SIZE(names) == DIFFERENCE_MAX, "every difference needs a name");
 

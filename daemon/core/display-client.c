@@ -27,7 +27,8 @@ static bool display_client_is_same(const DisplayClient *a, const DisplayClient *
 
 bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
 {
-	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit;
+	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit &&
+		       a->are_from_drop_in == b->are_from_drop_in;
 
 	for (size_t i = 0; is_same && i < a->count; i++)
 		is_same = display_client_is_same(&a->items[i], &b->items[i]);
@@ -79,6 +80,9 @@ Difference display_clients_compare_connection(const DisplayClients *clients, con
 {
 	Difference nearest = DIFFERENCE_UNREADABLE;
 
+	if (display_clients_are_nobody(clients))
+		return DIFFERENCE_NO_CLIENT;
+
 	for (size_t i = 0; i < clients->count; i++) {
 		Difference difference = display_client_compare_caller(&clients->items[i], caller);
 
@@ -92,6 +96,9 @@ Difference display_clients_compare_connection(const DisplayClients *clients, con
 Difference display_clients_compare(const DisplayClients *clients, const Privileges *privileges)
 {
 	Difference nearest = DIFFERENCE_UNREADABLE;
+
+	if (display_clients_are_nobody(clients))
+		return DIFFERENCE_NO_CLIENT;
 
 	for (size_t i = 0; i < clients->count; i++) {
 		Difference difference = display_client_compare(&clients->items[i], privileges);

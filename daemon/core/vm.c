@@ -103,7 +103,7 @@ NTSTATUS vm_settings_attach_agent(Broker *broker, const Payer *payer, const VmSe
 	const ResolvedProcess *agent = &settings->agent_process;
 
 	*ret_process = NULL;
-	if (!settings->has_agent || settings->agent_user)
+	if (agent->key == PROCESS_KEY_NONE || settings->agent_user)
 		return STATUS_SUCCESS;
 	const ProcessOrigin origin = resolved_process_origin(agent, payer);
 	return process_attach(broker, &origin, ret_process, failure);
@@ -111,9 +111,12 @@ NTSTATUS vm_settings_attach_agent(Broker *broker, const Payer *payer, const VmSe
 
 Agent vm_settings_take_agent(VmSettings *settings, VirtualMachine *vm, Process *process)
 {
+	if (!settings->agent_user && !process)
+		return (Agent){ 0 };
 	return (Agent){
 		.vm = vm,
 		.is_incoming = settings->for_incoming,
+		.is_from_drop_in = settings->agent_is_from_drop_in,
 		.user = TAKE_POINTER(settings->agent_user),
 		.uid = settings->agent_uid,
 		.process = process,
@@ -207,12 +210,21 @@ static Event vm_event(const VirtualMachine *vm, EventKind kind, EndReason reason
 
 void vm_commit(Broker *broker, VirtualMachine *vm)
 {
+	vm_follow_drop_ins(broker, vm);
 	entity_insert(broker, &vm->entity);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
 	agent_index(broker, &vm->agent);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	event.changes_sharers = true;
 	broker_event(broker, &event);
+}
+
+void vm_follow_drop_ins(const Broker *broker, VirtualMachine *vm)
+{
+	const VmIdentity identity = vm_identity(vm, vm->name);
+
+	vm->requires_sealed_memory =
+		drop_ins_choose(broker->drop_ins, &identity).requires_sealed_memory;
 }
 
 NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
@@ -305,6 +317,7 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 	if (settings->name) {
 		free(vm->name);
 		vm->name = TAKE_POINTER(settings->name);
+		vm_follow_drop_ins(broker, vm);
 	}
 	if (settings->has_agent) {
 		agent_unindex(broker, agent);

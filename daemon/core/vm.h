@@ -37,10 +37,20 @@ typedef struct DisplayClient {
 typedef struct DisplayClients {
 	DisplayClient *items;
 	size_t count;
-	bool are_explicit; /* false if the request named none, so that the only client is the VMM */
+	bool are_explicit;     /* false if nobody named any, so that the only client is the VMM */
+	bool are_from_drop_in; /* named by a drop-in and not by a request */
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
+
+/*
+ * Tests whether no process can match: nobody has named a display client, and the VMM is none. The
+ * list then has one client that cannot be read.
+ */
+static inline bool display_clients_are_nobody(const DisplayClients *clients)
+{
+	return !clients->are_explicit && clients->count == 1 && clients->items[0].unreadable;
+}
 
 void display_clients_deinit(DisplayClients *clients);
 
@@ -129,9 +139,10 @@ struct VirtualMachine {
 	uint64_t display_count;            /* of channels */
 	LIST_HEAD(, SharedObject) objects; /* shared ones, not those that are only held */
 	uint64_t object_count;
-	uint64_t object_mebibytes; /* total size of the objects, each rounded up */
-	uint64_t object_bytes;     /* total size of the objects */
-	uint64_t since;            /* microseconds (CLOCK_BOOTTIME) */
+	uint64_t object_mebibytes;   /* total size of the objects, each rounded up */
+	uint64_t object_bytes;       /* total size of the objects */
+	uint64_t since;              /* microseconds (CLOCK_BOOTTIME) */
+	bool requires_sealed_memory; /* by a drop-in */
 	Charge charge;
 	Ending ending;
 	EndReason end_reason; /* if the end has begun */
@@ -161,9 +172,10 @@ typedef struct VmSettings {
 	DisplayClients display_clients;
 	bool has_agent;
 	bool for_incoming; /* the agent is that of the incoming VMM */
-	char *agent_user;  /* NULL if the agent is a process */
+	bool agent_is_from_drop_in;
+	char *agent_user; /* NULL if the agent is a process, or if the VM shall have none */
 	uid_t agent_uid;
-	ResolvedProcess agent_process;
+	ResolvedProcess agent_process; /* without a key if the agent is a user, or none */
 } VmSettings;
 
 #define VM_SETTINGS_INIT ((VmSettings){ 0 })
@@ -199,6 +211,9 @@ NTSTATUS vm_update_prepare(Broker *broker, const Caller *caller, VirtualMachine 
 			   VmSettings *settings, VmUpdate *ret_update, Failure *failure);
 void vm_update_commit(Broker *broker, VmUpdate *update);
 void vm_update_discard(Broker *broker, VmUpdate *update);
+
+/* Sets whether the drop-ins require sealed memory of the VM. Call whenever its name changes. */
+void vm_follow_drop_ins(const Broker *broker, VirtualMachine *vm);
 
 /*
  * Return NULL if no VM has the GUID. To requests, a VM that is ending does not exist any more; the

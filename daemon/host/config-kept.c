@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/host/config-machines.h"
 #include "daemon/host/persist/file-io.h"
 #include "daemon/host/process/file-read.h"
 #include "proto/fd-util.h"
@@ -102,7 +103,21 @@ static void write_settings(Writer *writer, const Settings *settings)
 	writer_object_end(writer);
 }
 
-static bool encode(Buffer *text, const Settings *settings)
+static void write_drop_ins(Writer *writer, const DropIns *drop_ins)
+{
+	writer_array_begin(writer);
+	for (size_t i = 0; i < drop_ins->count; i++) {
+		writer_object_begin(writer);
+		writer_key(writer, "path");
+		writer_string(writer, drop_ins->items[i].path);
+		writer_key(writer, "text");
+		writer_string(writer, drop_ins->items[i].text);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+static bool encode(Buffer *text, const Settings *settings, const DropIns *drop_ins)
 {
 	Writer writer = WRITER_INIT(text);
 
@@ -111,6 +126,8 @@ static bool encode(Buffer *text, const Settings *settings)
 	writer_unsigned(&writer, KEPT_VERSION);
 	writer_key(&writer, "configuration");
 	write_settings(&writer, settings);
+	writer_key(&writer, "machines");
+	write_drop_ins(&writer, drop_ins);
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\n');
 	return !writer.failed;
@@ -138,14 +155,14 @@ static bool replace(int directory, const Buffer *text)
 	       fsync(directory) == 0;
 }
 
-int config_keep(const char *state_directory, const Settings *settings)
+int config_keep(const char *state_directory, const Settings *settings, const DropIns *drop_ins)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	_cleanup_close_ int directory = open_directory(state_directory);
 
 	if (directory < 0)
 		return directory;
-	if (!encode(&text, settings))
+	if (!encode(&text, settings, drop_ins))
 		return -ENOMEM;
 	if (is_kept(directory, &text) || replace(directory, &text))
 		return 0;
@@ -162,10 +179,35 @@ static KeptConfig refuse(ConfigError *error, KeptConfig result, const char *path
 	return result;
 }
 
-/* Checks the version, and reads the configuration in the object. */
-static KeptConfig read_object(const char *path, int fd, const JsonValue *object,
-			      Settings *ret_settings, ConfigError *ret_error)
+/* Reads the drop-ins, which a file of an older version lacks. */
+static bool read_drop_ins(const char *path, const JsonValue *object, DropIns *ret_drop_ins,
+			  ConfigError *ret_error)
 {
+	const JsonValue *machines = json_member(object, "machines");
+	_cleanup_(drop_ins_deinit) DropIns drop_ins = DROP_INS_INIT;
+
+	for (size_t i = 0; i < json_array_size(machines); i++) {
+		const JsonValue *item = json_array_at(machines, i);
+		const char *name = json_string(json_member(item, "path"));
+		const char *text = json_string(json_member(item, "text"));
+
+		if (!name || !text) {
+			refuse(ret_error, KEPT_CONFIG_DAMAGED, path, "has a damaged drop-in");
+			return false;
+		}
+		if (!config_read_kept_drop_in(name, text, &drop_ins, ret_error))
+			return false;
+	}
+	*ret_drop_ins = drop_ins;
+	drop_ins = DROP_INS_INIT;
+	return true;
+}
+
+/* Checks the version, and reads the configuration and the drop-ins in the object. */
+static KeptConfig read_object(const char *path, int fd, const JsonValue *object,
+			      Settings *ret_settings, DropIns *ret_drop_ins, ConfigError *ret_error)
+{
+	Settings settings;
 	uint64_t version;
 
 	if (!json_read_unsigned(json_member(object, "version"), &version) || version == 0)
@@ -173,14 +215,17 @@ static KeptConfig read_object(const char *path, int fd, const JsonValue *object,
 	if (version > KEPT_VERSION)
 		return refuse(ret_error, KEPT_CONFIG_NEWER, path,
 			      "was written by a newer version of vaild");
-	if (config_read_kept(path, fd, json_member(object, "configuration"), ret_settings,
-			     ret_error))
+	if (config_read_kept(path, fd, json_member(object, "configuration"), &settings,
+			     ret_error) &&
+	    read_drop_ins(path, object, ret_drop_ins, ret_error)) {
+		*ret_settings = settings;
 		return KEPT_CONFIG_READ;
+	}
 	return ret_error->is_temporary ? KEPT_CONFIG_TEMPORARY : KEPT_CONFIG_DAMAGED;
 }
 
 static KeptConfig read_text(const char *path, int fd, const Buffer *text, Settings *ret_settings,
-			    ConfigError *ret_error)
+			    DropIns *ret_drop_ins, ConfigError *ret_error)
 {
 	JsonParser *parser = json_parser_new();
 	const char *error;
@@ -189,8 +234,9 @@ static KeptConfig read_text(const char *path, int fd, const Buffer *text, Settin
 		return refuse(ret_error, KEPT_CONFIG_TEMPORARY, path, "out of memory");
 	JsonValue *object = json_parse(parser, buffer_head(text), buffer_size(text), &error);
 	json_parser_free(parser);
-	KeptConfig result = error ? refuse(ret_error, KEPT_CONFIG_DAMAGED, path, "is not JSON")
-				  : read_object(path, fd, object, ret_settings, ret_error);
+	KeptConfig result =
+		error ? refuse(ret_error, KEPT_CONFIG_DAMAGED, path, "is not JSON")
+		      : read_object(path, fd, object, ret_settings, ret_drop_ins, ret_error);
 	json_free(object);
 	return result;
 }
@@ -206,7 +252,7 @@ static void set_aside(int directory, ConfigError *error)
 }
 
 static KeptConfig read_file(const char *path, int directory, Settings *ret_settings,
-			    ConfigError *ret_error)
+			    DropIns *ret_drop_ins, ConfigError *ret_error)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	_cleanup_close_ int fd = open_and_read(directory, &text);
@@ -218,11 +264,11 @@ static KeptConfig read_file(const char *path, int directory, Settings *ret_setti
 			      errno_is_exhaustion(-fd) ? KEPT_CONFIG_TEMPORARY
 						       : KEPT_CONFIG_DAMAGED,
 			      path, fd == -EINVAL ? "is not a regular file" : strerror(-fd));
-	return read_text(path, fd, &text, ret_settings, ret_error);
+	return read_text(path, fd, &text, ret_settings, ret_drop_ins, ret_error);
 }
 
 KeptConfig config_kept_read(const char *state_directory, Settings *ret_settings,
-			    ConfigError *ret_error)
+			    DropIns *ret_drop_ins, ConfigError *ret_error)
 {
 	_cleanup_close_ int directory = open_directory(state_directory);
 	char path[128];
@@ -234,7 +280,7 @@ KeptConfig config_kept_read(const char *state_directory, Settings *ret_settings,
 		return refuse(ret_error, KEPT_CONFIG_TEMPORARY, state_directory,
 			      strerror(-directory));
 	snprintf(path, sizeof(path), "%.100s/" NAME, state_directory);
-	KeptConfig result = read_file(path, directory, ret_settings, ret_error);
+	KeptConfig result = read_file(path, directory, ret_settings, ret_drop_ins, ret_error);
 	if (result == KEPT_CONFIG_DAMAGED)
 		set_aside(directory, ret_error);
 	return result;

@@ -2,6 +2,7 @@
 #ifndef DAEMON_HOST_CONFIG_KEPT_H
 #define DAEMON_HOST_CONFIG_KEPT_H
 
+#include "daemon/core/drop-in.h"
 #include "daemon/host/config.h"
 
 /*
@@ -10,9 +11,11 @@
  *
  *   version        integer
  *   configuration  object: all keys of vaild.json(5), with the values that were in force
+ *   machines       array of objects: the path and the text of each drop-in for VMs; may be absent
  *
  * The file is complete: it is written under another name, synced and renamed. Only its owner may
- * change it, because it decides who is an operator. A damaged file is renamed to
+ * change it, because it decides who is an operator and who may
+ * register for VMs. A damaged file is renamed to
  * configuration.json.damaged.
  */
 
@@ -26,13 +29,16 @@ typedef enum KeptConfig {
 } KeptConfig;
 
 /*
- * Keeps the settings durably, unless the file contains the same already. Returns 0, or a negative
- * errno with the file unchanged.
+ * Keeps the settings and the drop-ins durably, unless the file contains the same already. Returns
+ * 0, or a negative errno with the file unchanged.
  */
-int config_keep(const char *state_directory, const Settings *settings);
+int config_keep(const char *state_directory, const Settings *settings, const DropIns *drop_ins);
 
-/* Reads the kept configuration into *ret_settings, which is unchanged if that is impossible. */
+/*
+ * Reads the kept configuration. Both results are unchanged if that is impossible. The caller
+ * deinitialises the drop-ins.
+ */
 KeptConfig config_kept_read(const char *state_directory, Settings *ret_settings,
-			    ConfigError *ret_error);
+			    DropIns *ret_drop_ins, ConfigError *ret_error);
 
 #endif

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "daemon/discovery/drop-in-apply.h"
 #include "daemon/host/config-kept.h"
+#include "daemon/host/config-machines.h"
 #include "daemon/host/config.h"
 #include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
@@ -20,9 +22,31 @@ static void limit_to_store(Limits *limits)
 		*entries = fd_store_capacity();
 }
 
-/* Brings the settings into force. The limit of the store depends on this start of the daemon. */
-static void apply(Server *server, const Settings *settings)
+/* A whole configuration. */
+typedef struct Configuration {
+	Settings settings;
+	DropIns drop_ins;
+} Configuration;
+
+/* Loads all files. Returns false, with nothing to deinitialise, at the first mistake. */
+static bool load(const Server *server, Configuration *ret, ConfigError *ret_error)
 {
+	const char *directory = server->options.config_directory;
+
+	return config_load(directory, &ret->settings, ret_error) &&
+	       config_load_drop_ins(directory, &ret->drop_ins, ret_error);
+}
+
+/*
+ * Brings the configuration into force, and takes over its drop-ins. The limit of the store depends
+ * on this start of the daemon.
+ */
+static void apply(Server *server, const Configuration *configuration)
+{
+	const Settings *settings = &configuration->settings;
+
+	drop_ins_deinit(&server->drop_ins);
+	server->drop_ins = configuration->drop_ins;
 	server->configured = *settings;
 	server->service.settings = *settings;
 	limit_to_store(&server->service.settings.limits);
@@ -49,9 +73,11 @@ static void set_mistake(Server *server, const char *mistake)
 /* --- the start ------------------------------------------------------------------------------- */
 
 /* Reads the configuration that is kept, or the defaults. Returns false if that must be retried. */
-static bool fall_back(Server *server, Settings *ret_settings, ConfigError *error)
+static bool fall_back(Server *server, Configuration *ret, ConfigError *error)
 {
-	switch (config_kept_read(server->options.state_directory, ret_settings, error)) {
+	ret->drop_ins = DROP_INS_INIT;
+	switch (config_kept_read(server->options.state_directory, &ret->settings, &ret->drop_ins,
+				 error)) {
 	case KEPT_CONFIG_READ:
 		return true;
 	case KEPT_CONFIG_TEMPORARY:
@@ -64,9 +90,9 @@ static bool fall_back(Server *server, Settings *ret_settings, ConfigError *error
 	case KEPT_CONFIG_ABSENT:
 		break;
 	}
-	if (!config_default(ret_settings, error))
+	if (!config_default(&ret->settings, error))
 		return false;
-	ret_settings->operators_only = true;
+	ret->settings.operators_only = true;
 	return true;
 }
 
@@ -94,20 +120,20 @@ static void warn_about_store(void)
 bool configure_start(Server *server)
 {
 	ConfigError error, fallback;
-	Settings settings;
+	Configuration configuration;
 
 	warn_about_store();
-	if (config_load(server->options.config_directory, &settings, &error)) {
-		apply(server, &settings);
+	if (load(server, &configuration, &error)) {
+		apply(server, &configuration);
 		return true;
 	}
-	if (error.is_temporary || !fall_back(server, &settings, &fallback)) {
+	if (error.is_temporary || !fall_back(server, &configuration, &fallback)) {
 		log_error("%s", error.message);
 		if (!error.is_temporary)
 			log_error("%s", fallback.message);
 		return false;
 	}
-	apply(server, &settings);
+	apply(server, &configuration);
 	set_mistake(server, error.message);
 	log_start_mistake(server, error.message);
 	return true;
@@ -119,7 +145,7 @@ void configure_keep(Server *server)
 
 	if (server->service.statistics.configuration[0] != '\0')
 		return;
-	int error = config_keep(directory, &server->configured);
+	int error = config_keep(directory, &server->configured, &server->drop_ins);
 	if (error == 0)
 		return;
 	log_warning("%s: cannot keep the configuration for later starts: %s; a start with a "
@@ -146,14 +172,26 @@ static void log_reload(const char *mistake)
 	}
 }
 
-static void reload(Server *server, const Settings *settings)
+void configure_machines(Server *server)
+{
+	size_t failures = drop_ins_apply(&server->service.store);
+
+	if (failures > 0)
+		log_warning("out of memory: %zu VMs do not follow the drop-ins yet; run \"vailctl "
+			    "reload\"",
+			    failures);
+	upkeep_after_change(&server->upkeep);
+}
+
+static void reload(Server *server, const Configuration *configuration)
 {
 	const Settings *in_force = &server->service.settings;
 
-	apply(server, settings);
+	apply(server, configuration);
 	broker_configure(server->service.broker, &in_force->limits, &in_force->software_adapter);
 	connections_reclassify(&server->connections);
 	watches_reclassify(&server->service);
+	configure_machines(server);
 	set_mistake(server, NULL);
 	configure_keep(server);
 	device_watch_read(&server->devices);
@@ -162,14 +200,14 @@ static void reload(Server *server, const Settings *settings)
 bool configure_reload(Server *server, char *ret_mistake, size_t size)
 {
 	ConfigError error;
-	Settings settings;
+	Configuration configuration;
 
 	service_manager_reloading(&server->manager);
 	subordinate_ids_reload(&server->subordinate_ids);
-	bool reloaded = config_load(server->options.config_directory, &settings, &error);
+	bool reloaded = load(server, &configuration, &error);
 
 	if (reloaded) {
-		reload(server, &settings);
+		reload(server, &configuration);
 	} else {
 		if (!error.is_temporary)
 			set_mistake(server, error.message);

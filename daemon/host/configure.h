@@ -18,6 +18,9 @@ struct Server;
  */
 bool configure_start(struct Server *server);
 
+/* Brings the restored VMs into line with the drop-ins. */
+void configure_machines(struct Server *server);
+
 /* Keeps the configuration for later starts if it is right. Call when the state is restored. */
 void configure_keep(struct Server *server);
 

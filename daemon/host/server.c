@@ -167,6 +167,8 @@ static bool server_init_service(Server *server)
 	service->watch_ready = connection_watch_ready;
 	service->broker = broker_new(&server->host, &service->settings.limits,
 				     &service->settings.software_adapter);
+	if (service->broker)
+		service->broker->drop_ins = &server->drop_ins;
 	service->parser = json_parser_new();
 	store_init(&service->store, service->broker, service->parser);
 	if (service->broker && service->parser)
@@ -305,6 +307,7 @@ static void server_deinit(Server *server)
 	upkeep_deinit(&server->upkeep);
 	turns_deinit(&server->turns);
 	subordinate_ids_deinit(&server->subordinate_ids);
+	drop_ins_deinit(&server->drop_ins);
 	event_del(&server->terminate_event);
 	event_del(&server->interrupt_event);
 	event_del(&server->reload_event);
@@ -346,8 +349,10 @@ static int run(const ServerOptions *options, bool *ret_started)
 		device_watch_read(&server.devices);
 	ready = ready && server_listen(&server) && !server.examiner.has_failed;
 	*ret_started = ready;
-	if (ready)
+	if (ready) {
+		configure_machines(&server);
 		configure_keep(&server);
+	}
 	bool served = ready && server_serve(&server);
 	server_deinit(&server);
 	return served ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -38,6 +38,7 @@ typedef struct ServerOptions {
 typedef struct Server {
 	ServerOptions options;
 	Settings configured; /* in force, but without the bounds of this start of the daemon */
+	DropIns drop_ins;    /* in force */
 	struct event_base *base;
 	UserNamespace own_namespace;
 	SubordinateIds subordinate_ids;

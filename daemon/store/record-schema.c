@@ -81,9 +81,11 @@ static const JsonField vm_fields[] = {
 	LIST("displayClients", RecordedVm, display_clients.items, display_clients.count,
 	     DisplayClient, LIMIT_DISPLAY_CLIENTS, &display_client_table),
 	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.are_explicit),
+	OPTIONAL_BOOLEAN("clientsAreFromDropIn", RecordedVm, display_clients.are_from_drop_in),
 	BOOLEAN("hasAgent", RecordedVm, has_agent),
 	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
 	STRUCTURE("agent", RecordedVm, agent, &process_table),
+	OPTIONAL_BOOLEAN("agentIsFromDropIn", RecordedVm, agent_is_from_drop_in),
 	NUMBER("since", RecordedVm, since),
 	OPTIONAL_STRUCTURE("incoming", RecordedVm, incoming, has_incoming, &incoming_table),
 };

@@ -64,6 +64,7 @@ typedef struct RecordedVm {
 	bool has_agent;
 	char *agent_user;
 	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user */
+	bool agent_is_from_drop_in;
 	uint64_t since;
 	RecordedIncoming incoming;
 	bool has_incoming;

@@ -88,6 +88,7 @@ static RestoreReason find_vmm(Restore *restore, RecordedVm *from, Caller *ret, b
 		return RESTORE_OK;
 	free(from->agent_user);
 	from->has_agent = true;
+	from->agent_is_from_drop_in = false;
 	from->agent_user = TAKE_POINTER(from->incoming.agent_user);
 	from->agent = from->incoming.agent;
 	return RESTORE_OK;
@@ -107,6 +108,7 @@ static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
 	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it.
 	 */
 	settings.display_clients = from->display_clients;
+	settings.agent_is_from_drop_in = from->agent_is_from_drop_in;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	if (from->has_agent)
 		reason = take_agent(restore, &from->agent_user, &from->agent, &settings);

@@ -126,9 +126,10 @@ static void record_updated_agent(RecordedVm *record, const VmUpdate *update)
 		record->incoming.agent = agent;
 		return;
 	}
-	record->has_agent = true;
+	record->has_agent = settings->agent_user || update->agent_process;
 	record->agent_user = settings->agent_user;
 	record->agent = agent;
+	record->agent_is_from_drop_in = settings->agent_is_from_drop_in;
 }
 
 static void record_update(RecordedVm *record, const VmUpdate *update)
@@ -162,6 +163,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.has_agent = agent_exists(&vm->agent),
 		.agent_user = vm->agent.user,
 		.agent = agent_of(vm->agent.uid, vm->agent.process),
+		.agent_is_from_drop_in = vm->agent.is_from_drop_in,
 		.since = vm->since,
 	};
 

@@ -129,6 +129,7 @@ typedef struct FakeHost {
 	size_t process_count;
 	FakeUser users[FAKE_HOST_USER_MAX];
 	size_t user_count;
+	const DropIns *drop_ins; /* those of the next broker; NULL for none */
 
 	/* All that the daemon has reported and persisted. Rings hold the last entries. */
 	FakeEvent events[FAKE_HOST_EVENT_MAX];

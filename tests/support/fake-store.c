@@ -303,6 +303,7 @@ static bool start_broker(FakeHost *fake_host, PersistedRecord *items, size_t cou
 				     &service->settings.software_adapter);
 	if (!service->broker)
 		return false;
+	service->broker->drop_ins = fake_host->drop_ins;
 	store_init(&service->store, service->broker, service->parser);
 	bool is_restored = store_restore(&service->store, &records, &fake_host->report);
 	fake_host_must(is_restored == (fake_host->report.refusal.reason[0] == '\0'));

@@ -57,6 +57,9 @@ static const struct {
 	  "`vailctl vm quarantines` shows an operator the quarantines and their reasons." },
 	{ "virtualMachine", "`vailctl list` shows an operator the virtual machines that run." },
 	{ "quota", "`vailctl limits` shows the use of each limit." },
+	{ "noDisplayClient",
+	  "`vailctl vm update --user` names a display client. A drop-in names it for each start of "
+	  "the virtual machine, see vaild-machines(5)." },
 	{ "unreadable",
 	  "The entries just before this one may say why the privileges could not be read." },
 };

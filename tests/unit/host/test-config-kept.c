@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 #include "daemon/host/config-kept.h"
+#include "daemon/host/config-machines.h"
+
+static const DropIns none = DROP_INS_INIT;
+static DropIns drop_ins = DROP_INS_INIT;
 
 typedef struct Folder {
 	char path[64];
@@ -93,13 +97,13 @@ Test(config_kept, all_settings_are_read_back)
 	ConfigError error;
 	struct stat status;
 
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_ABSENT);
-	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_ABSENT);
+	cr_assert_eq(config_keep(folder.path, &settings, &none), 0);
 	cr_assert_eq(stat(folder.file, &status), 0);
 	cr_assert_eq(status.st_mode & 0777, 0600u);
 	memset(&back, 0xff, sizeof(back));
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
-		     error.message);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_READ,
+		     "%s", error.message);
 	cr_assert(back.allow_user_machines && back.require_sealed_memory);
 	cr_assert_not(back.operators_only);
 	cr_assert(back.has_operator_group);
@@ -119,16 +123,16 @@ Test(config_kept, an_unchanged_file_is_not_written_again)
 	Settings settings = unusual_settings();
 	struct stat before, after;
 
-	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(config_keep(folder.path, &settings, &none), 0);
 	cr_assert_eq(stat(folder.file, &before), 0);
-	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(config_keep(folder.path, &settings, &none), 0);
 	cr_assert_eq(stat(folder.file, &after), 0);
 	cr_assert_eq(before.st_ino, after.st_ino);
 	settings.allow_user_machines = false;
-	cr_assert_eq(config_keep(folder.path, &settings), 0);
+	cr_assert_eq(config_keep(folder.path, &settings, &none), 0);
 	cr_assert_eq(stat(folder.file, &after), 0);
 	cr_assert_neq(before.st_ino, after.st_ino);
-	cr_assert_lt(config_keep("/nonexistent", &settings), 0);
+	cr_assert_lt(config_keep("/nonexistent", &settings, &none), 0);
 	folder_remove(&folder);
 }
 
@@ -141,8 +145,8 @@ Test(config_kept, a_removed_group_has_no_members)
 
 	folder_write(&folder, "{\"version\":1,\"configuration\":{\"operatorGroup\":\"no such "
 			      "group\",\"allowUserMachines\":true}}\n");
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
-		     error.message);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_READ,
+		     "%s", error.message);
 	cr_assert_not(back.has_operator_group);
 	cr_assert(back.allow_user_machines);
 	folder_remove(&folder);
@@ -171,15 +175,16 @@ Test(config_kept, a_damaged_file_is_set_aside)
 		ConfigError error;
 
 		folder_write(&folder, damaged[i]);
-		cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED,
-			     "%s", damaged[i]);
+		cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error),
+			     KEPT_CONFIG_DAMAGED, "%s", damaged[i]);
 		cr_assert_not_null(strstr(error.message, "configuration.json"));
 		cr_assert_not_null(strstr(error.message, "saved as configuration.json.damaged"),
 				   "%s", error.message);
 		cr_assert_eq(back.limits.per_uid[0], 12345u, "settings changed");
 		cr_assert_neq(access(folder.file, F_OK), 0);
 		cr_assert_eq(access(folder.damaged, F_OK), 0);
-		cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_ABSENT);
+		cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error),
+			     KEPT_CONFIG_ABSENT);
 		folder_remove(&folder);
 	}
 }
@@ -193,14 +198,14 @@ Test(config_kept, a_file_of_others_is_damaged)
 
 	folder_write(&folder, "{\"version\":1,\"configuration\":{}}\n");
 	cr_assert_eq(chmod(folder.file, 0620), 0);
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_DAMAGED);
 	cr_assert_eq(rename(folder.damaged, folder.file), 0);
 	cr_assert_eq(chmod(folder.file, 0600), 0);
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_READ, "%s",
-		     error.message);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_READ,
+		     "%s", error.message);
 	cr_assert_eq(rename(folder.file, folder.damaged), 0);
 	cr_assert_eq(symlink(folder.damaged, folder.file), 0);
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_DAMAGED);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_DAMAGED);
 	folder_remove(&folder);
 }
 
@@ -211,8 +216,94 @@ Test(config_kept, a_file_of_a_newer_version_is_left_alone)
 	ConfigError error;
 
 	folder_write(&folder, "{\"version\":2,\"configuration\":{\"new\":1}}\n");
-	cr_assert_eq(config_kept_read(folder.path, &back, &error), KEPT_CONFIG_NEWER);
+	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_NEWER);
 	cr_assert_not_null(strstr(error.message, "newer version"), "%s", error.message);
 	cr_assert_eq(access(folder.file, F_OK), 0);
 	folder_remove(&folder);
+}
+
+/* Reads a drop-in as the daemon does. */
+static void add_drop_in(const Folder *folder, const char *text, DropIns *ret)
+{
+	char directory[96], path[128];
+	ConfigError error;
+
+	snprintf(directory, sizeof(directory), "%s/machines.d", folder->path);
+	cr_assert_eq(mkdir(directory, 0700), 0);
+	snprintf(path, sizeof(path), "%s/one.json", directory);
+	FILE *file = fopen(path, "we");
+	cr_assert_not_null(file);
+	cr_assert_eq(fchmod(fileno(file), 0644), 0);
+	fputs(text, file);
+	fclose(file);
+	cr_assert(config_load_drop_ins(folder->path, ret, &error), "%s", error.message);
+	cr_assert_eq(ret->count, 1u);
+}
+
+Test(config_kept, drop_ins_are_read_back)
+{
+	Folder folder = folder_make();
+	Settings settings = unusual_settings(), back;
+	DropIns written = DROP_INS_INIT, read = DROP_INS_INIT;
+	ConfigError error;
+
+	add_drop_in(&folder,
+		    "{ \"name\": \"b\\u00fcro\", \"displayClients\": [{ \"user\": \"root\" }] }\n",
+		    &written);
+	cr_assert_eq(config_keep(folder.path, &settings, &written), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &read, &error), KEPT_CONFIG_READ, "%s",
+		     error.message);
+	cr_assert_eq(read.count, 1u);
+	cr_assert_str_eq(read.items[0].path, written.items[0].path);
+	cr_assert_str_eq(read.items[0].name, "büro");
+	cr_assert_eq(read.items[0].client_count, 1u);
+	cr_assert_str_eq(read.items[0].clients[0].name, "root");
+	drop_ins_deinit(&written);
+	drop_ins_deinit(&read);
+	folder_remove(&folder);
+}
+
+/* A user that has been removed since then matches nobody, and the others keep their access. */
+Test(config_kept, a_kept_drop_in_may_name_a_removed_user)
+{
+	Folder folder = folder_make();
+	Settings settings = unusual_settings(), back;
+	DropIns read = DROP_INS_INIT;
+	char text[] = "{\"name\":\"a\",\"displayClients\":[{\"user\":\"no such user\"},"
+		      "{\"user\":\"root\"}]}";
+	char path[] = "/etc/vaild/machines.d/a.json";
+	DropIn item = { .path = path, .text = text };
+	const DropIns written = { .items = &item, .count = 1 };
+	ConfigError error;
+
+	cr_assert_eq(config_keep(folder.path, &settings, &written), 0);
+	cr_assert_eq(config_kept_read(folder.path, &back, &read, &error), KEPT_CONFIG_READ, "%s",
+		     error.message);
+	cr_assert(read.items[0].clients[0].is_unknown);
+	cr_assert_not(read.items[0].clients[1].is_unknown);
+	drop_ins_deinit(&read);
+	folder_remove(&folder);
+}
+
+Test(config_kept, a_damaged_drop_in_leaves_nothing_in_force)
+{
+	static const char *const damages[] = { "{}", "{\"path\":\"a\"}",
+					       "{\"path\":\"a\",\"text\":\"{}\"}",
+					       "{\"path\":\"a\",\"text\":\"\"}" };
+	Settings back;
+	DropIns read = DROP_INS_INIT;
+	ConfigError error;
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		Folder folder = folder_make();
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"version\":1,\"configuration\":{},\"machines\":[%s]}", damages[i]);
+		folder_write(&folder, text);
+		cr_assert_eq(config_kept_read(folder.path, &back, &read, &error),
+			     KEPT_CONFIG_DAMAGED, "%s", damages[i]);
+		cr_assert_eq(read.count, 0u);
+		folder_remove(&folder);
+	}
 }
