@@ -51,6 +51,9 @@ static bool read_clients(const JsonValue *machine, MachineSettings *settings)
 	const JsonValue *clients = json_member(machine, "displayClients");
 	size_t count = json_array_size(clients);
 
+	const char *source = member_text(machine, "displayClientsSource");
+
+	settings->clients_are_from_drop_in = source && strcmp(source, "dropIn") == 0;
 	settings->clients = calloc(count + 1, sizeof(*settings->clients));
 	if (!settings->clients)
 		return false;
@@ -172,7 +175,7 @@ bool settings_clients_are(const MachineSettings *settings, const ClientList *use
 
 bool settings_clients(const MachineSettings *settings, ClientList *clients)
 {
-	for (size_t i = 0; i < settings->client_count; i++) {
+	for (size_t i = 0; !settings->clients_are_from_drop_in && i < settings->client_count; i++) {
 		const SettingsClient *client = &settings->clients[i];
 		const VailParty party = { .user = client->user, .pid = client->pid };
 		struct pollfd poll_fd = { .fd = client->pidfd, .events = POLLIN };

@@ -33,6 +33,7 @@ typedef struct MachineSettings {
 	pid_t agent_pid;  /* 0 for a user */
 	SettingsClient *clients;
 	size_t client_count; /* 0 if processes with the VMM's privileges may register */
+	bool clients_are_from_drop_in;
 } MachineSettings;
 
 #define MACHINE_SETTINGS_INIT ((MachineSettings){ 0 })
@@ -58,8 +59,9 @@ pid_t settings_server_of(const MachineSettings *settings, pid_t qemu);
 bool settings_clients_are(const MachineSettings *settings, const ClientList *users);
 
 /*
- * Appends the display clients with their rights, without processes that have ended. The strings
- * stay those of the settings. Returns false if out of memory.
+ * Appends the display clients with their rights, without processes that have ended, and without
+ * those of a drop-in, which vaild adds itself. The strings stay those of the settings. Returns
+ * false if out of memory.
  */
 bool settings_clients(const MachineSettings *settings, ClientList *clients);
 

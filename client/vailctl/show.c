@@ -101,6 +101,21 @@ static void comma_list_add_client(CommaList *list, const JsonValue *client)
 	list->text = longer;
 }
 
+/* Ends the list with a remark if a drop-in of the administrator names its items. */
+static void comma_list_add_source(CommaList *list, const char *source)
+{
+	char *longer;
+
+	if (!list->text || !source || strcmp(source, "dropIn") != 0)
+		return;
+	if (asprintf(&longer, "%s, by a drop-in", list->text) < 0) {
+		list->failed = true;
+		return;
+	}
+	free(list->text);
+	list->text = longer;
+}
+
 /* like_vmm: how to call the default, if none is named. */
 static void add_display_clients(Table *table, const JsonValue *vm, const char *like_vmm)
 {
@@ -109,11 +124,14 @@ static void add_display_clients(Table *table, const JsonValue *vm, const char *l
 
 	for (size_t i = 0; i < json_array_size(clients); i++)
 		comma_list_add_client(&list, json_array_at(clients, i));
+	comma_list_add_source(&list, member_text(vm, "displayClientsSource"));
 	table->failed |= list.failed;
-	table_add(table, list.text ? list.text : like_vmm);
+	const char *source = member_text(vm, "displayClientsSource");
+	bool is_nobody = source && strcmp(source, "nobody") == 0;
+	table_add(table, list.text ? list.text : is_nobody ? "nobody" : like_vmm);
 }
 
-static void add_agent(Table *table, const JsonValue *agent)
+static void add_agent(Table *table, const JsonValue *agent, const char *source)
 {
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
@@ -121,6 +139,7 @@ static void add_agent(Table *table, const JsonValue *agent)
 		comma_list_add_party(&list, agent);
 	else
 		comma_list_add(&list, "none; only the VMM may share objects");
+	comma_list_add_source(&list, source);
 	add_comma_list(table, &list);
 }
 
@@ -299,7 +318,7 @@ static void fill_incoming_vmm(Table *table, const JsonValue *vm)
 	table_add(table, "Incoming VMM:");
 	table_add(table, pid_text(vm, "incomingVmmPid", pid));
 	table_add(table, "Incoming agent:");
-	add_agent(table, json_member(vm, "incomingAgent"));
+	add_agent(table, json_member(vm, "incomingAgent"), NULL);
 }
 
 static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
@@ -323,7 +342,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, "Display clients:");
 	add_display_clients(table, vm, "processes with the VMM's privileges");
 	table_add(table, "Agent:");
-	add_agent(table, json_member(vm, "agent"));
+	add_agent(table, json_member(vm, "agent"), member_text(vm, "agentSource"));
 	fill_quarantine_state(table, vm);
 	fill_virtual_gpus(table, vm);
 	fill_shared(table, vm);
