@@ -8,13 +8,18 @@
 #include "daemon/api/dispatch.h"
 #include "daemon/api/process-lookup.h"
 
+/* Reports that a user could not be looked up. */
+static NTSTATUS lookup_exhausted(Request *request)
+{
+	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
+			   "the daemon has no resources left to look up a user; try again later");
+}
+
 /* Reports a failed lookup: the parameter's fault, unless the daemon lacks resources. */
 static NTSTATUS user_failure(Request *request, const char *path, Lookup lookup, const char *fault)
 {
 	if (lookup == LOOKUP_EXHAUSTED)
-		return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "exhausted",
-				   "the daemon has no resources left to look up a user; try again "
-				   "later");
+		return lookup_exhausted(request);
 	return failure_parameter(&request->failure, path, "%s", fault);
 }
 
@@ -166,7 +171,7 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 	if (array->count == 0 && drop_in)
 		return drop_in_make_clients(drop_in, request->service->host, &ret->display_clients)
 			       ? STATUS_SUCCESS
-			       : failure_no_memory(&request->failure);
+			       : lookup_exhausted(request);
 	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
 	if (!ret->display_clients.items)
 		return failure_no_memory(&request->failure);

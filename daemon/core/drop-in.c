@@ -100,14 +100,15 @@ DropInChoice drop_ins_choose(const DropIns *drop_ins, const VmIdentity *identity
 
 static bool make_client(const DropInUser *user, const Host *host, DisplayClient *ret)
 {
+	Lookup lookup = LOOKUP_ABSENT;
+
 	ret->user = strdup(user->name);
 	ret->uid = user->uid;
 	ret->rights = user->rights & ~DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW);
-	ret->unreadable =
-		user->is_unknown ||
-		host->read_user(host->self, user->uid, &ret->credentials) != LOOKUP_FOUND ||
-		!credentials_are_mapped(&ret->credentials);
-	return ret->user != NULL;
+	if (!user->is_unknown)
+		lookup = host->read_user(host->self, user->uid, &ret->credentials);
+	ret->unreadable = lookup != LOOKUP_FOUND || !credentials_are_mapped(&ret->credentials);
+	return ret->user && lookup != LOOKUP_EXHAUSTED;
 }
 
 bool drop_in_make_clients(const DropIn *drop_in, const Host *host, DisplayClients *ret)

@@ -82,8 +82,8 @@ typedef struct DropInChoice {
 DropInChoice drop_ins_choose(const DropIns *drop_ins, const VmIdentity *identity);
 
 /*
- * Makes the display clients that the drop-in names. A user that cannot be looked up now matches no
- * process. Returns false if out of memory. In any case the caller deinitialises *ret.
+ * Makes the display clients that the drop-in names. A user that does not exist now matches no
+ * process. Returns false if out of resources. In any case the caller deinitialises *ret.
  */
 bool drop_in_make_clients(const DropIn *drop_in, const Host *host, DisplayClients *ret);
 

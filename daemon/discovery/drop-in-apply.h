@@ -9,7 +9,7 @@
  * registrations that match no display client any more. Also makes changes that cannot be persisted,
  * because each start makes them again.
  *
- * Returns the number of VMs that could not be changed, because memory has run out.
+ * Returns the number of VMs that could not be changed, because resources have run out.
  */
 size_t drop_ins_apply(Store *store);
 

@@ -177,9 +177,10 @@ void configure_machines(Server *server)
 	size_t failures = drop_ins_apply(&server->service.store);
 
 	if (failures > 0)
-		log_warning("out of memory: %zu VMs do not follow the drop-ins yet; run \"vailctl "
-			    "reload\"",
-			    failures);
+		log_warning(
+			"out of resources: %zu VMs do not follow the drop-ins yet; run \"vailctl "
+			"reload\"",
+			failures);
 	upkeep_after_change(&server->upkeep);
 }
 

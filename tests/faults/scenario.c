@@ -20,6 +20,7 @@
 #define AT          ",\"baseAddress\":"
 #define ENTRY       "{\"process\":\"$process\",\"virtualAddress\":\"0x10000000000\""
 #define HANDLE      "{\"handle\":\"$handle\"}"
+#define OF_DROP_IN  "build"
 #define VIRTUAL_GPU "{\"virtualGpu\":\"$virtualGpu\"}"
 
 /* clang-format off */
@@ -98,6 +99,13 @@ const Step steps[] = {
 	{ ADMIN, LIST_QUARANTINES, NULL, false, false },
 	{ ADMIN, SET_QUARANTINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"quarantined\":false}",
 	  false, false },
+	{ ADMIN, UNREGISTER_MACHINE, NAMES_A, false, false },
+	{ ADMIN, REGISTER_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200,"
+	  "\"name\":\"" OF_DROP_IN "\"}", false, false },
+	{ ADMIN, UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"other\"}",
+	  false, false },
+	{ ADMIN, UPDATE_MACHINE, "{\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\""
+	  OF_DROP_IN "\"}", false, false },
 	{ ADMIN, UNREGISTER_MACHINE, NAMES_A, false, false },
 	{ ADMIN, STATUS_OF_SERVICE, NULL, false, false },
 	{ ADMIN, GET_METRICS, NULL, false, false },
@@ -265,6 +273,20 @@ void scenario_listen(Scenario *scenario)
 
 /* --- setup and teardown ---------------------------------------------------------------------- */
 
+/* A drop-in for the VMs of one name. Nothing frees it. */
+static char drop_in_name[] = OF_DROP_IN, alice[] = "alice", bob[] = "bob";
+static DropInUser drop_in_clients[] = { { .name = alice, .uid = 1000 },
+					{ .name = bob, .uid = 1001 } };
+static DropIn drop_in = {
+	.subject = DROP_IN_NAME,
+	.name = drop_in_name,
+	.clients = drop_in_clients,
+	.client_count = ARRAY_SIZE(drop_in_clients),
+	.has_agent = true,
+	.agent = { .name = bob, .uid = 1001 },
+};
+static const DropIns drop_ins = { .items = &drop_in, .count = 1 };
+
 Scenario *scenario_new(void)
 {
 	Scenario *scenario = calloc(1, sizeof(*scenario));
@@ -273,6 +295,7 @@ Scenario *scenario_new(void)
 	scenario->fixture = host_fixture_new_quiet();
 	scenario->fake_host = scenario->fixture.fake_host;
 	scenario->fake_host->own_code = allocator_own_code;
+	scenario->fake_host->drop_ins = scenario->fake_host->service.broker->drop_ins = &drop_ins;
 	scenario->callers[ADMIN] = scenario->fixture.admin;
 	scenario->callers[MACHINE] = scenario->fixture.machine;
 	scenario->callers[CLIENT] = scenario->fixture.client;
