@@ -119,6 +119,33 @@ kept() {
     STATUS_ACCESS_DENIED "$(may_register vail-alice)"
 }
 
+clients_are() { [ "$(described 'displayClients[0].user') $(described displayClientsSource)" = "$1" ]; }
+
+# vail-qemu registers its VM again after a restart of vaild that has forgotten it. It must not repeat
+# the display clients of the drop-in, because the drop-in may name others by then.
+with_vail_qemu() {
+  local qmp=$PRIVATE/guest/qmp agent
+
+  mkdir -m 777 "$PRIVATE/guest"
+  cp "$ROOT/build/sanitized/vail-qemu" "$PRIVATE/vail-qemu"
+  drop_in 60-guest '{ "name": "a guest", "displayClients": [ { "user": "vail-alice" } ] }'
+  reload >/dev/null
+  session_open_with qemu root "$HELPERS/fake-qemu" "$qmp" "a guest" "$GUID" Graphic
+  eventually test -S "$qmp"
+  exec_as root "$PRIVATE/vail-qemu" --qmp "$qmp" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
+  agent=$!
+  expect "the VM of vail-qemu gets the display client of the drop-in" \
+    eventually clients_are "vail-alice dropIn"
+  drop_in 60-guest '{ "name": "a guest", "displayClients": [ { "user": "vail-bob" } ] }'
+  kill_and_wait "$DAEMON"
+  start_daemon
+  expect "after a restart of vaild it gets that of the drop-in as it is then" \
+    eventually clients_are "vail-bob dropIn"
+  session_kill qemu
+  wait "$agent" 2>/dev/null || true
+  eventually running_vms_are ""
+}
+
 start_daemon
 start_vmm vail-vmm
 vm_without_clients
@@ -126,5 +153,8 @@ changes
 mistakes
 owners
 kept
+kill_and_wait "$VMM"
+eventually running_vms_are ""
+with_vail_qemu
 expect_clean_stop
 finish
