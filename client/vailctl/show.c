@@ -120,13 +120,13 @@ static void comma_list_add_source(CommaList *list, const char *source)
 static void add_display_clients(Table *table, const JsonValue *vm, const char *like_vmm)
 {
 	const JsonValue *clients = json_member(vm, "displayClients");
+	const char *source = member_text(vm, "displayClientsSource");
 	_cleanup_(comma_list_deinit) CommaList list = { 0 };
 
 	for (size_t i = 0; i < json_array_size(clients); i++)
 		comma_list_add_client(&list, json_array_at(clients, i));
-	comma_list_add_source(&list, member_text(vm, "displayClientsSource"));
+	comma_list_add_source(&list, source);
 	table->failed |= list.failed;
-	const char *source = member_text(vm, "displayClientsSource");
 	bool is_nobody = source && strcmp(source, "nobody") == 0;
 	table_add(table, list.text ? list.text : is_nobody ? "nobody" : like_vmm);
 }
