@@ -324,6 +324,7 @@ void request_list(Client *client, Request *request)
 	static const char *const methods[] = {
 		"ListRegistrations",       "ListSharedObjects", "Machine.ListVirtualMachines",
 		"Machine.ListQuarantines", "Gpu.ListAdapters",  "Gpu.ListProcesses",
+		"Gpu.ListHolders",
 	};
 
 	request_begin(request, PICK(client_random(client), methods));
