@@ -8,7 +8,7 @@
 #include "daemon/api/methods.h"
 #include "daemon/api/names.h"
 
-/* Returns the found adapter that the function is, or is a part of; NULL if there is none. */
+/* Returns the adapter of the function or of its device. Returns NULL if vaild lists none. */
 static const Adapter *find_adapter(Broker *broker, const HeldGpu *gpu)
 {
 	return adapter_find_device(broker, gpu->parent[0] != '\0' ? gpu->parent : gpu->function);

@@ -7,16 +7,13 @@
 
 #include "daemon/discovery/device-reader.h"
 
-/* Tests whether the adapter still stands for the device. Nodes may have come or gone. */
+/* Tests whether the device has the driver that it had. Its nodes may differ. */
 static bool is_same_device(const Adapter *adapter, const FoundGpu *gpu)
 {
 	return strcmp(adapter->device->driver, gpu->device.driver) == 0;
 }
 
-/*
- * Ends the adapters whose device is gone, and updates the others. Marks the devices that have an
- * adapter.
- */
+/* Ends the adapters of lost devices and updates the others. Marks the devices of the latter. */
 static void update_listed(Broker *broker, const GpuInventory *inventory, bool *is_listed,
 			  DeviceAdapters *result)
 {

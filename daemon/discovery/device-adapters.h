@@ -15,9 +15,9 @@ typedef struct DeviceAdapters {
 } DeviceAdapters;
 
 /*
- * Reads the devices from sysfs, adds an adapter for each new one, and ends those of devices that
- * are gone or have another driver. Takes about 20 microseconds for each device. Returns 0, or a
- * negative errno if sysfs cannot be read; the adapters are then as before.
+ * Reads the devices from sysfs. Adds an adapter for each new device. Ends the adapter of a device
+ * that has vanished or changed its driver. Takes about 20 microseconds for each device. Returns 0,
+ * or a negative errno with the adapters unchanged if it cannot read sysfs.
  */
 int device_adapters_update(Broker *broker, const char *sysfs, DeviceAdapters *ret);
 

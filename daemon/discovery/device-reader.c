@@ -20,8 +20,7 @@ typedef struct DeviceText {
 	char text[DEVICE_PATH_SIZE * 2];
 } DeviceText;
 
-/* Reads the target of a link. Returns NULL, and an empty text, if there is none or it is too long.
- */
+/* Reads the target of a link. Returns NULL if it does not exist or does not fit. */
 static const char *read_link(int folder, const char *path, DeviceText *ret)
 {
 	ssize_t size = readlinkat(folder, path, ret->text, sizeof(ret->text));
@@ -57,7 +56,7 @@ static int open_folder(const char *sysfs, const char *folder, const char *name)
 
 /* --- adapters -------------------------------------------------------------------------------- */
 
-/* Reads the driver of the virtio device that a device carries. Returns NULL if there is none. */
+/* Reads the driver of the virtio device below a device. Returns NULL if it has none. */
 static const char *read_virtio_driver(const char *sysfs, const char *device, DeviceText *ret)
 {
 	char path[DEVICE_PATH_SIZE * 2];

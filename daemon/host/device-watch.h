@@ -13,10 +13,9 @@
  */
 typedef struct DeviceWatch {
 	struct Server *server;
-	int inotify; /* -1 if there is none */
+	int inotify; /* -1 on a host without udev */
 	struct event changed_event;
-	struct event
-		settled_event; /* shortly after a change, when its other nodes are there, too */
+	struct event settled_event; /* 200 ms after a change, for the other nodes of the device */
 } DeviceWatch;
 
 void device_watch_init(DeviceWatch *watch, struct Server *server);

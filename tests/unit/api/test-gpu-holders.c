@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ListHolders: each VMM is examined when its item is written, operators see all VMs and others
- * theirs, and one examination that takes long keeps nobody else waiting.
+ * Tests ListHolders. The host examines each VMM when the item of its VM is written. Operators see
+ * all VMs, and other users see theirs. A long examination lets the session wait.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>

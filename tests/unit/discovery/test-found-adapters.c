@@ -221,7 +221,7 @@ Test(found_adapters, driver_registers_an_adapter_of_the_same_name)
 	cr_assert_eq(count_adapters(), 3u);
 }
 
-/* Adapters of the host take nothing of the limits for drivers, and have no limit of their own. */
+/* Found adapters use none of the room that drivers have. */
 Test(found_adapters, take_nothing_of_the_limits)
 {
 	FakeHost *fake_host = fixture.fake_host;

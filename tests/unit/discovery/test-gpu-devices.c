@@ -41,7 +41,7 @@ static void find_gpus(size_t count)
 	cr_assert_eq(inventory.count, count, "%zu devices", inventory.count);
 }
 
-/* Asserts what was found about the first device. */
+/* Checks the first device of the inventory. */
 static void expect_gpu(const char *location, const char *driver, const char *name)
 {
 	const FoundGpu *gpu = &inventory.items[0];
