@@ -174,6 +174,9 @@ static void log_reload(const char *mistake)
 
 void configure_machines(Server *server)
 {
+	/* Without a configuration the drop-ins are unknown, so the VMs keep what they have. */
+	if (server->service.settings.operators_only)
+		return;
 	size_t failures = drop_ins_apply(&server->service.store);
 
 	if (failures > 0)
