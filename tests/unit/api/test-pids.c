@@ -290,8 +290,8 @@ static void populate(void)
 static void read_all(Reading *reading)
 {
 	Caller *caller = fixture.operators[reading->place];
-	static const char *const lists[] = { LIST_REGISTRATIONS, LIST_OBJECTS, LIST_MACHINES,
-					     LIST_DISPLAYS, LIST_PROCESSES };
+	static const char *const lists[] = { LIST_REGISTRATIONS, LIST_OBJECTS,   LIST_MACHINES,
+					     LIST_DISPLAYS,      LIST_PROCESSES, LIST_GPU_HOLDERS };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		ask(reading, caller, lists[i], NULL, "");
