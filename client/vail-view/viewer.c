@@ -166,12 +166,12 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 /* Handles the end of the registration or of the VM. */
 static void handle_end(Viewer *viewer, const VailEvent *event)
 {
+	bool is_in_quarantine = event->reason && strcmp(event->reason, "quarantined") == 0;
 	const char *reason = event->reason ? plain_reason(event->reason) : "no reason given";
 	char code[STATUS_CODE_SIZE], typed[PLAIN_QUOTE_SIZE];
 
-	if (strcmp(reason, "quarantined") == 0)
+	if (is_in_quarantine)
 		reason = "it is in quarantine";
-
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
 	    event->status == STATUS_NOT_FOUND) {
 		viewer->state = VIEWER_ENDED;
@@ -179,9 +179,7 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 		log_message("this process is no longer registered for virtual machine %s: %s (%s)",
 			    plain_quote(viewer->machine, typed), reason,
 			    message_status(event->status, code));
-		viewer->is_in_quarantine = strcmp(reason, "quarantined") == 0;
-		if (viewer->is_in_quarantine)
-			reason = "it is in quarantine";
+		viewer->is_in_quarantine = is_in_quarantine;
 		snprintf(viewer->failure, FAILURE_SIZE,
 			 "the virtual machine may no longer be seen: %s", reason);
 		viewer->state = VIEWER_FAILED;
