@@ -47,7 +47,7 @@ typedef struct Agent {
 	bool has_virtual_gpu;
 	bool has_logged_loss; /* the loss of the connection has been logged */
 	bool is_incoming;     /* QEMU is the VM's incoming VMM */
-	bool is_new;          /* vaild did not know the VM before admission_ask() */
+	bool is_new;          /* admission_ask() has added the VM to vaild */
 	CollisionWait collision;
 
 	MachineSettings settings; /* of the VM in vaild, as last read */

@@ -231,7 +231,7 @@ typedef struct Bridge {
 	struct pollfd *poll_fds; /* QEMU's, the agent's, the display's, then the channels' */
 	size_t poll_fd_count;
 	bool is_ready;       /* systemd has been notified */
-	Admission admission; /* before the display is joined */
+	bool is_admitted;    /* vaild lets this process join the display */
 	bool has_qemu_ended; /* before the display was joined */
 } Bridge;
 
@@ -353,43 +353,45 @@ typedef struct JoinContext {
 	Bridge *bridge;
 	const Options *options;
 	bool is_found; /* this attempt has found QEMU */
+	bool must_ask; /* vaild must be asked before the next attempt */
 } JoinContext;
 
-/* A QmpCheck. An old QEMU cannot be checked, because only its display tells its name. */
+/*
+ * A QmpCheck. Does not ask vaild itself, because the monitor serves only one client. An old QEMU
+ * cannot be checked, because only its display tells its name.
+ */
 static bool may_join(const QmpDisplay *found, void *context)
 {
 	JoinContext *join = context;
 	Bridge *bridge = join->bridge;
 
-	join->is_found = true;
-	bridge->admission = ADMISSION_GRANTED;
-	if (found->is_old || !found->uuid)
-		return true;
+	/* QEMU may have been replaced since the first attempt. */
+	join->is_found = bridge->qemu < 0 || found->qemu == bridge->agent.machine.qemu;
+	if (found->is_old || !found->uuid || bridge->is_admitted)
+		return join->is_found;
 	if (!check_uuid(found->uuid))
 		return false;
-	if (bridge->qemu < 0)
-		bridge->qemu = fcntl(found->pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (!bridge->agent.calls && !init_agent(bridge, join->options, found->qemu, found->uuid,
-						found->name ? found->name : ""))
-		return false;
-	bridge->admission = admission_ask(&bridge->agent, bridge->qemu);
-	return bridge->admission == ADMISSION_GRANTED;
-}
-
-static bool is_delayed(const JoinContext *join)
-{
-	return join->is_found && join->bridge->admission == ADMISSION_DELAYED;
+	bridge->qemu = fcntl(found->pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	join->must_ask = init_agent(bridge, join->options, found->qemu, found->uuid,
+				    found->name ? found->name : "");
+	return false;
 }
 
 /*
- * Returns the milliseconds in which QEMU may exit after an attempt has failed. A QEMU that earlier
- * attempts have found, and this one has not, is probably exiting.
+ * Waits until vaild lets this process share the screen. Returns false if it refuses, or if QEMU has
+ * ended.
  */
-static int time_to_exit(const JoinContext *join)
+static bool wait_for_admission(Bridge *bridge)
 {
-	if (is_delayed(join))
-		return ADMISSION_INTERVAL;
-	return join->is_found ? 0 : WAIT_LIMIT;
+	Admission admission;
+
+	do {
+		admission = admission_ask(&bridge->agent, bridge->qemu);
+		bridge->has_qemu_ended = qemu_has_ended(
+			bridge, admission == ADMISSION_DELAYED ? ADMISSION_INTERVAL : 0);
+	} while (admission == ADMISSION_DELAYED && !bridge->has_qemu_ended);
+	bridge->is_admitted = admission == ADMISSION_GRANTED && !bridge->has_qemu_ended;
+	return bridge->is_admitted;
 }
 
 /*
@@ -400,17 +402,19 @@ static int time_to_exit(const JoinContext *join)
 static bool join_by_monitor(Bridge *bridge, const Options *options, DisplayLink *link,
 			    char **ret_name)
 {
-	JoinContext join = { bridge, options, false };
+	JoinContext join = { .bridge = bridge, .options = options };
 	QmpDisplay qemu;
 
-	for (;;) {
-		join.is_found = false;
-		if (qmp_join_display(options->qmp, &wait_system_clock, may_join, &join, &qemu))
-			break;
-		/* The monitor serves other clients during the wait. */
-		bridge->has_qemu_ended = qemu_has_ended(bridge, time_to_exit(&join));
-		if (!is_delayed(&join) || bridge->has_qemu_ended)
+	while (!qmp_join_display(options->qmp, &wait_system_clock, may_join, &join, &qemu)) {
+		if (!join.must_ask) {
+			/* A QEMU that was found, and is not any more, is probably exiting. */
+			bridge->has_qemu_ended =
+				qemu_has_ended(bridge, join.is_found ? 0 : WAIT_LIMIT);
 			return false;
+		}
+		if (!wait_for_admission(bridge))
+			return false;
+		join.is_found = join.must_ask = false;
 	}
 	fd_close(&bridge->qemu);
 	bridge->qemu = qemu.pidfd;
