@@ -90,10 +90,10 @@ static int run(PassedChannel *channel, const ChannelRequest *request, char *cons
 	       const StartState *start)
 {
 	_cleanup_close_ int signal_fd = -1;
-	sigset_t signals;
+	sigset_t signals, before;
 
 	program_signals(&signals);
-	sigprocmask(SIG_BLOCK, &signals, NULL); /* program_exec() restores the mask */
+	sigprocmask(SIG_BLOCK, &signals, &before); /* program_exec() restores the mask */
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	pid_t program = signal_fd < 0 ? -1 : fork();
 	if (program < 0) {
@@ -104,6 +104,7 @@ static int run(PassedChannel *channel, const ChannelRequest *request, char *cons
 		_exit(become_program(channel->fd, arguments, request, start));
 	passed_channel_release(channel);
 	int status = wait_for_program(channel, program, signal_fd);
+	sigprocmask(SIG_SETMASK, &before, NULL); /* vaild may take long */
 	passed_channel_finish(channel);
 	return program_end_alike(status);
 }

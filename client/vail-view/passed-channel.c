@@ -8,8 +8,12 @@
 #include "client/common/client-list.h"
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
+#include "client/vail-view/clock.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
+
+/* Time for vaild to say why a channel has ended, in milliseconds. */
+#define FINISH_LIMIT 30000
 
 /* ---- Messages ---- */
 
@@ -37,6 +41,8 @@ static const struct {
 
 static void log_end(const PassedChannel *channel, const char *reason)
 {
+	char typed[PLAIN_QUOTE_SIZE];
+	const char *machine = plain_quote(channel->machine, typed);
 	const char *ending = !reason && channel->is_away ? "vaild was restarted without it"
 							 : plain_ending(reason);
 	const char *advice = NULL;
@@ -45,25 +51,25 @@ static void log_end(const PassedChannel *channel, const char *reason)
 		if (strcmp(remedies[i].reason, reason) == 0)
 			advice = remedies[i].advice;
 	if (advice)
-		log_message("the display channel of %s has ended: %s; %s", channel->machine, ending,
-			    advice);
+		log_message("the display channel of %s has ended: %s; %s", machine, ending, advice);
 	else
 		log_message("the display channel of %s has ended: %s; to see the VM, run: vailctl "
 			    "show %s",
-			    channel->machine, ending, channel->machine);
+			    machine, ending, machine);
 }
 
 /* Says which rights the program lacks, if it was not asked for less than the user has. */
 static void log_rights(const PassedChannel *channel)
 {
-	char rights[DISPLAY_RIGHTS_SIZE];
+	char rights[DISPLAY_RIGHTS_SIZE], typed[PLAIN_QUOTE_SIZE];
 
 	if (channel->rights & VAIL_DISPLAY_INPUT)
 		return;
 	log_message("the program gets a display channel without input, because the user has only "
 		    "these rights: %s; an operator grants more with: vailctl vm update %s --user "
-		    "NAME:view,input",
-		    display_rights_text(channel->rights, ',', rights), channel->machine);
+		    "NAME:view,input (and --user for each other user)",
+		    display_rights_text(channel->rights, ',', rights),
+		    plain_quote(channel->machine, typed));
 }
 
 /* ---- Events ---- */
@@ -112,11 +118,13 @@ static void handle_event(PassedChannel *channel, const VailEvent *event)
 /* The watch has ended without an event: vaild was restarted and does not know the VM any more. */
 static void handle_lost_watch(PassedChannel *channel, const struct vail *vail, NTSTATUS status)
 {
+	char typed[PLAIN_QUOTE_SIZE];
+
 	channel->has_ended = true;
 	if (status == STATUS_NOT_FOUND || status == STATUS_ACCESS_DENIED)
 		log_message("the display channel of %s has ended: vaild was restarted and does not "
 			    "know its registration any more; run vail-view again",
-			    channel->machine);
+			    plain_quote(channel->machine, typed));
 	else
 		log_refusal(channel, vail, status);
 }
@@ -222,14 +230,20 @@ void passed_channel_process(PassedChannel *channel)
 
 void passed_channel_finish(PassedChannel *channel)
 {
-	if (channel->has_ended ||
-	    vail_close_display(channel->vail, channel->handle) == STATUS_SUCCESS)
+	NTSTATUS status;
+
+	if (channel->has_ended)
+		return;
+	status = vail_close_display(channel->vail, channel->handle);
+	if (status == STATUS_SUCCESS || status == STATUS_IO_TIMEOUT)
 		return;
 	/* vaild has the event ready, unless the two have lost each other. */
+	int64_t end = now_milliseconds() + FINISH_LIMIT;
 	while (!channel->has_ended && !channel->is_away) {
 		struct pollfd poll_fd = passed_channel_poll(channel);
+		int64_t left = end - now_milliseconds();
 
-		if (poll(&poll_fd, 1, -1) < 0 && errno != EINTR)
+		if (left <= 0 || (poll(&poll_fd, 1, (int)left) < 0 && errno != EINTR))
 			return;
 		passed_channel_process(channel);
 	}

@@ -58,7 +58,8 @@ void passed_channel_process(PassedChannel *channel);
 
 /*
  * Closes the channel after the end of the program. If it had ended before, waits for vaild to say
- * why, so that the program's end does not hide the reason.
+ * why, so that the program's end does not hide the reason. A vaild that hangs can delay this by a
+ * minute, so the caller lets signals end the process.
  */
 void passed_channel_finish(PassedChannel *channel);
 

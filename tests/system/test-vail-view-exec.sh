@@ -12,6 +12,7 @@ GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 QMP=$PRIVATE/guest/qmp
 VIEW=("$PRIVATE/vail-view" --socket "$SOCKET" "a guest")
 SAID_FILE=$PRIVATE/guest/said
+PROGRAM_FILE=$PRIVATE/guest/program-runs
 CONSOLE=/org/qemu/Display1/Console_0
 PREFIX=org.qemu.Display1
 DENIED=org.freedesktop.DBus.Error.AccessDenied
@@ -117,7 +118,8 @@ check_rights() {
   expect_view "a right that the user lacks is refused" vail-alice 1 'no right to input.*ACCESS_DENIED' \
     --rights input --exec true
   expect_view "the user reads that the program cannot type" vail-alice 0 \
-    "without input, because the user has only these rights: view;" --exec true
+    "these rights: view;.*vm update \"a guest\" --user NAME:view,input \(and --user for each other user\)" \
+    --exec true
   expect_view "who asks for less reads nothing" vail-alice 0 '^$' --rights view --exec true
   expect_view "a user without the VM is refused" vail-vmm 1 'a guest' --exec true
   viewer less vail-bob --rights view --exec "$PRIVATE/gdbus-viewer" '{}'
@@ -138,7 +140,7 @@ check_foreign_program() {
   expect_reply "a foreign program registers a listener" ok foreign "listen 0 map"
   session_ask qemu "map 0 64 48"
   expect_reply "a foreign program sees the screen" "map read-only" foreign "screen 64x48"
-  expect "vail-view alone is registered" registered_pids_are "${SESSION_PID[foreign]}"
+  expect "vail-view alone is registered" eventually registered_pids_are "${SESSION_PID[foreign]}"
 }
 
 # expect_reason CHECK PATTERN: the viewer "foreign" loses its channel, and the user reads why.
@@ -151,7 +153,7 @@ expect_reason() {
 check_ends() {
   grant view
   expect_reason "withdrawn rights" \
-    "^vail-view: the display channel of a guest has ended: a right on the display was withdrawn; run vail-view again for the rights that are left$"
+    "^vail-view: the display channel of \"a guest\" has ended: a right on the display was withdrawn; run vail-view again for the rights that are left$"
   grant view,input
   viewer foreign vail-bob --exec "$PRIVATE/gdbus-viewer" '{}'
   expect_reply "the program is ready" 0 foreign "get $CONSOLE $PREFIX.Console Head"
@@ -164,16 +166,46 @@ check_end_at_once() {
   local viewer
 
   : >"$SAID_FILE"
-  # The program reads no more than one byte at a time, and ends when the channel does.
-  exec_as vail-bob "${VIEW[@]}" --exec sh -c 'cat <&{} >/dev/null; exit 5' 2>>"$SAID_FILE" &
+  # The program reads no more than one byte at a time, and ends when the channel does. It starts when
+  # vail-view watches the channel.
+  # shellcheck disable=SC2016 # the words are for the shell that vail-view runs
+  exec_as vail-bob "${VIEW[@]}" --exec sh -c 'echo >"$1"; cat <&{} >/dev/null; exit 5' sh "$PROGRAM_FILE" \
+    2>>"$SAID_FILE" &
   viewer=$!
-  expect "the channel is open" eventually channels_are view,input
+  expect "the program runs" eventually test -e "$PROGRAM_FILE"
+  expect "the channel is open" channels_are view,input
   "${CTL[@]}" revoke "$GUID" "$viewer" >/dev/null
   STATUS=0
   wait "$viewer" || STATUS=$?
   expect_equal "the program's exit status is passed on" 5 "$STATUS"
   expect "the user reads why although the program has ended" says "the registration was revoked"
   expect_equal "the user reads it once" 1 "$(wc -l <"$SAID_FILE")"
+}
+
+# terminate PID: tests whether the process has ended. Otherwise, asks it to.
+terminate() {
+  is_gone_or_zombie "$1" && return
+  kill -TERM "$1"
+  return 1
+}
+
+# The program ends while vaild does not answer.
+check_hanging_vaild() {
+  local viewer program
+
+  rm -f "$PROGRAM_FILE"
+  # shellcheck disable=SC2016 # the words are for the shell that vail-view runs
+  exec_as vail-bob "${VIEW[@]}" --exec sh -c 'echo >"$1"; exec sleep infinity' sh "$PROGRAM_FILE" &
+  viewer=$!
+  eventually test -e "$PROGRAM_FILE"
+  program=$(program_of "$viewer")
+  kill -STOP "$DAEMON"
+  kill -KILL "${program% }"
+  expect "a signal ends vail-view when the program has ended and vaild hangs" \
+    eventually terminate "$viewer"
+  kill -CONT "$DAEMON"
+  wait "$viewer" || true
+  expect "no channel is left" eventually channels_are ""
 }
 
 check_death() {
@@ -279,6 +311,7 @@ check_rights
 check_foreign_program
 check_ends
 check_end_at_once
+check_hanging_vaild
 check_death
 check_socket
 check_restart
