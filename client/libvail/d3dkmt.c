@@ -21,7 +21,7 @@ NTSTATUS D3DKMTRegisterVailProcess(GUID *VirtualMachineGuid)
 	char text[40];
 
 	if (!VirtualMachineGuid)
-		return STATUS_INVALID_PARAMETER;
+		return error_keep(NULL, STATUS_INVALID_PARAMETER);
 	guid_print(VirtualMachineGuid, text, sizeof(text));
 
 	NTSTATUS status = vail_open(NULL, &vail);

@@ -48,6 +48,8 @@ NTSTATUS error_keep(const struct vail *vail, NTSTATUS status)
 {
 	const char *message = vail ? vail->error.message : NULL;
 
+	if (!vail && status == STATUS_INVALID_PARAMETER)
+		message = "a pointer is NULL; pass a valid one";
 	kept[0] = '\0';
 	if (status != STATUS_SUCCESS)
 		snprintf(kept, sizeof(kept), "%s",

@@ -53,9 +53,7 @@ NTSTATUS vail_open(const char *path, struct vail **ret_vail)
 {
 	struct vail *vail = NULL;
 
-	if (!ret_vail)
-		return STATUS_INVALID_PARAMETER;
-	NTSTATUS status = vail_new(path, &vail);
+	NTSTATUS status = ret_vail ? vail_new(path, &vail) : STATUS_INVALID_PARAMETER;
 	if (status == STATUS_SUCCESS)
 		status = connection_connect(vail, true);
 	error_keep(vail, status);

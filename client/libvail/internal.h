@@ -172,7 +172,7 @@ NTSTATUS error_set_no_memory(struct vail *vail);
 
 /*
  * Keeps the sentence for the calling thread, to be read without a handle. vail: the handle that
- * failed; NULL if out of memory. Returns status.
+ * failed; NULL if out of memory, or if the caller has passed NULL. Returns status.
  */
 NTSTATUS error_keep(const struct vail *vail, NTSTATUS status);
 

@@ -69,6 +69,17 @@ Test(open_error, the_function_of_windows_has_a_sentence)
 	cr_assert_not_null(strstr(vail_error_message(NULL), NOWHERE));
 }
 
+/* The sentence is never that of an older call. */
+Test(open_error, a_null_pointer_has_a_sentence)
+{
+	expect_refused(NOWHERE);
+	cr_assert_eq(vail_open(NOWHERE, NULL), STATUS_INVALID_PARAMETER);
+	cr_assert_str_eq(vail_error_message(NULL), "a pointer is NULL; pass a valid one");
+	expect_refused(NOWHERE);
+	cr_assert_eq(D3DKMTRegisterVailProcess(NULL), STATUS_INVALID_PARAMETER);
+	cr_assert_str_eq(vail_error_message(NULL), "a pointer is NULL; pass a valid one");
+}
+
 static void *read_message(void *context)
 {
 	*(bool *)context = *vail_error_message(NULL) == '\0';
