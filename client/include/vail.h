@@ -1768,8 +1768,9 @@ typedef struct VailDisplay {
  * its rights is withdrawn: open another one then, with the rights that are left.
  *
  * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_ACCESS_DENIED (not
- * registered, or the display client lacks a right), STATUS_QUOTA_EXCEEDED, or
- * STATUS_INVALID_DEVICE_STATE (no agent serves the VM's display); or a general status.
+ * registered, or the display client lacks a right; vail_error_parameter() is "rights" then),
+ * STATUS_QUOTA_EXCEEDED, or STATUS_INVALID_DEVICE_STATE (no agent serves the VM's display); or a
+ * general status.
  *
  * Source: io.vaild(7), method io.vaild.Display.OpenDisplay.
  */

@@ -23,7 +23,10 @@ static void name_rights(unsigned int rights, char *text, size_t size)
 	}
 }
 
-/* Refuses rights that none of the caller's display clients has. Without any named, asks for all. */
+/*
+ * Refuses rights that none of the caller's display clients has. Without any named, asks for all.
+ * The refusal names the parameter, so that a program can tell it from other refusals.
+ */
 static NTSTATUS check_rights(Request *request)
 {
 	unsigned int lacking = request->rights & ~request->granted_rights;
@@ -33,10 +36,12 @@ static NTSTATUS check_rights(Request *request)
 		request->rights = request->granted_rights;
 	else if (lacking != 0) {
 		name_rights(lacking, names, sizeof(names));
-		return failure_set(&request->failure, STATUS_ACCESS_DENIED, "lacksRight",
-				   "the display client of this VM has no right to %s; open the "
-				   "display without it, or have it granted with: vailctl vm update",
-				   names);
+		failure_set(&request->failure, STATUS_ACCESS_DENIED, "lacksRight",
+			    "the display client of this VM has no right to %s; open the "
+			    "display without it, or have it granted with: vailctl vm update",
+			    names);
+		snprintf(request->failure.parameter, sizeof(request->failure.parameter), "rights");
+		return STATUS_ACCESS_DENIED;
 	}
 	return STATUS_SUCCESS;
 }

@@ -78,6 +78,7 @@ Test(display_needs_a_right, a_lacking_right_is_denied_by_name)
 	expect_denied(fixture.client, "[\"input\",\"clipboard\"]", "lacksRight");
 	cr_assert_not_null(
 		strstr(reply_string(fixture.fake_host, "message"), "no right to clipboard;"));
+	cr_assert_str_eq(reply_string(fixture.fake_host, "parameter"), "rights");
 	cr_assert_eq(fake_host_last_audit_record(fixture.fake_host)->rights,
 		     DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_VIEW) |
 			     DISPLAY_RIGHT_BIT(DISPLAY_RIGHT_INPUT) |
