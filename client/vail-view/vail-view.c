@@ -198,7 +198,7 @@ static bool deliver(View *view, int *ret_exit_status)
 static bool is_finished(const View *view, int *ret_exit_status)
 {
 	const Options *options = view->options;
-	char sentence[WAIT_MESSAGE_SIZE];
+	char sentence[WAIT_MESSAGE_SIZE], typed[PLAIN_QUOTE_SIZE];
 
 	*ret_exit_status = EXIT_FAILED;
 	if (view->output.is_writing)
@@ -208,7 +208,8 @@ static bool is_finished(const View *view, int *ret_exit_status)
 		return true;
 	}
 	if (view->viewer.state == VIEWER_ENDED) {
-		log_message("the virtual machine %s has ended", options->machine);
+		log_message("the virtual machine %s has ended",
+			    plain_quote(options->machine, typed));
 		if (options->frames == 0 && view->delivered > 0)
 			*ret_exit_status = EXIT_DONE;
 		return true;
