@@ -190,11 +190,19 @@ static int process_bus(GuestChannel *channel)
 
 /* ---- vaild ---- */
 
+/* Tests whether vaild has refused a right, and not the VM. */
+static bool is_about_rights(const struct vail *vail, NTSTATUS status)
+{
+	const char *parameter = vail_error_parameter(vail);
+
+	return status == STATUS_ACCESS_DENIED && parameter && strcmp(parameter, "rights") == 0;
+}
+
 static void refuse_status(GuestChannel *channel, const struct vail *vail, NTSTATUS status)
 {
 	_cleanup_free_ char *reason = NULL;
 
-	if (status == STATUS_ACCESS_DENIED) {
+	if (is_about_rights(vail, status)) {
 		refuse(channel, LACK_RIGHT, NULL);
 		return;
 	}
@@ -274,15 +282,27 @@ static void find_console(GuestChannel *channel, const char *name)
 		snprintf(channel->console, CONSOLE_PATH_SIZE, DISPLAY_ROOT "/Console_%u", number);
 }
 
+/*
+ * Shortens the delay after a failure, because an object was shared. An agent may share often, so
+ * that starts no attempt at once, and leaves the delay after the next failure as it is.
+ */
+static void note_shares(GuestChannel *channel, uint64_t shares, int64_t now)
+{
+	if (shares == channel->shares_seen || channel->lack == LACK_RIGHT)
+		return;
+	channel->shares_seen = shares;
+	if (channel->retry_at > now + FIRST_DELAY)
+		channel->retry_at = now + FIRST_DELAY;
+}
+
 void guest_channel_open_if_due(GuestChannel *channel, const char *name,
 			       GuestChannelOccasions occasions, int64_t now)
 {
-	bool is_occasion =
-		occasions.rights != channel->rights_seen ||
-		(occasions.shares != channel->shares_seen && channel->lack != LACK_RIGHT);
+	bool is_occasion = occasions.rights != channel->rights_seen;
 
 	if (channel->state != GUEST_CHANNEL_CLOSED || channel->vail)
 		return;
+	note_shares(channel, occasions.shares, now);
 	if (!is_occasion && now < channel->retry_at)
 		return;
 	if (is_occasion)

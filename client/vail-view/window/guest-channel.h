@@ -76,8 +76,9 @@ typedef struct GuestChannelOccasions {
 } GuestChannelOccasions;
 
 /*
- * Asks vaild for a channel, if none is open and one of the occasions is new, or a delay after a
- * failure has passed. Call it only while this process is registered for the VM.
+ * Asks vaild for a channel, if none is open and the rights are a new occasion, or a delay after a
+ * failure has passed. New shares shorten that delay. Call it only while this process is registered
+ * for the VM.
  *
  * name: of the picture, like "console 0".
  */

@@ -51,7 +51,8 @@ static WindowRequested handle_press(Input *input, const SDL_KeyboardEvent *key)
 	uint8_t code = key_code((int)symbol->scancode);
 
 	if (key->repeat) {
-		keyboard_repeat(&input->keyboard, code);
+		if (is_ready(input)) /* otherwise, the press has said why not */
+			keyboard_repeat(&input->keyboard, code);
 		return REQUESTED_NOTHING;
 	}
 	if (!keyboard_press(&input->keyboard, code, window_has_shortcut(symbol),

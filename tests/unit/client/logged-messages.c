@@ -31,6 +31,13 @@ void log_message(const char *format, ...)
 	va_end(arguments);
 }
 
+char *message_refusal(const struct vail *vail, NTSTATUS status, const Wording *wording)
+{
+	(void)status;
+	(void)wording;
+	return strdup(vail_error_message(vail));
+}
+
 void logged_messages_clear(void)
 {
 	messages = 0;
