@@ -16,6 +16,12 @@
 /* Messages that are handled in one turn, so that no viewer takes the time of others. */
 #define MESSAGES_A_TURN 64
 
+/*
+ * Time for QEMU to let vail-qemu join its clipboard and sound, in milliseconds. After that, the
+ * channel is served, and gets what is missing as soon as QEMU agrees.
+ */
+#define JOINING_LIMIT 5000
+
 #define SIGNATURE(name)                                                             \
 	static int name(sd_bus *bus, const char *path, const char *interface,       \
 			const char *property, sd_bus_message *reply, void *context, \
@@ -333,7 +339,8 @@ Channel *channel_open(int socket, const char *handle, unsigned int rights,
 			      .display = display,
 			      .name = guest->name,
 			      .guest_clipboard = guest->clipboard,
-			      .sound_output = guest->sound_output };
+			      .sound_output = guest->sound_output,
+			      .opened_at = display->link.clock->now() };
 	snprintf(channel->handle, sizeof(channel->handle), "%s", handle);
 	channel->consoles = calloc(display->console_count + 1, sizeof(*channel->consoles));
 	int result = channel_bus_init(&channel->bus, socket);
@@ -394,12 +401,42 @@ static bool has_sound(const Channel *channel)
 	return channel_allows(channel->rights, DISPLAY_AUDIO, "RegisterOutListener");
 }
 
-/* Tests whether QEMU has said all that serve() needs. */
-static bool can_serve(const Channel *channel)
+/* Returns how long the channel waits for QEMU's clipboard and sound, in milliseconds. */
+static int joining_wait(const Channel *channel, int64_t now)
 {
-	return display_knows_properties(channel->display) &&
-	       (!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard)) &&
-	       (!has_sound(channel) || sound_output_is_settled(channel->sound_output));
+	bool is_settled =
+		(!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard)) &&
+		(!has_sound(channel) || sound_output_is_settled(channel->sound_output));
+	int64_t left = channel->opened_at + JOINING_LIMIT - now;
+
+	return !is_settled && left > 0 ? (int)left : 0;
+}
+
+/* Tests whether QEMU has said all that serve() needs. */
+static bool can_serve(const Channel *channel, int64_t now)
+{
+	return display_knows_properties(channel->display) && joining_wait(channel, now) == 0;
+}
+
+/* Puts the clipboard on the bus if QEMU has agreed. */
+static int serve_clipboard(Channel *channel)
+{
+	if (!has_clipboard(channel) || channel->clipboard.clipboard ||
+	    channel->guest_clipboard->state != CLIPBOARD_JOINED)
+		return 0;
+	return channel_clipboard_serve(&channel->clipboard, channel->bus.bus,
+				       channel->guest_clipboard);
+}
+
+/* Puts the sound on the bus if QEMU has agreed. */
+static int serve_sound(Channel *channel)
+{
+	if (!has_sound(channel) || channel->serves_sound ||
+	    channel->sound_output->state != SOUND_JOINED)
+		return 0;
+	channel->serves_sound = true;
+	return sd_bus_add_object_vtable(channel->bus.bus, NULL, DISPLAY_AUDIO_PATH, DISPLAY_AUDIO,
+					sound_output, channel);
 }
 
 /* Puts the objects on the bus. Until then, no message of the viewer is read. */
@@ -411,13 +448,6 @@ static int serve(Channel *channel)
 	channel->is_serving = true;
 	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
 		result = serve_console(channel, i);
-	if (result >= 0 && has_clipboard(channel) &&
-	    channel->guest_clipboard->state == CLIPBOARD_JOINED)
-		result = channel_clipboard_serve(&channel->clipboard, channel->bus.bus,
-						 channel->guest_clipboard);
-	if (result >= 0 && has_sound(channel) && channel->sound_output->state == SOUND_JOINED)
-		result = sd_bus_add_object_vtable(channel->bus.bus, NULL, DISPLAY_AUDIO_PATH,
-						  DISPLAY_AUDIO, sound_output, channel);
 	return result;
 }
 
@@ -479,10 +509,14 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 {
 	int result = 0;
 
-	if (!channel->is_serving && can_serve(channel))
+	if (!channel->is_serving && can_serve(channel, now))
 		result = serve(channel);
 	if (!channel->is_serving || channel->is_ended)
 		return;
+	if (result >= 0)
+		result = serve_clipboard(channel);
+	if (result >= 0)
+		result = serve_sound(channel);
 	if (result >= 0 && accepts)
 		result = process_messages(channel);
 	for (size_t i = 0; i < channel->display->console_count; i++)
@@ -523,6 +557,8 @@ int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct p
 		milliseconds = shorter_timeout(milliseconds, channel_viewer_timeout(viewer, now));
 	}
 	milliseconds = shorter_timeout(milliseconds, poll_for_sound(channel, poll_fds + count));
+	if (!channel->is_serving && joining_wait(channel, now) > 0)
+		milliseconds = shorter_timeout(milliseconds, joining_wait(channel, now));
 	if (channel->stuck_since == 0)
 		return milliseconds;
 	int64_t left = channel->stuck_since + VIEWER_LIMIT - now;

@@ -50,8 +50,10 @@ typedef struct Channel {
 	ChannelSound *sound; /* NULL without a listener */
 	ChannelBus bus;
 	bool is_serving;          /* the objects are on the bus */
+	bool serves_sound;        /* so is the sound */
 	bool is_ended;            /* the channel has to be closed */
 	const char *reason;       /* for that; NULL if the viewer has closed it */
+	int64_t opened_at;        /* milliseconds */
 	int64_t stuck_since;      /* the viewer has left replies unread; milliseconds, 0 if not */
 	ChannelConsole *consoles; /* as in the display */
 	TAILQ_ENTRY(Channel) entries;

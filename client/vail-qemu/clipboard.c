@@ -275,6 +275,15 @@ static bool replace_former_peer(Clipboard *clipboard)
 	return ask_to_join(clipboard) >= 0;
 }
 
+/* A later channel asks again, and the reason is usually the same. */
+static void log_refusal(Clipboard *clipboard, const sd_bus_error *refusal)
+{
+	if (!clipboard->has_logged)
+		log_message("the clipboard is not served, because QEMU refuses: %s",
+			    refusal->message ? refusal->message : refusal->name);
+	clipboard->has_logged = true;
+}
+
 static int on_joined(sd_bus_message *reply, void *context, sd_bus_error *error)
 {
 	Clipboard *clipboard = context;
@@ -285,16 +294,17 @@ static int on_joined(sd_bus_message *reply, void *context, sd_bus_error *error)
 	clipboard->reply = sd_bus_slot_unref(clipboard->reply);
 	if (refusal && replace_former_peer(clipboard))
 		return 0;
-	clipboard->state = CLIPBOARD_REFUSED;
 	if (refusal) {
-		log_message("the clipboard is not served, because QEMU refuses: %s",
-			    refusal->message ? refusal->message : refusal->name);
+		log_refusal(clipboard, refusal);
+		clipboard->state = CLIPBOARD_APART;
 		return 0;
 	}
+	clipboard->state = CLIPBOARD_REFUSED;
 	if (clipboard->display->link.peer && sender)
 		clipboard->peer = strdup(sender);
 	if (!clipboard->display->link.peer || clipboard->peer)
 		clipboard->state = CLIPBOARD_JOINED;
+	clipboard->has_logged = false;
 	return 0;
 }
 
@@ -310,12 +320,16 @@ static int ask_to_join(Clipboard *clipboard)
 
 void clipboard_join(Clipboard *clipboard)
 {
+	int result = 0;
+
 	if (clipboard->state != CLIPBOARD_APART)
 		return;
+	clipboard->has_retried = false;
 	/* QEMU reads the properties of this object before it replies. */
-	int result = sd_bus_add_object_vtable(clipboard->display->link.bus, &clipboard->object,
-					      DISPLAY_CLIPBOARD_PATH, DISPLAY_CLIPBOARD, methods,
-					      clipboard);
+	if (!clipboard->object)
+		result = sd_bus_add_object_vtable(clipboard->display->link.bus, &clipboard->object,
+						  DISPLAY_CLIPBOARD_PATH, DISPLAY_CLIPBOARD,
+						  methods, clipboard);
 	if (result >= 0)
 		result = ask_to_join(clipboard);
 	clipboard->state = result < 0 ? CLIPBOARD_REFUSED : CLIPBOARD_JOINING;
@@ -323,5 +337,5 @@ void clipboard_join(Clipboard *clipboard)
 
 bool clipboard_is_settled(const Clipboard *clipboard)
 {
-	return clipboard->state == CLIPBOARD_JOINED || clipboard->state == CLIPBOARD_REFUSED;
+	return clipboard->state != CLIPBOARD_JOINING;
 }

@@ -27,7 +27,7 @@ typedef enum ClipboardContent {
 } ClipboardContent;
 
 typedef enum ClipboardState {
-	CLIPBOARD_APART,   /* QEMU was not asked */
+	CLIPBOARD_APART,   /* QEMU was not asked, or has not agreed */
 	CLIPBOARD_JOINING, /* QEMU has not replied */
 	CLIPBOARD_JOINED,
 	CLIPBOARD_REFUSED,
@@ -37,6 +37,7 @@ typedef struct Clipboard {
 	const Display *display;
 	ClipboardState state;
 	bool has_retried;
+	bool has_logged;     /* why QEMU has not agreed */
 	char *peer;          /* QEMU's own name on a message bus; NULL if it is the only peer */
 	sd_bus_slot *object; /* what QEMU calls */
 	sd_bus_slot *reply;  /* the reply that is awaited */
@@ -51,10 +52,10 @@ void clipboard_init(Clipboard *clipboard, const Display *display);
 /* Leaves QEMU's clipboard. All viewers must have been removed. */
 void clipboard_deinit(Clipboard *clipboard);
 
-/* Asks QEMU once to become its peer, without waiting for the reply. */
+/* Asks QEMU to become its peer, without waiting for the reply, unless it is one or has asked. */
 void clipboard_join(Clipboard *clipboard);
 
-/* Tests whether QEMU has replied. */
+/* Tests whether no reply of QEMU to clipboard_join() is awaited. */
 bool clipboard_is_settled(const Clipboard *clipboard);
 
 /* Add a viewer that has registered, and remove it. */
