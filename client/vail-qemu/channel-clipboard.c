@@ -28,21 +28,18 @@ static void send_call(const ChannelClipboard *viewer, sd_bus_message *call, int 
 		sd_bus_send(viewer->bus, call, NULL);
 }
 
-void channel_clipboard_tell_grab(ChannelClipboard *viewer)
+static void send_grab(const ChannelClipboard *viewer)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result = begin_call(viewer, "Grab", &call);
 
-	viewer->fetch = sd_bus_slot_unref(viewer->fetch);
-	clipboard_text_deinit(&viewer->text);
-	viewer->serial++;
 	if (result >= 0)
 		result = sd_bus_message_append(call, "uuas", CLIPBOARD_SELECTION, viewer->serial, 1,
 					       CLIPBOARD_MIME);
 	send_call(viewer, call, result);
 }
 
-void channel_clipboard_tell_release(const ChannelClipboard *viewer)
+static void send_release(const ChannelClipboard *viewer)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result = begin_call(viewer, "Release", &call);
@@ -52,13 +49,57 @@ void channel_clipboard_tell_release(const ChannelClipboard *viewer)
 	send_call(viewer, call, result);
 }
 
-void channel_clipboard_tell_reset(ChannelClipboard *viewer)
+static void send_reset(const ChannelClipboard *viewer)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result = begin_call(viewer, "Register", &call);
 
-	viewer->serial = 0;
 	send_call(viewer, call, result);
+}
+
+/* Tests whether calls wait for the viewer to read. */
+static bool is_stuck(const ChannelClipboard *viewer)
+{
+	uint64_t count;
+
+	return sd_bus_get_n_queued_write(viewer->bus, &count) >= 0 && count > 0;
+}
+
+void channel_clipboard_process(ChannelClipboard *viewer)
+{
+	if (viewer->owes_reset && !is_stuck(viewer)) {
+		viewer->owes_reset = false;
+		send_reset(viewer);
+	}
+	if (!viewer->owes_text || is_stuck(viewer))
+		return;
+	viewer->owes_text = false;
+	if (clipboard_has_text_for(viewer->clipboard, viewer))
+		send_grab(viewer);
+	else
+		send_release(viewer);
+}
+
+void channel_clipboard_tell_grab(ChannelClipboard *viewer)
+{
+	viewer->fetch = sd_bus_slot_unref(viewer->fetch);
+	clipboard_text_deinit(&viewer->text);
+	viewer->serial++;
+	viewer->owes_text = true;
+	channel_clipboard_process(viewer);
+}
+
+void channel_clipboard_tell_release(ChannelClipboard *viewer)
+{
+	viewer->owes_text = true;
+	channel_clipboard_process(viewer);
+}
+
+void channel_clipboard_tell_reset(ChannelClipboard *viewer)
+{
+	viewer->serial = 0;
+	viewer->owes_reset = true;
+	channel_clipboard_process(viewer);
 }
 
 /* ---- The viewer's text ---- */
@@ -108,7 +149,7 @@ static void unregister(ChannelClipboard *viewer)
 	drop_text(viewer);
 	if (viewer->is_registered)
 		clipboard_remove(viewer->clipboard, viewer);
-	viewer->is_registered = false;
+	viewer->is_registered = viewer->owes_reset = viewer->owes_text = false;
 }
 
 static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
@@ -169,6 +210,7 @@ static int on_grab(sd_bus_message *message, void *context, sd_bus_error *error)
 	if (serial < viewer->serial)
 		return sd_bus_reply_method_return(message, "");
 	viewer->serial = serial;
+	viewer->owes_text = false; /* it has a text of its own now */
 	drop_text(viewer);
 	if (has_text)
 		result = fetch_text(viewer);

@@ -19,6 +19,8 @@ typedef struct ChannelClipboard {
 	struct Clipboard *clipboard; /* NULL if the channel has none */
 	sd_bus *bus;                 /* to the viewer; not owned */
 	bool is_registered;
+	bool owes_reset;         /* the viewer has to hear of channel_clipboard_tell_reset() */
+	bool owes_text;          /* it has to hear whether the guest has a text */
 	uint32_t serial;         /* of the last grab of either side */
 	ClipboardText text;      /* of the viewer */
 	sd_bus_slot *fetch;      /* the reply with the text that is awaited; NULL if none is */
@@ -39,13 +41,19 @@ void channel_clipboard_deinit(ChannelClipboard *viewer);
 /* The viewer has pressed something. */
 void channel_clipboard_note_input(ChannelClipboard *viewer);
 
+/*
+ * Tells the viewer what has waited until it read. Call it each turn. Then a viewer that does not
+ * read has at most one of each of the calls below waiting.
+ */
+void channel_clipboard_process(ChannelClipboard *viewer);
+
 /* ---- For clipboard.c ---- */
 
 /* Tells the viewer that the guest has a text. The viewer's own text is void. */
 void channel_clipboard_tell_grab(ChannelClipboard *viewer);
 
 /* Tells the viewer that there is no text of the guest any more. */
-void channel_clipboard_tell_release(const ChannelClipboard *viewer);
+void channel_clipboard_tell_release(ChannelClipboard *viewer);
 
 /* Tells the viewer that serials begin again with 0. */
 void channel_clipboard_tell_reset(ChannelClipboard *viewer);

@@ -523,6 +523,7 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 		if (channel->consoles[i].viewer)
 			process_viewer(channel, &channel->consoles[i], now);
 	process_sound(channel);
+	channel_clipboard_process(&channel->clipboard);
 	check_reading(channel, now);
 	if (result == -EMSGSIZE)
 		channel_end(channel, "its viewer has sent a message that is too large");
