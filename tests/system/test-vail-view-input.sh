@@ -135,6 +135,7 @@ check_typing() {
   expect_serial "it changes other keys" A
   xdotool keyup shift
   expect_serial "it is released in the guest" ">"
+  expect_screendump "bob's window shows what was typed"
   expect_idle "a window with input, which nobody uses, does nothing"
 }
 
