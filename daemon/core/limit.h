@@ -151,7 +151,7 @@ const char *limit_entity_name(LimitKind kind);
 /* If all closes of a uid have run for at least this long, they count as blocked. */
 #define LIMIT_CLOSE_MILLISECONDS 100
 
-/* Fds of one process that are examined in the search for a graphics context. */
+/* Fds of one process that are examined in the search for a graphics context or for held GPUs. */
 #define LIMIT_FDS_EXAMINED 1024
 
 /* Audit records of denied requests per second and uid. Further ones are only counted. */

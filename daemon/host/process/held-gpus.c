@@ -26,5 +26,9 @@ Lookup held_gpus_find(const FsRoots *roots, pid_t pid, int pidfd, HeldGpus *ret)
 	ret->is_complete = true;
 	Lookup lookup = process_devices_visit(roots, pid, pidfd, add_device, &search, &is_complete);
 	ret->is_complete &= is_complete;
-	return lookup == LOOKUP_ABSENT && ret->count > 0 ? LOOKUP_FOUND : lookup;
+	if (lookup != LOOKUP_ABSENT)
+		return lookup;
+	if (ret->count > 0)
+		return LOOKUP_FOUND;
+	return ret->is_complete ? LOOKUP_ABSENT : LOOKUP_UNREADABLE;
 }

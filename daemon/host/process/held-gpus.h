@@ -12,8 +12,8 @@
  * devices and what sysfs says about them now. Nothing is remembered, because the next VM may get
  * the same function. Call it as process_devices_visit().
  *
- * Returns LOOKUP_FOUND with *ret set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE or
- * LOOKUP_EXHAUSTED.
+ * Returns LOOKUP_FOUND with *ret set, LOOKUP_ABSENT if all fds were examined, LOOKUP_GONE,
+ * LOOKUP_EXHAUSTED, or LOOKUP_UNREADABLE, also if none was found and the process may have more.
  */
 Lookup held_gpus_find(const FsRoots *roots, pid_t pid, int pidfd, HeldGpus *ret);
 

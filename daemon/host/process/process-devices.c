@@ -58,6 +58,7 @@ static Lookup examine_all(Visit *visit, DIR *fds)
 	unsigned int examined = 0;
 	Lookup lookup = LOOKUP_ABSENT;
 
+	visit->is_complete = false; /* until an fd was seen */
 	while (lookup == LOOKUP_ABSENT && (entry = readdir(fds))) {
 		if (entry->d_name[0] == '.')
 			continue;
@@ -78,7 +79,6 @@ Lookup process_devices_visit(const FsRoots *roots, pid_t pid, int pidfd, DeviceV
 		.pidfd = pidfd,
 		.visit = visitor,
 		.context = context,
-		.is_complete = true,
 	};
 	char path[256];
 

@@ -24,7 +24,8 @@ typedef Lookup (*DeviceVisitor)(void *context, dev_t device);
  *
  * Returns the visitor's last result, LOOKUP_ABSENT after all of them, LOOKUP_GONE,
  * LOOKUP_UNREADABLE if access is denied, or LOOKUP_EXHAUSTED if out of fds or memory. Sets
- * *ret_is_complete to false if the process has more fds.
+ * *ret_is_complete to false if the process has more fds, or none at all: those of a process whose
+ * main thread has exited cannot be seen.
  */
 Lookup process_devices_visit(const FsRoots *roots, pid_t pid, int pidfd, DeviceVisitor visit,
 			     void *context, bool *ret_is_complete);

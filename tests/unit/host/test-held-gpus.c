@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks that a process with too many fds, or whose fds cannot be seen, never counts as one that
+ * holds no GPU. A fake /sys gives a DRM node the number of /dev/full.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/host/process/held-gpus.h"
+
+static char sys[64];
+static FsRoots roots;
+
+static void add_path(const char *path)
+{
+	char full[128];
+
+	snprintf(full, sizeof(full), "%s/%s", sys, path);
+	cr_assert_eq(mkdir(full, 0700), 0);
+}
+
+static void set_up(void)
+{
+	char path[128];
+
+	snprintf(sys, sizeof(sys), "/tmp/vaild-held-XXXXXX");
+	cr_assert_not_null(mkdtemp(sys));
+	add_path("dev");
+	add_path("dev/char");
+	snprintf(path, sizeof(path), "%s/dev/char/1:7", sys);
+	cr_assert_eq(symlink("../../devices/faux/vgem/drm/card0", path), 0);
+	roots = (FsRoots){ .proc = "/proc", .sys = sys };
+}
+
+static void tear_down(void)
+{
+	static const char *const parts[] = { "/dev/char/1:7", "/dev/char", "/dev", "" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", sys, parts[i]);
+		cr_assert_eq(remove(path), 0);
+	}
+}
+
+TestSuite(held_gpus, .init = set_up, .fini = tear_down);
+
+typedef struct Result {
+	Lookup lookup;
+	HeldGpus held;
+} Result;
+
+/* Examines the process, in a child as the examiner does. */
+static Result find(pid_t pid)
+{
+	Result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int pidfd = pidfd_open(pid, 0);
+	pid_t child = fork();
+
+	cr_assert_geq(pidfd, 0);
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		shared->lookup = held_gpus_find(&roots, pid, pidfd, &shared->held);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	close(pidfd);
+	Result result = *shared;
+	munmap(shared, sizeof(*shared));
+	return result;
+}
+
+/* Opens /dev/full behind this many other fds of a new file. */
+static void open_behind(unsigned int count)
+{
+	const struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (unsigned int i = 0; i < count; i++)
+		cr_assert_geq(fcntl(file, F_DUPFD_CLOEXEC, 0), 0);
+	cr_assert_geq(open("/dev/full", O_RDONLY | O_CLOEXEC), 0);
+}
+
+Test(held_gpus, process_that_holds_none)
+{
+	cr_assert_eq(find(getpid()).lookup, LOOKUP_ABSENT);
+}
+
+Test(held_gpus, process_that_holds_one)
+{
+	open_behind(0);
+	Result result = find(getpid());
+	cr_assert_eq(result.lookup, LOOKUP_FOUND);
+	cr_assert_eq(result.held.count, 1u);
+	cr_assert_str_eq(result.held.items[0].function, "faux/vgem");
+	cr_assert(result.held.is_complete);
+}
+
+/* A VMM must not hide a device behind fds that nobody examines. */
+Test(held_gpus, device_behind_more_fds_than_are_examined)
+{
+	open_behind(LIMIT_FDS_EXAMINED + 1);
+	cr_assert_eq(find(getpid()).lookup, LOOKUP_UNREADABLE);
+}
+
+Test(held_gpus, one_before_and_one_behind_more_fds_than_are_examined)
+{
+	open_behind(0);
+	open_behind(LIMIT_FDS_EXAMINED + 1);
+	Result result = find(getpid());
+	cr_assert_eq(result.lookup, LOOKUP_FOUND);
+	cr_assert_eq(result.held.count, 1u);
+	cr_assert_not(result.held.is_complete);
+}
+
+static void *wait_for_ever(void *context)
+{
+	pause();
+	return context;
+}
+
+/* A process with the device open whose main thread exits, while another one goes on. */
+static _Noreturn void lose_main_thread(void)
+{
+	pthread_t thread;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a failed test leaves no process */
+	if (open("/dev/full", O_RDONLY | O_CLOEXEC) < 0 ||
+	    pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+		_exit(1);
+	syscall(SYS_exit, 0);
+	abort();
+}
+
+/* Tests whether /proc says that the process's main thread has exited. */
+static bool main_thread_has_exited(pid_t pid)
+{
+	char path[64], state = '\0';
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '\0';
+	fclose(file);
+	return state == 'Z';
+}
+
+/* The fds are those of the process's main thread. Without that, none can be seen. */
+Test(held_gpus, process_whose_main_thread_has_exited)
+{
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0)
+		lose_main_thread();
+	while (!main_thread_has_exited(pid))
+		sched_yield();
+	cr_assert_eq(find(pid).lookup, LOOKUP_UNREADABLE);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
