@@ -16,22 +16,33 @@
 #include "daemon/host/process/pid-namespace.h"
 #include "proto/fd-util.h"
 
-/* Exists while it has children or a question that waits. */
+/* Exists while it has children or questions that wait. */
 typedef struct SearchPayer {
 	uint32_t uid;
 	bool is_operator;
+	bool pays_for_holders; /* for questions about held GPUs, and for no others */
 	unsigned int child_count;
-	uint64_t last_start;     /* of the youngest child, in milliseconds */
-	int pidfd;               /* of the question that waits, or -1 if none does */
-	SearchQuestion question; /* valid if it waits */
+	unsigned int wait_count;
+	uint64_t last_start; /* of the youngest child, in milliseconds */
 	TAILQ_ENTRY(SearchPayer) link;
 } SearchPayer;
 
 typedef struct SearchChild {
 	pid_t pid;
 	SearchPayer *payer;
+	ProcessKey process; /* that is searched */
+	bool is_stuck;      /* a question has waited for its exit in vain */
 	TAILQ_ENTRY(SearchChild) link;
 } SearchChild;
+
+/* A question that waits for the exit of a child. */
+typedef struct SearchWait {
+	SearchQuestion question;
+	int pidfd;
+	SearchPayer *payer;
+	uint64_t since; /* milliseconds */
+	TAILQ_ENTRY(SearchWait) link;
+} SearchWait;
 
 static uint64_t milliseconds_now(void)
 {
@@ -51,6 +62,7 @@ void context_searches_init(ContextSearches *searches, const FsRoots *roots, int 
 	};
 	TAILQ_INIT(&searches->payers);
 	TAILQ_INIT(&searches->children);
+	TAILQ_INIT(&searches->waits);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -155,24 +167,26 @@ static _Noreturn void search(const ContextSearches *searches, const SearchQuesti
 static SearchPayer *get_payer(ContextSearches *searches, const SearchQuestion *question)
 {
 	const bool is_operator = question->payer_is_operator != 0;
+	const bool pays_for_holders = question->topic == SEARCH_HELD_GPUS;
 	SearchPayer *payer;
 
 	TAILQ_FOREACH (payer, &searches->payers, link)
-		if (payer->uid == question->payer && payer->is_operator == is_operator)
+		if (payer->uid == question->payer && payer->is_operator == is_operator &&
+		    payer->pays_for_holders == pays_for_holders)
 			return payer;
 	payer = calloc(1, sizeof(*payer));
 	if (!payer)
 		return NULL;
 	payer->uid = question->payer;
 	payer->is_operator = is_operator;
-	payer->pidfd = -1;
+	payer->pays_for_holders = pays_for_holders;
 	TAILQ_INSERT_TAIL(&searches->payers, payer, link);
 	return payer;
 }
 
 static void put_payer(ContextSearches *searches, SearchPayer *payer)
 {
-	if (payer->child_count > 0 || payer->pidfd >= 0)
+	if (payer->child_count > 0 || payer->wait_count > 0)
 		return;
 	TAILQ_REMOVE(&searches->payers, payer, link);
 	free(payer);
@@ -187,7 +201,7 @@ static bool start_child(ContextSearches *searches, SearchPayer *payer,
 
 	if (!child)
 		return false;
-	*child = (SearchChild){ .pid = fork(), .payer = payer };
+	*child = (SearchChild){ .pid = fork(), .payer = payer, .process = question->process };
 	if (child->pid == 0)
 		search(searches, question, pidfd, examiner);
 	if (child->pid < 0) {
@@ -201,6 +215,49 @@ static bool start_child(ContextSearches *searches, SearchPayer *payer,
 	return true;
 }
 
+/* Returns the child that has to exit before a search about held GPUs can begin, or NULL. */
+static SearchChild *find_earlier(const ContextSearches *searches, const SearchPayer *payer,
+				 const SearchQuestion *question)
+{
+	SearchChild *child;
+
+	if (!payer->pays_for_holders)
+		return NULL;
+	TAILQ_FOREACH (child, &searches->children, link)
+		if (child->payer->pays_for_holders && child->process == question->process)
+			break;
+	return child;
+}
+
+static bool has_room(const ContextSearches *searches, const SearchPayer *payer,
+		     const SearchQuestion *question)
+{
+	return payer->child_count < LIMIT_CLOSES_UNDER_WAY &&
+	       !find_earlier(searches, payer, question);
+}
+
+/* Lets the question wait. Returns false if out of memory, or if that would be in vain. */
+static bool wait_for_room(ContextSearches *searches, SearchPayer *payer,
+			  const SearchQuestion *question, int pidfd)
+{
+	const SearchChild *earlier = find_earlier(searches, payer, question);
+
+	if (earlier && earlier->is_stuck)
+		return false;
+	SearchWait *wait = calloc(1, sizeof(*wait));
+	if (!wait)
+		return false;
+	*wait = (SearchWait){
+		.question = *question,
+		.pidfd = pidfd,
+		.payer = payer,
+		.since = earlier ? milliseconds_now() : payer->last_start,
+	};
+	TAILQ_INSERT_TAIL(&searches->waits, wait, link);
+	payer->wait_count++;
+	return true;
+}
+
 void context_searches_begin(ContextSearches *searches, const SearchQuestion *question, int pidfd)
 {
 	SearchPayer *payer = get_payer(searches, question);
@@ -209,15 +266,11 @@ void context_searches_begin(ContextSearches *searches, const SearchQuestion *que
 		refuse(searches, question, pidfd);
 		return;
 	}
-	if (payer->child_count < LIMIT_CLOSES_UNDER_WAY) {
-		if (!start_child(searches, payer, question, pidfd))
-			refuse(searches, question, pidfd);
-	} else if (payer->pidfd < 0) {
-		payer->question = *question;
-		payer->pidfd = pidfd;
-	} else {
+	bool is_begun = has_room(searches, payer, question)
+				? start_child(searches, payer, question, pidfd)
+				: wait_for_room(searches, payer, question, pidfd);
+	if (!is_begun)
 		refuse(searches, question, pidfd);
-	}
 	put_payer(searches, payer);
 }
 
@@ -232,45 +285,57 @@ static void reap(ContextSearches *searches, pid_t pid)
 		return;
 	TAILQ_REMOVE(&searches->children, child, link);
 	child->payer->child_count--;
+	put_payer(searches, child->payer);
 	free(child);
 }
 
-/* Milliseconds until a payer's waiting question is refused; 0 if it is due. */
-static uint64_t remaining_wait(const SearchPayer *payer)
+/* Milliseconds until a waiting question is refused; 0 if it is due. */
+static uint64_t remaining_wait(const SearchWait *wait)
 {
-	uint64_t age = milliseconds_now() - payer->last_start;
+	uint64_t age = milliseconds_now() - wait->since;
 
 	return age < LIMIT_CLOSE_MILLISECONDS ? LIMIT_CLOSE_MILLISECONDS - age : 0;
 }
 
+/* Begins the search now, or refuses the question. */
+static void end_wait(ContextSearches *searches, SearchWait *wait, bool is_refused)
+{
+	SearchPayer *payer = wait->payer;
+	SearchChild *earlier = find_earlier(searches, payer, &wait->question);
+
+	TAILQ_REMOVE(&searches->waits, wait, link);
+	if (is_refused || !start_child(searches, payer, &wait->question, wait->pidfd))
+		refuse(searches, &wait->question, wait->pidfd);
+	if (earlier)
+		earlier->is_stuck = true;
+	payer->wait_count--;
+	put_payer(searches, payer);
+	free(wait);
+}
+
 void context_searches_update(ContextSearches *searches)
 {
-	SearchPayer *payer, *next;
+	SearchWait *wait, *next;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 		reap(searches, pid);
-	TAILQ_FOREACH_SAFE (payer, &searches->payers, link, next) {
-		const SearchQuestion question = payer->question;
-		bool has_room = payer->child_count < LIMIT_CLOSES_UNDER_WAY;
+	TAILQ_FOREACH_SAFE (wait, &searches->waits, link, next) {
+		bool is_refused = !has_room(searches, wait->payer, &wait->question);
 
-		if (payer->pidfd < 0)
-			put_payer(searches, payer);
-		else if (has_room)
-			context_searches_begin(searches, &question, TAKE_FD(payer->pidfd));
-		else if (remaining_wait(payer) == 0)
-			refuse(searches, &question, TAKE_FD(payer->pidfd));
+		if (!is_refused || remaining_wait(wait) == 0)
+			end_wait(searches, wait, is_refused);
 	}
 }
 
 bool context_searches_timeout(const ContextSearches *searches, struct timespec *ret)
 {
-	const SearchPayer *payer;
+	const SearchWait *wait;
 	uint64_t shortest = UINT64_MAX;
 
-	TAILQ_FOREACH (payer, &searches->payers, link)
-		if (payer->pidfd >= 0 && remaining_wait(payer) < shortest)
-			shortest = remaining_wait(payer);
+	TAILQ_FOREACH (wait, &searches->waits, link)
+		if (remaining_wait(wait) < shortest)
+			shortest = remaining_wait(wait);
 	if (shortest == UINT64_MAX)
 		return false;
 	*ret = (struct timespec){

@@ -10,12 +10,17 @@
 #include "daemon/host/process/fs-roots.h"
 
 /*
- * Searches for graphics contexts and for pids, each in a child process. The child sends the answer
- * and then exits. Its exit closes the fds that it has fetched, which can take for ever, so nobody
- * waits for it.
+ * Searches for graphics contexts, held GPUs and pids, each in a child process. The child sends the
+ * answer and then exits. Its exit closes the fds that it has fetched, which can take for ever, so
+ * nobody waits for it.
  *
  * A payer has at most LIMIT_CLOSES_UNDER_WAY children. Its next question waits until one of them
  * exits, or is answered with LOOKUP_EXHAUSTED when the youngest is LIMIT_CLOSE_MILLISECONDS old.
+ *
+ * Others ask for the GPUs that a process holds, and its owner pays without having asked. Therefore
+ * these children are counted apart from those of the owner's own questions. One process has only
+ * one of them. The next question about it waits for as long, and is then answered with
+ * LOOKUP_EXHAUSTED until that child has exited.
  */
 typedef struct ContextSearches {
 	FsRoots roots;
@@ -23,6 +28,7 @@ typedef struct ContextSearches {
 	int other_socket; /* a child gives it up */
 	TAILQ_HEAD(, SearchPayer) payers;
 	TAILQ_HEAD(, SearchChild) children;
+	TAILQ_HEAD(, SearchWait) waits;
 } ContextSearches;
 
 void context_searches_init(ContextSearches *searches, const FsRoots *roots, int answers,

@@ -320,6 +320,7 @@ Lookup examiner_ask_search(Examiner *examiner, SearchRequest *request, pid_t pid
 {
 	SearchQuestion question = {
 		.number = ++examiner->last_number,
+		.process = request->process,
 		.pid = pid,
 		.payer = payer->uid,
 		.payer_is_operator = payer->is_operator,

@@ -30,8 +30,9 @@ struct SearchRequest {
 	 */
 	void (*answered)(SearchRequest *request, Lookup lookup, uint32_t value);
 	SearchTopic topic;
-	pid_t inner_pid; /* for SEARCH_PID: the pid to find in the process's pid namespace */
-	HeldGpus *held;  /* for SEARCH_HELD_GPUS: where to store the answer if FOUND */
+	ProcessKey process; /* that is searched */
+	pid_t inner_pid;    /* for SEARCH_PID: the pid to find in the process's pid namespace */
+	HeldGpus *held;     /* for SEARCH_HELD_GPUS: where to store the answer if FOUND */
 	struct Examiner *examiner;
 	uint64_t number;
 	struct event timeout;

@@ -69,6 +69,7 @@ typedef enum SearchTopic {
 /* Asks for a search that can take long. The pidfd of the process comes with the message. */
 typedef struct SearchQuestion {
 	uint64_t number;
+	uint64_t process; /* its key: pids are reused */
 	int32_t pid;
 	uint32_t payer; /* the uid that pays for the search, and its class */
 	uint32_t payer_is_operator;

@@ -113,6 +113,7 @@ static CallerSearch *search_new(Connection *connection, const SearchAim *aim)
 	search->payer = aim->payer;
 	host_process_ref(search->process);
 	search->request.topic = aim->topic;
+	search->request.process = aim->process->key;
 	search->request.inner_pid = aim->inner_pid;
 	search->request.held = search->held;
 	search->user = connection->user;
