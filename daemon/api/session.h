@@ -104,6 +104,16 @@ bool session_has_partial_message(const Session *session);
  */
 bool session_awaits_nul(const Session *session);
 
+/*
+ * Tests whether the session waits with a watch or a list. Both have only readers: if the peer has
+ * gone, nobody misses the rest. Other requests take effect although their caller has gone.
+ */
+static inline bool session_waits_to_send(const Session *session)
+{
+	return session->state == SESSION_WATCHES ||
+	       (session->state == SESSION_WAITS && session->stream);
+}
+
 /* Notes that the peer ends messages in NUL, although no such message was read yet. */
 void session_note_nul(Session *session);
 

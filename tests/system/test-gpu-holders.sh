@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# To tell which VMs hold GPUs, the examiner fetches fds of their VMMs. Closing them can hang for ever.
-# Only the answer about that VMM may suffer from it.
+# To tell which VMs hold GPUs, the examiner fetches fds of their VMMs. Closing them can hang for ever,
+# and so can a driver that it asks. Only the answer about that VMM may suffer from it.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
 HOLDERS=$(call io.vaild.Gpu.ListHolders)
 GUID=eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee
+FUNCTION=0000:00:02.1
 
 # vm_guid NUMBER: prints the GUID of the VM with this number.
 vm_guid() { printf 'aaaaaaaa-0000-4000-8000-%012x' "$1"; }
@@ -39,7 +40,8 @@ add_hanging_vm() {
 searches() { pgrep --parent "$(pgrep --exact vaild-examiner --parent "$DAEMON")" | wc -l; }
 searches_are() { [ "$(searches)" -eq "$1" ]; }
 
-# try_to_register USER: prints the status of a registration. It needs a search for a GPU.
+# try_to_register USER: prints the status of a registration. A search finds that the process has no
+# GPU, so it is refused with STATUS_INVALID_DISPOSITION.
 try_to_register() { ask "$1" "$(register "$GUID")" | statuses; }
 
 # completeness GUID: prints whether the VM's VMM could be examined.
@@ -71,11 +73,12 @@ test_many_processes() {
   done
   for i in {1..3}; do
     expect_equal "20 VMMs of a user whose files never close: list $i has each" 30 \
-      "$(ask root "$HOLDERS" | field '.parameters.holders | length')"
+      "$(ask vail-carol "$HOLDERS" | field '.parameters.holders | length')"
   done
   expect_equal "another user's VMM can be examined" true "$(completeness "$GUID")"
-  expect_equal "the operator who asked can be searched" "$ROOT_BEFORE" "$(try_to_register root)"
-  expect_equal "the user of these VMMs can be searched" "$ALICE_BEFORE" \
+  expect_equal "the operator who asked can be searched" STATUS_INVALID_DISPOSITION \
+    "$(try_to_register vail-carol)"
+  expect_equal "the user of these VMMs can be searched" STATUS_INVALID_DISPOSITION \
     "$(try_to_register vail-alice)"
 }
 
@@ -85,6 +88,33 @@ test_end() {
   expect_equal "the VMMs can be examined again" true "$(completeness "$(vm_guid 1)")"
 }
 
+# connections_are NUMBER: tests whether the daemon has this number of connections besides the one that
+# asks.
+connections_are() {
+  [ "$(ask root "$(call io.vaild.Monitor.GetStatus)" | field '.parameters.connections')" = $(($1 + 1)) ]
+}
+
+# The VMM has a VFIO group open, with a function whose driver never answers.
+test_client_that_closes() {
+  local client
+
+  mkdir -p /sys/dev/char /sys/kernel/iommu_groups/12/devices /sys/bus/pci/devices
+  ln -s ../../devices/virtual/vfio/12 /sys/dev/char/1:5
+  touch "/sys/kernel/iommu_groups/12/devices/$FUNCTION"
+  mount_hanging questions "/sys/bus/pci/devices/$FUNCTION"
+  start_holder vail-vmm /dev/zero
+  [ "$(add_vm "$(vm_guid 201)" "$VMM" "$ALICE_CLIENT")" = STATUS_SUCCESS ]
+  start_holder vail-vmm /dev/zero
+  [ "$(add_vm "$(vm_guid 202)" "$VMM" "$ALICE_CLIENT")" = STATUS_SUCCESS ]
+  exec_as vail-carol "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" <<<"$HOLDERS" &
+  client=$!
+  expect "a driver that never answers: the search hangs" eventually searches_are 1
+  kill_and_wait "$client"
+  expect "the client closes: its connection ends" eventually connections_are 0
+  expect_equal "no further VMM is examined for it" 1 "$(searches)"
+}
+
+mount -t tmpfs tmpfs /sys
 echo '{"allowUserMachines":true}' >"$CONFIG/vaild.json"
 if [ ! -c /dev/fuse ]; then
   skip "$NAME" "this machine has no /dev/fuse"
@@ -95,11 +125,10 @@ mount_hanging flush "$PRIVATE/fuse" || {
   finish
 }
 start_daemon
-ready_vm "$GUID" "$ALICE_CLIENT"
-ROOT_BEFORE=$(try_to_register root)
-ALICE_BEFORE=$(try_to_register vail-alice)
+ready_vm "$GUID" "$ALICE_CLIENT,{\"user\":\"vail-carol\"}"
 test_one_process
 test_many_processes
 test_end
+test_client_that_closes
 kill_and_wait "$DAEMON"
 finish

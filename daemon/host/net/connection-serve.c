@@ -399,14 +399,14 @@ bool connection_run(Task *task)
 	} else if (state == SESSION_READS) {
 		if (!connection_receive(connection, RECEIVE_SIZE))
 			return false;
-	} else if (state == SESSION_WATCHES && ready & EV_READ) {
+	} else if (ready & EV_READ && session_waits_to_send(&connection->session)) {
 		if (connection_has_hung_up(connection)) {
 			connection_shut(connection);
 			return false;
 		}
 		/* Requests behind the NUL are read when the watch has ended. */
-		if (session_awaits_nul(&connection->session) && nul_is_next(connection->socket) &&
-		    !connection_receive(connection, 1))
+		if (state == SESSION_WATCHES && session_awaits_nul(&connection->session) &&
+		    nul_is_next(connection->socket) && !connection_receive(connection, 1))
 			return false;
 	}
 	return connection_serve(connection);
