@@ -156,6 +156,13 @@ const Attack attacks[] = {
 		.run = attack_list_machines,
 	},
 	{
+		.name = "gpu-holders",
+		.promise =
+			"lists of the GPUs of 40 VMs with 1000 descriptors end with their clients",
+		.is_short = true,
+		.run = attack_gpu_holders,
+	},
+	{
 		.name = "namespace",
 		.promise = "root does not pay for the user namespaces that it made",
 		.stays_root = true,

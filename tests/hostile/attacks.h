@@ -44,6 +44,7 @@ void attack_list_displays(const Attacker *attacker);
 void prepare_many_machines(Stage *stage);
 void attack_update_machine(const Attacker *attacker);
 void attack_list_machines(const Attacker *attacker);
+void attack_gpu_holders(const Attacker *attacker);
 
 /* attack-identity.c: connections that are charged to another user, or to no user */
 void attack_namespace(const Attacker *attacker);
