@@ -49,49 +49,64 @@ static int open_folder(const char *sysfs, const char *folder, const char *name)
 	char path[DEVICE_PATH_SIZE * 2];
 	int length = snprintf(path, sizeof(path), "%s/%s/%s", sysfs, folder, name);
 
-	if (length < 0 || (size_t)length >= sizeof(path))
+	if (length < 0 || (size_t)length >= sizeof(path)) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* --- adapters -------------------------------------------------------------------------------- */
 
-/* Reads the driver of the virtio device below a device. Returns NULL if it has none. */
-static const char *read_virtio_driver(const char *sysfs, const char *device, DeviceText *ret)
+/*
+ * Reads the driver of the virtio device below a device. Sets *ret_driver to NULL if it has none.
+ * Returns a negative errno if that is not known.
+ */
+static int read_virtio_driver(const char *sysfs, const char *device, DeviceText *text,
+			      const char **ret_driver)
 {
 	char path[DEVICE_PATH_SIZE * 2];
 	int length = snprintf(path, sizeof(path), "%s/devices/%s", sysfs, device);
 	DIR *folder = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
 	const struct dirent *entry;
-	const char *driver = NULL;
 
-	while (folder && !driver && (entry = readdir(folder))) {
+	*ret_driver = NULL;
+	if (!folder)
+		return errno == ENOENT ? 0 : -errno;
+	while (!*ret_driver && (entry = readdir(folder))) {
 		if (!gpu_is_virtio_device(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/driver", entry->d_name);
-		driver = read_link(dirfd(folder), path, ret);
+		*ret_driver = read_link(dirfd(folder), path, text);
 	}
-	if (folder)
-		closedir(folder);
-	return driver;
+	closedir(folder);
+	return 0;
 }
 
-/* Reads what sysfs says about a device, whose nodes are known. */
-static void describe(const char *sysfs, FoundGpu *gpu)
+/*
+ * Reads what sysfs says about a device, whose nodes are known. A device that has just gone has no
+ * driver. Returns a negative errno if that is not known.
+ */
+static int describe(const char *sysfs, FoundGpu *gpu)
 {
 	_cleanup_close_ int folder = open_folder(sysfs, "devices", gpu->path);
 	DeviceText driver, virtio_driver, vendor, functions;
 	GpuDeviceFacts facts = { 0 };
 
+	if (folder < 0 && errno != ENOENT)
+		return -errno;
 	if (folder >= 0)
 		facts = (GpuDeviceFacts){
 			.driver = read_link(folder, "driver", &driver),
 			.vendor = read_attribute(folder, "vendor", &vendor),
 			.total_functions = read_attribute(folder, "sriov_totalvfs", &functions),
 		};
+	int result = 0;
 	if (facts.driver && strstr(facts.driver, "/virtio"))
-		facts.virtio_driver = read_virtio_driver(sysfs, gpu->path, &virtio_driver);
-	gpu_device_describe(&facts, &gpu->device, gpu->name);
+		result = read_virtio_driver(sysfs, gpu->path, &virtio_driver, &facts.virtio_driver);
+	if (result == 0)
+		gpu_device_describe(&facts, &gpu->device, gpu->name);
+	return result;
 }
 
 static bool add_nodes(DIR *class, GpuInventory *inventory)
@@ -122,9 +137,10 @@ int device_read_gpus(const char *sysfs, GpuInventory *ret)
 	if (!is_complete)
 		return -ENOMEM;
 	gpu_inventory_finish(ret);
-	for (size_t i = 0; i < ret->count; i++)
-		describe(sysfs, &ret->items[i]);
-	return 0;
+	int error = 0;
+	for (size_t i = 0; i < ret->count && error == 0; i++)
+		error = describe(sysfs, &ret->items[i]);
+	return error;
 }
 
 /* --- functions ------------------------------------------------------------------------------- */

@@ -249,3 +249,24 @@ Test(found_adapters, sysfs_that_cannot_be_read_changes_nothing)
 	cr_assert_eq(device_adapters_update(broker, "/proc/self/status", &result), -ENOTDIR);
 	cr_assert_eq(count_adapters(), 2u);
 }
+
+/* A device whose folder cannot be opened is not one without a driver. */
+Test(found_adapters, device_that_cannot_be_read_changes_nothing)
+{
+	DeviceAdapters result;
+	Broker *broker = fixture.fake_host->service.broker;
+	char handle[64], folder[128], moved[128];
+
+	update(1, 0);
+	strcpy(handle, handle_at(1));
+	snprintf(folder, sizeof(folder), "%s/devices/" CARD, tree.path);
+	snprintf(moved, sizeof(moved), "%s/moved", tree.path);
+	cr_assert_eq(rename(folder, moved), 0);
+	tree_link(&tree, "devices/" CARD, "0000:00:02.0");
+	cr_assert_eq(device_adapters_update(broker, tree.path, &result), -ELOOP);
+	cr_assert_eq(count_adapters(), 2u);
+	cr_assert_eq(remove(folder), 0);
+	cr_assert_eq(rename(moved, folder), 0);
+	update(0, 0);
+	cr_assert_str_eq(handle_at(1), handle);
+}
