@@ -32,8 +32,9 @@ static void set_problem(Server *server, const char *problem)
 	snprintf(text, STATISTICS_DEVICES_SIZE, "%s", problem ? problem : "");
 }
 
-static void report(Server *server, int error, const DeviceAdapters *result)
+static void report(const DeviceWatch *watch, int error, const DeviceAdapters *result)
 {
+	Server *server = watch->server;
 	char problem[STATISTICS_DEVICES_SIZE];
 
 	if (error < 0)
@@ -49,6 +50,11 @@ static void report(Server *server, int error, const DeviceAdapters *result)
 		snprintf(problem, sizeof(problem),
 			 "are too many: %zu of them are not listed, because vaild lists at most %d",
 			 result->left_out, LIMIT_FOUND_ADAPTERS);
+	else if (watch->error < 0)
+		snprintf(problem, sizeof(problem),
+			 "are not watched, because %s cannot be: %s; run \"vailctl reload\" when a "
+			 "device has come or gone",
+			 UDEV_DATABASE, strerror(-watch->error));
 	else
 		problem[0] = '\0';
 	set_problem(server, problem[0] != '\0' ? problem : NULL);
@@ -64,7 +70,7 @@ static void read_devices(DeviceWatch *watch)
 	int error =
 		device_adapters_update(server->service.broker, server->options.roots.sys, &result);
 
-	report(server, error, &result);
+	report(watch, error, &result);
 	upkeep_after_change(&server->upkeep);
 }
 
@@ -110,16 +116,27 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
 		event_add(&watch->settled_event, &settling);
 }
 
+/* Starts the watch of udev's database. Returns its inotify fd, or a negative errno. */
+static int open_inotify(void)
+{
+	_cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (inotify < 0 ||
+	    inotify_add_watch(inotify, UDEV_DATABASE, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) < 0)
+		return -errno;
+	return TAKE_FD(inotify);
+}
+
 /* Watches udev's database, unless that has begun. A host without udev has none. */
 static void begin_to_watch(DeviceWatch *watch)
 {
 	if (watch->inotify >= 0)
 		return;
-	_cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (inotify < 0 ||
-	    inotify_add_watch(inotify, UDEV_DATABASE, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) < 0)
+	int inotify = open_inotify();
+	watch->error = inotify < 0 && inotify != -ENOENT ? inotify : 0;
+	if (inotify < 0)
 		return;
-	watch->inotify = TAKE_FD(inotify);
+	watch->inotify = inotify;
 	event_assign(&watch->changed_event, watch->server->base, watch->inotify,
 		     EV_READ | EV_PERSIST, on_changed, watch);
 	event_priority_set(&watch->changed_event, 1);

@@ -13,7 +13,8 @@
  */
 typedef struct DeviceWatch {
 	struct Server *server;
-	int inotify; /* -1 on a host without udev */
+	int inotify; /* -1 if there is none */
+	int error;   /* negative errno if the folder exists and cannot be watched, else 0 */
 	struct event changed_event;
 	struct event settled_event; /* 200 ms after a change, for the other nodes of the device */
 } DeviceWatch;
@@ -22,8 +23,8 @@ void device_watch_init(DeviceWatch *watch, struct Server *server);
 void device_watch_deinit(DeviceWatch *watch);
 
 /*
- * Reads the devices now. Call it at the start and at each reload. A failure is logged, and is a
- * remark of GetStatus until the devices have been read.
+ * Reads the devices now. Call it at the start and at each reload. A failure to read or watch
+ * them is logged, and is a remark of GetStatus until that has succeeded.
  */
 void device_watch_read(DeviceWatch *watch);
 
