@@ -13,7 +13,10 @@
 #include "daemon/core/limit.h"
 #include "proto/fd-util.h"
 
-/* Fds that a visit examines, in 50 us, before it lets the daemon run if that waits for the CPU. */
+/*
+ * Fds that a visit examines before it lets the daemon run if that waits for the CPU. That takes
+ * 50 us, and longer where the visitor reads sysfs, as for each IOMMU group.
+ */
 #define FDS_PER_SLICE 16
 
 /* Reads the number of the character device that the fd has open. Returns false for other files. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks that a process with too many fds, or whose fds cannot be seen, never counts as one that
- * holds no GPU. A fake /sys gives a DRM node the number of /dev/full.
+ * holds no GPU, and that no device is read twice. A fake /sys gives a DRM node the number of
+ * /dev/full.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -20,40 +22,21 @@
 #include <unistd.h>
 
 #include "daemon/host/process/held-gpus.h"
+#include "tests/unit/discovery/device-tree.h"
 
-static char sys[64];
+static DeviceTree tree;
 static FsRoots roots;
-
-static void add_path(const char *path)
-{
-	char full[128];
-
-	snprintf(full, sizeof(full), "%s/%s", sys, path);
-	cr_assert_eq(mkdir(full, 0700), 0);
-}
 
 static void set_up(void)
 {
-	char path[128];
-
-	snprintf(sys, sizeof(sys), "/tmp/vaild-held-XXXXXX");
-	cr_assert_not_null(mkdtemp(sys));
-	add_path("dev");
-	add_path("dev/char");
-	snprintf(path, sizeof(path), "%s/dev/char/1:7", sys);
-	cr_assert_eq(symlink("../../devices/faux/vgem/drm/card0", path), 0);
-	roots = (FsRoots){ .proc = "/proc", .sys = sys };
+	tree_init(&tree);
+	tree_link(&tree, "dev/char/1:7", "../../devices/faux/vgem/drm/card0");
+	roots = (FsRoots){ .proc = "/proc", .sys = tree.path };
 }
 
 static void tear_down(void)
 {
-	static const char *const parts[] = { "/dev/char/1:7", "/dev/char", "/dev", "" };
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", sys, parts[i]);
-		cr_assert_eq(remove(path), 0);
-	}
+	tree_deinit(&tree);
 }
 
 TestSuite(held_gpus, .init = set_up, .fini = tear_down);
@@ -126,6 +109,41 @@ Test(held_gpus, one_before_and_one_behind_more_fds_than_are_examined)
 	cr_assert_eq(result.lookup, LOOKUP_FOUND);
 	cr_assert_eq(result.held.count, 1u);
 	cr_assert_not(result.held.is_complete);
+}
+
+/* Makes a VFIO group whose function has an attribute that is read from a FIFO. Returns the FIFO. */
+static int make_group(void)
+{
+	char path[128];
+
+	tree_pci(&tree, "pci0000:00/0000:00:02.1", "vfio-pci", "0x8086", "0x030000");
+	tree_group(&tree, 12, "1:5", "pci0000:00/0000:00:02.1"); /* /dev/zero */
+	snprintf(path, sizeof(path), "%s/devices/pci0000:00/0000:00:02.1/class", tree.path);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* A VMM must not make the search long with many fds of one group. Each read takes
+ * the same number of bytes from the FIFO. */
+Test(held_gpus, group_with_many_fds_is_read_once)
+{
+	static const char too_long[8192];
+	int fifo = make_group();
+	int left = 0, left_by_one = 0;
+
+	cr_assert_geq(open("/dev/zero", O_RDONLY | O_CLOEXEC), 0);
+	cr_assert_eq(write(fifo, too_long, sizeof(too_long)), (ssize_t)sizeof(too_long));
+	find(getpid());
+	ioctl(fifo, FIONREAD, &left_by_one);
+	cr_assert_lt(left_by_one, (int)sizeof(too_long));
+	for (int i = 0; i < 3; i++) {
+		open_behind(0);
+		cr_assert_geq(open("/dev/zero", O_RDONLY | O_CLOEXEC), 0);
+	}
+	cr_assert_eq(find(getpid()).held.count, 1u);
+	ioctl(fifo, FIONREAD, &left);
+	cr_assert_eq((int)sizeof(too_long) - left, 2 * ((int)sizeof(too_long) - left_by_one));
 }
 
 static void *wait_for_ever(void *context)
