@@ -50,6 +50,8 @@ completeness() {
     field '.parameters.holders[0].complete'
 }
 
+is_complete() { [ "$(completeness "$1")" = true ]; }
+
 test_one_process() {
   local i
 
@@ -60,9 +62,9 @@ test_one_process() {
   expect_equal "nine VMs of a VMM whose file never closes: each is in the list" 10 \
     "$(ask root "$HOLDERS" | field '.parameters.holders | length')"
   ask vail-carol "$HOLDERS" >/dev/null
-  expect_equal "one search of this VMM hangs, and no other begins" 1 "$(searches)"
+  expect "not all nine searches of this VMM begin and hang" [ "$(searches)" -lt 8 ]
   expect_equal "the answer about this VMM is not complete" false "$(completeness "$(vm_guid 109)")"
-  expect_equal "another VMM of the same user can be examined" true "$(completeness "$GUID")"
+  expect "another VMM of the same user can be examined" eventually is_complete "$GUID"
 }
 
 test_many_processes() {
@@ -75,7 +77,7 @@ test_many_processes() {
     expect_equal "20 VMMs of a user whose files never close: list $i has each" 30 \
       "$(ask vail-carol "$HOLDERS" | field '.parameters.holders | length')"
   done
-  expect_equal "another user's VMM can be examined" true "$(completeness "$GUID")"
+  expect "another user's VMM can be examined" eventually is_complete "$GUID"
   expect_equal "the operator who asked can be searched" STATUS_INVALID_DISPOSITION \
     "$(try_to_register vail-carol)"
   expect_equal "the user of these VMMs can be searched" STATUS_INVALID_DISPOSITION \
@@ -83,9 +85,9 @@ test_many_processes() {
 }
 
 test_end() {
-  kill_and_wait "$FUSE"
+  kill_and_wait "$FLUSH"
   expect "the searches end with the file system" eventually searches_are 0
-  expect_equal "the VMMs can be examined again" true "$(completeness "$(vm_guid 1)")"
+  expect "the VMMs can be examined again" eventually is_complete "$(vm_guid 1)"
 }
 
 # connections_are NUMBER: tests whether the daemon has this number of connections besides the one that
@@ -96,13 +98,14 @@ connections_are() {
 
 # The VMM has a VFIO group open, with a function whose driver never answers.
 test_client_that_closes() {
-  local client
+  local client first
 
   mkdir -p /sys/dev/char /sys/kernel/iommu_groups/12/devices /sys/bus/pci/devices
   ln -s ../../devices/virtual/vfio/12 /sys/dev/char/1:5
   touch "/sys/kernel/iommu_groups/12/devices/$FUNCTION"
   mount_hanging questions "/sys/bus/pci/devices/$FUNCTION"
   start_holder vail-vmm /dev/zero
+  first=$VMM
   [ "$(add_vm "$(vm_guid 201)" "$VMM" "$ALICE_CLIENT")" = STATUS_SUCCESS ]
   start_holder vail-vmm /dev/zero
   [ "$(add_vm "$(vm_guid 202)" "$VMM" "$ALICE_CLIENT")" = STATUS_SUCCESS ]
@@ -112,6 +115,11 @@ test_client_that_closes() {
   kill_and_wait "$client"
   expect "the client closes: its connection ends" eventually connections_are 0
   expect_equal "no further VMM is examined for it" 1 "$(searches)"
+  kill_and_wait "$FUSE"
+  expect "the search ends with the driver" eventually searches_are 0
+  kill_and_wait "$first"
+  kill_and_wait "$VMM"
+  expect "both VMs have ended" eventually running_vms_are ""
 }
 
 mount -t tmpfs tmpfs /sys
@@ -124,11 +132,12 @@ mount_hanging flush "$PRIVATE/fuse" || {
   skip "$NAME" "$(cat "$PRIVATE/fuse.log")"
   finish
 }
+FLUSH=$FUSE
 start_daemon
+test_client_that_closes
 ready_vm "$GUID" "$ALICE_CLIENT,{\"user\":\"vail-carol\"}"
 test_one_process
 test_many_processes
 test_end
-test_client_that_closes
 kill_and_wait "$DAEMON"
 finish
