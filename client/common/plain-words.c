@@ -59,7 +59,7 @@ static const PlainWord reasons[] = {
 	{ "processExited", "the process has exited" },
 	{ "vmmExited", "the VM's VMM has exited" },
 	{ "virtualMachineUnregistered", "the VM was removed" },
-	{ "virtualMachineDisplaced", "an operator has registered another VM with this GUID" },
+	{ "virtualMachineDisplaced", "an operator has added another VM with this GUID" },
 	{ "lastVirtualGpuRemoved", "the VM has lost its last virtual GPU" },
 	{ "privilegesChanged", "the process has no longer the privileges of a display client" },
 	{ "adapterRemoved", "the adapter was removed" },

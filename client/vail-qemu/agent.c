@@ -340,8 +340,8 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 	snprintf(advice, sizeof(advice),
 		 "%s%shave an operator run: vailctl vm update %s --agent-user %s",
 		 has_reason ? agent->refusal : "it is not its agent",
-		 has_reason ? "; if an operator has registered this VM, " : "; ",
-		 agent->machine.guid, user_name(geteuid(), user));
+		 has_reason ? "; if an operator has added this VM, " : "; ", agent->machine.guid,
+		 user_name(geteuid(), user));
 	if (agent->refusal && status == STATUS_NOT_FOUND)
 		agent_end_registration(agent);
 	else if (agent->refusal && status == STATUS_ACCESS_DENIED)

@@ -16,7 +16,7 @@ static NTSTATUS invalid_handle(Request *request, const char *what)
 NTSTATUS machine_not_found(Failure *failure)
 {
 	return failure_set(failure, STATUS_NOT_FOUND, "virtualMachine",
-			   "no running VM has this GUID; start it, or have it registered");
+			   "no running VM has this GUID; start it, or have it added");
 }
 
 static NTSTATUS find_vm(Request *request, Subject *subject)

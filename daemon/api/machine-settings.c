@@ -229,7 +229,7 @@ static NTSTATUS resolve_named_vmm(Request *request, const VirtualMachine *vm, Re
 	if (status != STATUS_SUCCESS || vm_is_run_by(vm, ret->key))
 		return status;
 	return failure_parameter(&request->failure, "vmmPid",
-				 "is neither the VM's VMM nor its incoming VMM; register the "
+				 "is neither the VM's VMM nor its incoming VMM; add the "
 				 "process as the incoming VMM first");
 }
 
@@ -243,7 +243,7 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedPr
 	ret->pid = vm->vmm->pid;
 	if (!host->process_is_alive(host->self, ret->key))
 		return failure_set(&request->failure, STATUS_NOT_FOUND, "virtualMachine",
-				   "the VM's VMM has just ended, so the VM is gone; register it "
+				   "the VM's VMM has just ended, so the VM is gone; add it "
 				   "again after its next start");
 	return process_read(request, "virtualMachineGuid", ret);
 }

@@ -121,7 +121,7 @@ static NTSTATUS refuse_collision(Request *request)
 	return failure_set(&request->failure, STATUS_OBJECT_NAME_COLLISION, "virtualMachine",
 			   "a running VM already has this GUID; stop it, use another GUID for this "
 			   "one, or have the VM handed over by an operator or by the user who "
-			   "registered it");
+			   "added it");
 }
 
 /* Returns the drop-ins that apply to the new VM, or none if the registration adds none. */

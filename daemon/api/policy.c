@@ -100,7 +100,7 @@ static NTSTATUS deny_to_user(Rule rule, const char *operator_group, Failure *fai
 	return failure_set(
 		failure, STATUS_ACCESS_DENIED, "notOperator",
 		"only operators may %s; call as root%s%s%s",
-		may_be_allowed ? "register a VM here" : "do this",
+		may_be_allowed ? "add a VM here" : "do this",
 		has_group ? " or as a member of the group " : "", has_group ? operator_group : "",
 		may_be_allowed ? ", or ask an administrator to set allowUserMachines in vaild.json"
 			       : "");
@@ -112,10 +112,10 @@ static const struct {
 	const char *message;
 } denials[RULE_MAX] = {
 	[RULE_MACHINE_OWNER] = { "notRegistrar",
-				 "only operators and the user who registered the VM may do this; "
+				 "only operators and the user who added the VM may do this; "
 				 "call as one of them" },
 	[RULE_MACHINE_VIEWER] = { "notViewer",
-				  "only operators, the user who registered the VM, its VMM, and "
+				  "only operators, the user who added the VM, its VMM, and "
 				  "processes that may register for it may see it; call as one of "
 				  "them" },
 	[RULE_WATCHER] = { "notWatcher",

@@ -337,10 +337,10 @@ Test(policy_matrix, a_denied_user_learns_what_makes_an_operator)
 		  "only operators may do this; call as root or as a member of the group vaild" },
 		{ RULE_OPERATOR, "", "only operators may do this; call as root" },
 		{ RULE_MACHINE_MAKER, "vaild",
-		  "only operators may register a VM here; call as root or as a member of the group "
+		  "only operators may add a VM here; call as root or as a member of the group "
 		  "vaild, or ask an administrator to set allowUserMachines in vaild.json" },
 		{ RULE_MACHINE_MAKER, NULL,
-		  "only operators may register a VM here; call as root, or ask an administrator to "
+		  "only operators may add a VM here; call as root, or ask an administrator to "
 		  "set allowUserMachines in vaild.json" },
 		{ RULE_SHARER, "vaild",
 		  "only the VM's VMM and its agent may share objects for it; ask an operator to "

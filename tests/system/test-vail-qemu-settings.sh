@@ -195,7 +195,7 @@ check_other_process() {
 }
 
 check_refusals() {
-  local reason="only operators may register a VM here; call as root or as a member of the group vaild, or ask an administrator to set allowUserMachines in vaild.json"
+  local reason="only operators may add a VM here; call as root or as a member of the group vaild, or ask an administrator to set allowUserMachines in vaild.json"
   start_qemu "a guest"
   start_agent_as vail-bob
   agent_exits "a user who is no operator learns the reason" "$reason"
@@ -235,7 +235,7 @@ check_agent_of_qemu() {
   kill_and_wait "$AGENT"
   start_agent_as vail-alice
   agent_exits "with allowUserMachines, another user than $1 learns how to become the agent" \
-    "if an operator has registered this VM, have an operator run: vailctl vm update $GUID --agent-user"
+    "if an operator has added this VM, have an operator run: vailctl vm update $GUID --agent-user"
   end_qemu
 }
 

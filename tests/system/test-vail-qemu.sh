@@ -110,7 +110,7 @@ check_unprivileged_user() {
   run_as vail-bob "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" &
   AGENT=$!
   agent_ends "an unprivileged user may not run vail-qemu" 1 \
-    'vaild does not accept the virtual machine: only operators may register a VM here'
+    'vaild does not accept the virtual machine: only operators may add a VM here'
   kill_and_wait "$QEMU"
 }
 

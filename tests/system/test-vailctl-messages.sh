@@ -232,7 +232,7 @@ json_documents() {
   documents "a command without a result" 0 .status STATUS_SUCCESS reload
   documents "the reply of a call" 0 '.product' vaild call org.varlink.service.GetInfo
   documents "a refusal" 1 '.error + " " + .message' \
-    "io.vaild.Machine.NotFound no running VM has this GUID; start it, or have it registered" \
+    "io.vaild.Machine.NotFound no running VM has this GUID; start it, or have it added" \
     describe "$UNKNOWN"
   documents "a refused parameter has its name" 1 '.parameter' profile \
     vgpu assign "$GUID" --profile "$LONG_NAME"

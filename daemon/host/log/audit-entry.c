@@ -93,17 +93,17 @@ static const struct {
 	const char *advice;
 } ends[] = {
 	[END_REQUESTED] = { "The owner has ended it.", "No action is required." },
-	[END_REVOKED] = { "An operator, or the user who registered the virtual machine, has "
+	[END_REVOKED] = { "An operator, or the user who added the virtual machine, has "
 			  "revoked it.",
 			  "The process can register again, unless its display client was "
 			  "removed." },
 	[END_PROCESS_EXITED] = { "The process has exited.", "No action is required." },
 	[END_VMM_EXITED] = { "The process that runs the virtual machine has exited.",
 			     "If it exited unexpectedly, look for the cause in its own log." },
-	[END_VM_UNREGISTERED] = { "An operator, or the user who registered the virtual machine, "
+	[END_VM_UNREGISTERED] = { "An operator, or the user who added the virtual machine, "
 				  "has removed it.",
 				  "No action is required." },
-	[END_VM_DISPLACED] = { "An operator has registered another virtual machine with this GUID.",
+	[END_VM_DISPLACED] = { "An operator has added another virtual machine with this GUID.",
 			       "Processes can register for the new virtual machine." },
 	[END_LAST_VIRTUAL_GPU_REMOVED] = { "The virtual machine has lost its last virtual GPU.",
 					   "Assign one with `vailctl vgpu assign`; processes can "
