@@ -47,7 +47,7 @@ static const Command commands[] = {
 	/* The first one is what vailctl does without a command. */
 	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
 	  "Show the VMs and the processes registered for them",
-	  "vailctl without a command does the same.\n" },
+	  "vailctl without a command does the same, and so does vailctl vm list.\n" },
 	{ { "show", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
 	  "Show the details of one virtual machine", NULL },
 	{ { "describe", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
@@ -68,6 +68,10 @@ static const Command commands[] = {
 	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
 	  "Show the display channels that you have opened",
+	  "A display channel connects a viewer with the VM's agent, for keyboard, pointer,\n"
+	  "clipboard and sound. A window of vail-view opens one only if its display client\n"
+	  "may send input. Otherwise the window shows pictures and has no channel.\n"
+	  "To see every viewer, run vailctl list, registrations or holders.\n\n"
 	  "Operators see all. Users who added a VM, its VMM and its agent see the\n"
 	  "channels of that VM.\n" },
 	{ { "display", "close" }, 1, 1, false, 0, command_display_close, "HANDLE",
@@ -78,7 +82,8 @@ static const Command commands[] = {
 	{ { "adapters", NULL }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters",
 	  "Adapters with the source drm are GPU devices of this host, which vaild has\n"
-	  "found and only shows. Their page tables are unknown.\n" },
+	  "found and only shows. Their page tables are unknown.\n\n"
+	  "vailctl gpu list and vailctl gpu adapters do the same.\n" },
 	{ { "gpu", "list" }, 0, 0, false, PAGED, command_gpu_adapters, "",
 	  "Show the GPU adapters, like: vailctl adapters", NULL },
 	{ { "gpu", "adapters" }, 0, 0, false, PAGED, command_gpu_adapters, "",
@@ -168,7 +173,10 @@ static const Command commands[] = {
 	  "it is not found. With --socket, VAILD_SOCKET in the environment of COMMAND is\n"
 	  "the same socket.\n" },
 	{ { "revoke", NULL }, 2, 2, false, TAKES_VM, command_revoke, "VM PID",
-	  "End the registration of another process", NULL },
+	  "End the registration of another process",
+	  "PID is one that vailctl registrations shows. The process may register again. To\n"
+	  "keep it out, name other display clients with vailctl vm update, or keep out all\n"
+	  "processes with vailctl vm quarantine.\n" },
 	{ { "vm", "list" }, 0, 0, false, PAGED, command_list, "",
 	  "Show the virtual machines, like: vailctl list", NULL },
 	{ { "vm", "add" }, 1, 1, true, OPTION_BIT(OPTION_PID) | VM_OPTIONS, command_vm_add,
@@ -179,6 +187,8 @@ static const Command commands[] = {
 	  "does with -daemonize, or ends at once, vailctl reports that the VM has ended,\n"
 	  "and fails. The VM's display clients may register for it. If none is given,\n"
 	  "processes with the same privileges as the VMM may.\n\n"
+	  "GUID is the value of QEMU's option -uuid. To make one for a new VM, run:\n"
+	  "cat /proc/sys/kernel/random/uuid\n\n"
 	  "If the VM runs already, the process is its incoming VMM. It takes over the VM\n"
 	  "when the present VMM exits. Only the agent is used of the other options.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
@@ -285,6 +295,17 @@ int command_check_dashes(const Command *command, const Options *options, size_t 
 			   options->words[word_count + command->maximum]);
 }
 
+/* Names the first argument that is missing. In the help, each one that must be given is a word. */
+static int lacks_argument(const Command *command, const char *name, size_t argument_count)
+{
+	const char *missing = command->arguments;
+
+	for (size_t i = 0; i < argument_count; i++)
+		missing += strcspn(missing, " ") + 1;
+	return usage_error("%s: %.*s is missing; the usage is: vailctl %s %s", name,
+			   (int)strcspn(missing, " "), missing, name, command->arguments);
+}
+
 int command_check_usage(const Command *command, const Options *options, size_t argument_count)
 {
 	const char *second = command->words[1];
@@ -300,8 +321,7 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 			return usage_error("%s does not take %s; see vailctl %s --help", name,
 					   option_text(option), name);
 	if (argument_count < command->minimum)
-		return usage_error("%s needs more arguments: vailctl %s %s", name, name,
-				   command->arguments);
+		return lacks_argument(command, name, argument_count);
 	if (argument_count > command->maximum)
 		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
 				   *command->arguments ? " " : "", command->arguments);

@@ -70,7 +70,9 @@ static void print_all(void)
 		if (!is_alias(command))
 			print_summary(command);
 	}
-	puts("\nVM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
+	puts("\nvm list is the same as list, describe the same as show, and gpu list and gpu\n"
+	     "adapters are the same as adapters.\n\n"
+	     "VM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
 	     "its name. HANDLE may be shortened to its first characters, too.\n\n"
 	     "Options:");
 	fputs(help_options(), stdout);

@@ -45,5 +45,7 @@ vailctl_commands() {
 
 programs
 vailctl_commands
+expect_match "the help of vailctl says that gpu list is another name" \
+  "gpu list and gpu.adapters are the same as adapters" "$("$ROOT/build/vailctl" help)"
 fits make "$(make -C "$ROOT" --no-print-directory help)"
 finish
