@@ -42,9 +42,12 @@ const char *usage_error_message(void);
 /*
  * Logs why getopt_long() returned result, which is '?' or ':'. Suggests an option in place of a
  * misspelt one. Expects opterr to be 0, a ':' at the start of the short options, and values of at
- * least LONG_OPTION_BASE for long options. Returns EXIT_USAGE.
+ * least LONG_OPTION_BASE for long options. Of two options with the same value, the first one is
+ * suggested. help: the command that shows the options; NULL for the program's --help. Returns
+ * EXIT_USAGE.
  */
-int usage_error_option(char *const *argv, int result, const struct option *long_options);
+int usage_error_option(char *const *argv, int result, const struct option *long_options,
+		       const char *help);
 
 /* Parses a decimal number from 1 to maximum. Returns false if the text is anything else. */
 bool number_parse(const char *text, unsigned long maximum, unsigned long *ret_number);

@@ -469,7 +469,7 @@ static int set_option(Options *options, char **argv, int result)
 		options->socket = optarg;
 		return EXIT_DONE;
 	default:
-		return usage_error_option(argv, result, long_options);
+		return usage_error_option(argv, result, long_options, NULL);
 	}
 }
 

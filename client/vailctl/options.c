@@ -198,7 +198,11 @@ static const Command *find_command(const Options *options, char **argv, size_t *
 /* Logs what is wrong, and suggests only options that the command takes. Returns EXIT_USAGE. */
 static int wrong_option(const Options *options, char **argv, int result)
 {
-	struct option offered[ARRAY_SIZE(long_options)] = { 0 };
+	/* A name that people try in place of --user. */
+	static const struct option client_user = { "client-user", required_argument, NULL,
+						   OPTION_USER };
+	struct option offered[ARRAY_SIZE(long_options) + 1] = { 0 };
+	char help[64];
 	size_t word_count = 0, count = 0;
 	const Command *command = find_command(options, argv, &word_count);
 
@@ -209,7 +213,14 @@ static int wrong_option(const Options *options, char **argv, int result)
 	for (const struct option *row = long_options; row->name; row++)
 		if (!command || command_takes_option(command, (Option)row->val))
 			offered[count++] = *row;
-	return usage_error_option(argv, result, offered);
+	if (!command || command_takes_option(command, OPTION_USER))
+		offered[count] = client_user;
+	if (!command)
+		return usage_error_option(argv, result, offered, NULL);
+	const char *second = command->words[1];
+	snprintf(help, sizeof(help), "vailctl help %s%s%s", command->words[0], second ? " " : "",
+		 second ? second : "");
+	return usage_error_option(argv, result, offered, help);
 }
 
 /* Handles one result of getopt_long(), which is 1 for a word. Returns the exit status. */

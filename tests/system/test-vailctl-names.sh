@@ -189,9 +189,16 @@ check_suggestions() {
     # shellcheck disable=SC2086 # the words of a command line
     expect_vailctl root 2 "vailctl $line is a usage error" $line
     expect_match "vailctl $line: no option is suggested that list does not take" \
-      "^vailctl: --[a-z-]+ is not an option; see vailctl --help\$" "$SAID"
+      "^vailctl: --[a-z-]+ is not an option; see vailctl help list\$" "$SAID"
   done
   suggests --for wait web --foo
+  suggests --user vm update web --client-usr joe
+  expect_match "the message leads to the help that has the option" "see vailctl help vm update\$" "$SAID"
+  suggests --json -json list
+  suggests --json list -json=pretty
+  suggests --timeout wait web -timeot 3
+  expect_vailctl root 2 "an unknown letter is a usage error" list -x
+  expect_equal "an unknown letter suggests nothing" "vailctl: -x is not an option; see vailctl help list" "$SAID"
   for line in "exec web ls" "exec web ls -l" "exec web ls --all" "exec --context web ls"; do
     # shellcheck disable=SC2086
     expect_vailctl root 2 "vailctl $line is a usage error" $line
