@@ -220,8 +220,8 @@ static NTSTATUS check_plane(struct vail_object *object, size_t plane)
 	clear_message(object);
 	if (plane < object->info.plane_count)
 		return STATUS_SUCCESS;
-	return fail(object, STATUS_INVALID_PARAMETER, "the object has %zu planes, numbered from 0",
-		    object->info.plane_count);
+	return fail(object, STATUS_INVALID_PARAMETER, "the object has %zu plane%s, numbered from 0",
+		    object->info.plane_count, object->info.plane_count == 1 ? "" : "s");
 }
 
 NTSTATUS vail_object_read(struct vail_object *object, size_t plane, uint64_t offset, void *buffer,

@@ -218,8 +218,9 @@ static bool is_finished(const View *view, int *ret_exit_status)
 		return true;
 	if (has_deadline(view) && now_milliseconds() >= deadline(view)) {
 		viewer_describe_wait(&view->viewer, sentence);
-		log_message("no %sframe came within %lu seconds: %s",
-			    view->delivered > 0 ? "further " : "", options->timeout, sentence);
+		log_message("no %sframe came within %lu second%s: %s",
+			    view->delivered > 0 ? "further " : "", options->timeout,
+			    options->timeout == 1 ? "" : "s", sentence);
 		return true;
 	}
 	return false;

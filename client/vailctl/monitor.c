@@ -50,6 +50,7 @@ typedef struct StatusNumber {
 	const char *label;
 	const char *name; /* of the member */
 	const char *unit;
+	const char *unit_of_one;
 } StatusNumber;
 
 /* Tests whether the reply covers all users. Only operators get the global limits. */
@@ -91,23 +92,27 @@ static int digits_of(const JsonValue *object, const StatusNumber *numbers, size_
 static void fill_numbers(Table *table, const JsonValue *status)
 {
 	static const StatusNumber numbers[] = {
-		{ "Virtual machines:", "virtualMachines", "running" },
-		{ "Virtual GPUs:", "virtualGpus", "assigned" },
-		{ "Registrations:", "registrations", "in force" },
-		{ "Shared objects:", "sharedObjects", "shared" },
-		{ "Connections:", "connections", "open" },
-		{ "Restored:", "restored", "records of the time before the last start" },
-		{ "Dropped:", "dropped", "records of the time before the last start" },
+		{ "Virtual machines:", "virtualMachines", "running", "running" },
+		{ "Virtual GPUs:", "virtualGpus", "assigned", "assigned" },
+		{ "Registrations:", "registrations", "in force", "in force" },
+		{ "Shared objects:", "sharedObjects", "shared", "shared" },
+		{ "Connections:", "connections", "open", "open" },
+		{ "Restored:", "restored", "records of the time before the last start",
+		  "record of the time before the last start" },
+		{ "Dropped:", "dropped", "records of the time before the last start",
+		  "record of the time before the last start" },
 	};
 	const size_t always = 5; /* the rest counts only what a start has found */
 	int digits = digits_of(status, numbers, ARRAY_SIZE(numbers));
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		if (i >= always && member_number(status, numbers[i].name) == 0)
+		uint64_t number = member_number(status, numbers[i].name);
+
+		if (i >= always && number == 0)
 			continue;
 		table_add(table, numbers[i].label);
-		table_add_format(table, "%*" PRIu64 " %s", digits,
-				 member_number(status, numbers[i].name), numbers[i].unit);
+		table_add_format(table, "%*" PRIu64 " %s", digits, number,
+				 number == 1 ? numbers[i].unit_of_one : numbers[i].unit);
 	}
 }
 

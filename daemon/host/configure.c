@@ -180,10 +180,9 @@ void configure_machines(Server *server)
 	size_t failures = drop_ins_apply(&server->service.store);
 
 	if (failures > 0)
-		log_warning(
-			"out of resources: %zu VMs do not follow the drop-ins yet; run \"vailctl "
-			"reload\"",
-			failures);
+		log_warning("out of resources: %zu VM%s not follow the drop-ins yet; run \"vailctl "
+			    "reload\"",
+			    failures, failures == 1 ? " does" : "s do");
 	upkeep_after_change(&server->upkeep);
 }
 

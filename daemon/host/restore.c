@@ -68,7 +68,8 @@ static void report_drops(Server *server, const StoreReport *report)
 	}
 	server->service.statistics.dropped += report->drop_count;
 	if (reported < report->drop_count)
-		log_warning("%zu further records are not restored", report->drop_count - reported);
+		log_warning("%zu further record%s not restored", report->drop_count - reported,
+			    report->drop_count - reported == 1 ? " is" : "s are");
 }
 
 /* Logs why the daemon does not start. Nothing is lost, and the next start retries. */
@@ -83,21 +84,29 @@ static void report_refusal(const StoreDrop *refusal)
 /* Leaves out the software adapter, which always exists. */
 static void report_restored(Server *server, const StoreReport *report)
 {
+	const size_t *counts = report->restored;
 	uint64_t restored = 0;
 
 	for (StoreKind kind = STORE_ADAPTER + 1; kind < STORE_KIND_MAX; kind++)
-		restored += report->restored[kind];
+		restored += counts[kind];
 	server->service.statistics.restored += restored;
 	if (restored > 0)
-		log_info("restored %llu records: %zu VMs, %zu vGPUs, %zu registrations, %zu "
-			 "objects, %zu GPU processes",
-			 (unsigned long long)restored, report->restored[STORE_VIRTUAL_MACHINE],
-			 report->restored[STORE_VIRTUAL_GPU], report->restored[STORE_REGISTRATION],
-			 report->restored[STORE_OBJECT], report->restored[STORE_GPU_PROCESS]);
-	if (report->restored[STORE_CLIENT_ADAPTER] > 0)
-		log_info("%zu adapters wait up to %d seconds for their drivers to register them "
-			 "again",
-			 report->restored[STORE_CLIENT_ADAPTER], LIMIT_DRIVER_WAIT_SECONDS);
+		log_info("restored %llu record%s: %zu VM%s, %zu vGPU%s, %zu registration%s, "
+			 "%zu object%s, %zu GPU process%s",
+			 (unsigned long long)restored, restored == 1 ? "" : "s",
+			 counts[STORE_VIRTUAL_MACHINE],
+			 counts[STORE_VIRTUAL_MACHINE] == 1 ? "" : "s", counts[STORE_VIRTUAL_GPU],
+			 counts[STORE_VIRTUAL_GPU] == 1 ? "" : "s", counts[STORE_REGISTRATION],
+			 counts[STORE_REGISTRATION] == 1 ? "" : "s", counts[STORE_OBJECT],
+			 counts[STORE_OBJECT] == 1 ? "" : "s", counts[STORE_GPU_PROCESS],
+			 counts[STORE_GPU_PROCESS] == 1 ? "" : "es");
+	if (counts[STORE_CLIENT_ADAPTER] > 0)
+		log_info(counts[STORE_CLIENT_ADAPTER] == 1
+				 ? "%zu adapter waits up to %d seconds for its driver to register "
+				   "it again"
+				 : "%zu adapters wait up to %d seconds for their drivers to "
+				   "register them again",
+			 counts[STORE_CLIENT_ADAPTER], LIMIT_DRIVER_WAIT_SECONDS);
 }
 
 static bool restore_records(Server *server)
@@ -141,7 +150,7 @@ static bool restore_quarantines(Server *server)
 		return false;
 	server->service.statistics.restored += (uint64_t)error;
 	if (error > 0)
-		log_info("restored %d quarantines", error);
+		log_info("restored %d quarantine%s", error, error == 1 ? "" : "s");
 	return true;
 }
 

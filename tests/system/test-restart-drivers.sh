@@ -107,7 +107,7 @@ check_late_driver() {
   session_open watcher root
   session_ask watcher '{"method":"io.vaild.Watch","more":true}'
   expect "timeout: the log says that one adapter waits for its driver" \
-    log_has "^1 adapters wait up to $WAIT seconds for their drivers"
+    log_has "^1 adapter waits up to $WAIT seconds for its driver to"
   expect_equal "timeout: the waiting adapter is listed" "vaild software adapter,a card" \
     "$(adapters)"
   advance_clock $((WAIT - 1))

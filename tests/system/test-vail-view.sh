@@ -117,7 +117,7 @@ check_nothing_shared() {
   view_as vail-alice 1 "vail-view fails after the timeout if nothing is shared" \
     "$GUID" --png "$PICTURES/none.png" --timeout 1
   expect_match "the message says that no frame came within the timeout" \
-    "no frame came within 1 seconds: no picture is shared yet" "$SAID"
+    "no frame came within 1 second: no picture is shared yet" "$SAID"
   expect "vail-view creates no file if nothing is shared" [ ! -e "$PICTURES/none.png" ]
   view_as vail-alice 1 "vail-view fails for an unknown VM" \
     99999999-9999-4999-8999-999999999999 --raw
@@ -139,7 +139,7 @@ check_picture() {
   view_as vail-alice 1 "--png --frames 2 fails after the timeout if nothing changes" \
     "$GUID" --png "$PICTURES/one.png" --frames 2 --timeout 1
   expect_match "the message says that no further frame came within the timeout" \
-    "no further frame came within 1 seconds: the picture has not changed" "$SAID"
+    "no further frame came within 1 second: the picture has not changed" "$SAID"
   view_as vail-alice 1 "--png fails if the folder does not exist" \
     "$GUID" --png "$PICTURES/none/one.png"
   expect_match "the message names the file that cannot be written" \

@@ -160,6 +160,14 @@ refused_once() {
   done
 }
 
+one_is_singular() {
+  quiet "a GUID is put in quarantine" vm quarantine "$GUID"
+  expect_clean_stop
+  start_daemon
+  expect "the log counts one quarantine" grep -q 'restored 1 quarantine$' "$LOG"
+  says "status counts one record" 'Restored: +1 record of ' root 0 status
+}
+
 start_daemon
 start_vmm vail-vmm
 nothing_is_changed
@@ -169,5 +177,6 @@ words_are_no_command
 uids_have_names
 expect_equal "nothing that vailctl asks for a message is refused and logged" 0 "$(denials)"
 refused_once
+one_is_singular
 expect_clean_stop
 finish

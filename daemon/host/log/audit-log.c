@@ -38,8 +38,8 @@ static void log_denial_count(const Denials *denials)
 	log_entry_init(&entry, LOG_NOTICE, MESSAGE_DENIALS_SUMMARISED);
 	log_entry_add(&entry, "VAIL_UID=%u", denials->uid);
 	log_entry_add(&entry, "VAIL_DENIED=%u", further);
-	log_entry_send(&entry, "denied %u further requests of uid=%u within a second", further,
-		       denials->uid);
+	log_entry_send(&entry, "denied %u further request%s of uid=%u within a second", further,
+		       further == 1 ? "" : "s", denials->uid);
 }
 
 static void journal_end_second(AuditLog *journal)

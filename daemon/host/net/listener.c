@@ -29,9 +29,10 @@ static void listener_report_shed(Listener *listener, const PeerUser *user)
 	listener->shed_count++;
 	if (now - listener->shed_reported < 1000000)
 		return;
-	log_warning("out of file descriptors: closed the newest of %zu connections of uid=%u; %u "
+	log_warning("out of file descriptors: closed the newest of %zu connection%s of uid=%u; %u "
 		    "closed so far",
-		    user->connection_count, user->uid, listener->shed_count);
+		    user->connection_count, user->connection_count == 1 ? "" : "s", user->uid,
+		    listener->shed_count);
 	listener->shed_reported = now;
 }
 

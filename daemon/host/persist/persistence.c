@@ -389,5 +389,6 @@ void persistence_end_restore(Persistence *persistence)
 
 	count += fd_store_end_unclaimed(&persistence->store, end_record, persistence);
 	if (count > 0)
-		log_info("removed %zu stored file descriptors that nothing uses", count);
+		log_info("removed %zu stored file descriptor%s that nothing uses", count,
+			 count == 1 ? "" : "s");
 }
