@@ -65,7 +65,9 @@ static const Command commands[] = {
 	  "existing FILE is replaced atomically, and keeps its mode. A device or a FIFO is\n"
 	  "written to, and - is stdout. The object must be linear and in one of these\n"
 	  "formats:\n"
-	  PICTURE_FORMATS ". Alpha is saved unchanged.\n" },
+	  PICTURE_FORMATS ". Alpha is saved unchanged.\n"
+	  "The handle of a screen ends when the guest changes its mode. For a VM's screen,\n"
+	  "whatever its handle is, use: vail-view VM --png FILE\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
 	  "Show the display channels that you have opened",
 	  "A display channel connects a viewer with the VM's agent, for keyboard, pointer,\n"
@@ -91,7 +93,8 @@ static const Command commands[] = {
 	{ { "gpu", "processes" }, 0, 0, false, PAGED, command_gpu_processes, "",
 	  "Show your own GPU processes and those on your adapters",
 	  "Operators see all. PID is none if the adapter's driver has named no host\n"
-	  "process.\n" },
+	  "process. The adapter's own system process has neither a pid nor a VM; its NAME\n"
+	  "is (system).\n" },
 	{ { "gpu", "holders" }, 0, 1, false, PAGED | TAKES_VM, command_gpu_holders, "[VM]",
 	  "Show which VMs hold GPU devices now",
 	  "Looks at the files that each VMM has open now: DRM nodes, mediated devices, and\n"
@@ -131,7 +134,8 @@ static const Command commands[] = {
 	  "  --for shared       until an object of the VM is shared; prints its handle\n"
 	  "  --for ended        until the VM has ended\n"
 	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n\n"
-	  "After a second, vailctl says on stderr what it waits for.\n" },
+	  "The handle of a screen ends when the guest changes its mode. After a second,\n"
+	  "vailctl says on stderr what it waits for.\n" },
 	{ { "logs", NULL }, 0, 1, false,
 	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
 	  command_logs, "[VM] [--follow] [--lines N]",

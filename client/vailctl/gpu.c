@@ -97,7 +97,8 @@ static void fill_process(Table *table, const JsonValue *process, const Listing *
 {
 	const JsonValue *adapter =
 		listing_find(adapters, "adapter", member_text(process, "adapter"));
-	const char *state = member_text(process, "state");
+	const char *state = member_text(process, "state"), *name = member_text(process, "name");
+	bool is_system = member_flag(process, "systemProcess");
 	bool is_running = state && strcmp(state, "running") == 0;
 
 	table_add(table, member_text(process, "process"));
@@ -107,11 +108,11 @@ static void fill_process(Table *table, const JsonValue *process, const Listing *
 		table_add_number(table, process, "pid");
 	else
 		table_add(table, "none"); /* the driver named no host process */
-	table_add(table, member_text(process, "name"));
+	table_add(table, name || !is_system ? name : "(system)");
 	table_add(table, member_text(process, "virtualMachineGuid"));
 	table_add_number(table, process, "contexts");
 	table_add_number(table, process, "ranges");
-	table_add(table, member_flag(process, "systemProcess") ? "yes" : "no");
+	table_add(table, is_system ? "yes" : "no");
 }
 
 int command_gpu_processes(Tool *tool)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "client/common/json-members.h"
+#include "client/common/machine-search.h"
+#include "client/common/plain-words.h"
 #include "client/vailctl/command-table.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
@@ -88,13 +90,61 @@ static void search_listing(HandleSearch *search, const Listing *listing, const H
 	}
 }
 
+static bool is_hexadecimal(const char *text)
+{
+	return strspn(text, "0123456789abcdefABCDEF") == strlen(text);
+}
+
+/* Tests whether the text has the form of a whole handle. */
+static bool is_handle(const char *text)
+{
+	return strlen(text) == HANDLE_DIGITS && is_hexadecimal(text);
+}
+
 /* Tests whether the text is some hex digits, but not a whole handle. */
 static bool is_beginning(const char *text)
 {
-	size_t length = strlen(text);
+	return *text != '\0' && strlen(text) < HANDLE_DIGITS && is_hexadecimal(text);
+}
 
-	return length > 0 && length < HANDLE_DIGITS &&
-	       strspn(text, "0123456789abcdefABCDEF") == length;
+/*
+ * Reports that the text is no handle but names a VM, which people try where an object is needed.
+ * Returns EXIT_DONE, and reports nothing, if that is not so.
+ */
+static int refuse_machine(Tool *tool, const HandleKind *kind, const char *text)
+{
+	_cleanup_free_ char *message = NULL;
+	char guid[MACHINE_GUID_SIZE], quoted[PLAIN_QUOTE_SIZE];
+
+	if (kind != &object_kind || *text == '\0' ||
+	    machine_find(tool->vail, text, MACHINES_RUNNING, guid, &message) != STATUS_SUCCESS)
+		return EXIT_DONE;
+	plain_quote(text, quoted);
+	return tool_failed(
+		tool, STATUS_INVALID_HANDLE,
+		"%s names a VM, but the handle of an object is needed; list those of the "
+		"VM with: vailctl objects %s; or save its screen with: vail-view %s "
+		"--png FILE",
+		quoted, quoted, quoted);
+}
+
+/* Reports that no handle begins with the text. Returns the exit status. */
+static int refuse_beginning(Tool *tool, const HandleKind *kind, const char *text)
+{
+	int exit_status = refuse_machine(tool, kind, text);
+
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	if (strlen(text) < HANDLE_BEGINNING_MIN)
+		return tool_failed(tool, STATUS_INVALID_HANDLE,
+				   "%s: the %s is named by its handle, or by the beginning of a "
+				   "handle, which needs at least %d digits; list the handles with: "
+				   "%s",
+				   text, kind->noun, HANDLE_BEGINNING_MIN, kind->command);
+	return tool_failed(tool, STATUS_INVALID_HANDLE,
+			   "%s: no %s that you may see has a handle that begins so; give the whole "
+			   "handle, or list those that you may see with: %s",
+			   text, kind->noun, kind->command);
 }
 
 /* Finds the handle that begins with the text. Returns the exit status. */
@@ -105,10 +155,7 @@ static int find_handle(Tool *tool, const HandleKind *kind, const char *text,
 	HandleSearch search = { .text = text, .found = ret_handle };
 
 	if (strlen(text) < HANDLE_BEGINNING_MIN)
-		return tool_failed(tool, STATUS_INVALID_HANDLE,
-				   "%s: the beginning of a handle needs at least %d digits; list "
-				   "the handles with: %s",
-				   text, HANDLE_BEGINNING_MIN, kind->command);
+		return refuse_beginning(tool, kind, text);
 	NTSTATUS status = listing_fetch(tool, kind->method, NULL, kind->key, &listing);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
@@ -118,19 +165,19 @@ static int find_handle(Tool *tool, const HandleKind *kind, const char *text,
 				   "%s: %zu handles begin so; give more digits, or list them with: "
 				   "%s",
 				   text, search.count, kind->command);
-	if (search.count == 0)
-		return tool_failed(tool, STATUS_INVALID_HANDLE,
-				   "%s: no %s that you may see has a handle that begins so; give "
-				   "the whole handle, or list those that you may see with: %s",
-				   text, kind->noun, kind->command);
-	return EXIT_DONE;
+	return search.count == 1 ? EXIT_DONE : refuse_beginning(tool, kind, text);
 }
 
-/* Replaces the text if it is the beginning of a handle. Returns the exit status. */
+/*
+ * Replaces the text if it is the beginning of a handle, and refuses a VM in place of an object.
+ * Returns the exit status.
+ */
 static int resolve(Tool *tool, const HandleKind *kind, const char **text)
 {
-	if (!*text || !is_beginning(*text))
+	if (!*text || is_handle(*text))
 		return EXIT_DONE;
+	if (!is_beginning(*text))
+		return refuse_machine(tool, kind, *text);
 	int exit_status = find_handle(tool, kind, *text, tool->handle);
 	*text = tool->handle;
 	return exit_status;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
@@ -70,8 +71,35 @@ static bool journal_is_closed(void)
 /* How long logs waits for vaild, in milliseconds. The log of a vaild that hangs is wanted most. */
 #define STATUS_TIMEOUT 500
 
-/* Tests whether vaild runs and was started by hand, so that its log is not in the journal. */
-static bool is_started_by_hand(const Tool *tool)
+/* Size of the buffer of the place where vaild writes its log. */
+#define PLACE_SIZE 512
+
+/*
+ * Writes where the log of a vaild goes that was started by hand: the path of its stderr if the
+ * caller may see that. Such a vaild listens itself, so the kernel names it as the peer.
+ */
+static void find_log(const struct vail *vail, char place[static PLACE_SIZE])
+{
+	char link[40], target[PLACE_SIZE];
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+	ssize_t length = -1;
+
+	if (getsockopt(vail_descriptor(vail), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    peer.pid > 0) {
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)peer.pid, STDERR_FILENO);
+		length = readlink(link, target, sizeof(target) - 1);
+	}
+	target[length > 0 ? length : 0] = '\0';
+	snprintf(place, PLACE_SIZE, "%s",
+		 *target == '/' ? target : "the terminal or file where it was started");
+}
+
+/*
+ * Tests whether vaild runs and was started by hand, so that its log is not in the journal. If so,
+ * also writes where the log is.
+ */
+static bool is_started_by_hand(const Tool *tool, char place[static PLACE_SIZE])
 {
 	_cleanup_free_ char *text = NULL;
 	struct vail *vail = NULL;
@@ -87,6 +115,8 @@ static bool is_started_by_hand(const Tool *tool)
 	bool is_by_hand =
 		reply && json_member(reply, "underSystemd") && !member_flag(reply, "underSystemd");
 	json_free(reply);
+	if (is_by_hand)
+		find_log(vail, place);
 	vail_close(vail);
 	return is_by_hand;
 }
@@ -138,6 +168,7 @@ static void add_options(const Tool *tool, JournalCall *call)
 int command_logs(Tool *tool)
 {
 	JournalCall call = { .count = 0 };
+	char place[PLACE_SIZE];
 
 	add_options(tool, &call);
 	int exit_status = add_machine(tool, &call);
@@ -147,13 +178,16 @@ int command_logs(Tool *tool)
 		return tool_failed(tool, STATUS_ACCESS_DENIED,
 				   "you may not read the system's journal; root may, and the "
 				   "members of the groups systemd-journal and adm");
-	if (is_started_by_hand(tool))
-		log_message("this vaild was started by hand: it writes its log to the terminal or "
-			    "file where it was started, and not to the journal");
-	else if (options_have(&tool->options, OPTION_FOLLOW) && isatty(STDERR_FILENO))
+	if (is_started_by_hand(tool, place)) {
+		log_message("this vaild was started by hand: it writes its log to %s, and not to "
+			    "the journal",
+			    place);
+		add(&call, "--quiet"); /* only old entries can be there */
+	} else if (options_have(&tool->options, OPTION_FOLLOW) && isatty(STDERR_FILENO)) {
 		log_message("waiting for new entries%s%s, until you press Ctrl-C",
 			    tool->arguments[0] ? " about VM " : "",
 			    tool->arguments[0] ? tool->arguments[0] : "");
+	}
 	start_state_restore(&tool->start);
 	execvp(call.arguments[0], call.arguments);
 	if (errno == ENOENT)

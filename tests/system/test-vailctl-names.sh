@@ -224,7 +224,21 @@ check_handles() {
   gpu=$SAID
   SAID=$(run_as root "${CTL[@]}" vgpu remove "${gpu:0:3}" 2>&1) || true
   expect_match "a very short beginning of a handle is refused" \
-    "^vailctl: ${gpu:0:3}: the beginning of a handle needs at least 4 digits; .*vailctl vgpu list" "$SAID"
+    "^vailctl: ${gpu:0:3}: the virtual GPU is named by .* at least 4 digits; .*vailctl vgpu list" "$SAID"
+  expect_vailctl root 1 "gpu map needs a handle" gpu map 1
+  expect_match "the message says where to find it" \
+    "^vailctl: 1: the GPU process is named by its handle, .*: vailctl gpu processes" "$SAID"
+  expect_vailctl root 0 "gpu processes succeeds" gpu processes
+  expect_match "it names the system process" "none +\(system\)" "$SAID"
+  expect_vailctl root 1 "save refuses the name of a VM" save web "$PRIVATE/web.png"
+  expect_match "save says what to do instead" \
+    '^vailctl: web names a VM, .*: vailctl objects web; .*: vail-view web --png FILE' "$SAID"
+  expect_vailctl root 1 "save refuses the beginning of a GUID" save "${SHOP:0:11}" "$PRIVATE/web.png"
+  expect_match "save says so" "^vailctl: ${SHOP:0:11} names a VM" "$SAID"
+  expect_vailctl root 0 "a VM is named by digits" vm update "$SHOP" --name 100
+  expect_vailctl root 1 "holders refuses a name of digits" holders 100
+  expect_match "holders says what to do instead" "^vailctl: 100 names a VM" "$SAID"
+  expect_vailctl root 0 "the VM gets its old name" vm update "$SHOP" --name "my shop"
   gpu=${gpu:0:16}
   expect_vailctl root 0 "vgpu remove takes the beginning of a handle, in capitals" vgpu remove "${gpu^^}"
   expect_vailctl root 1 "vgpu remove fails for the beginning of no handle" vgpu remove "$gpu"
@@ -432,15 +446,16 @@ check_logs() {
   local id status=0
 
   fake_journalctl
-  logs "logs shows the journal of the unit" "--unit=vaild.service" logs
-  logs "logs takes a name" "--unit=vaild.service VAIL_VM=$WEB" logs web
-  logs "logs takes a GUID that does not run" "--unit=vaild.service --lines=5 VAIL_VM=$GONE" logs "{${GONE^^}}" --lines 5
-  logs "logs --follow begins with ten lines" "--unit=vaild.service --follow --lines=10" logs --follow
-  logs "logs takes the short options of journalctl" "--unit=vaild.service --follow --lines=3" logs -f -n 3
-  logs "logs takes a number in one word" "--unit=vaild.service --lines=7" logs -n7
+  logs "logs shows the journal of the unit" "--unit=vaild.service --quiet" logs
+  expect_match "logs names the file that gets the log" "writes its log to $LOG, and not" "$(cat "$PRIVATE/logs-said")"
+  logs "logs takes a name" "--unit=vaild.service VAIL_VM=$WEB --quiet" logs web
+  logs "logs takes a GUID that does not run" "--unit=vaild.service --lines=5 VAIL_VM=$GONE --quiet" logs "{${GONE^^}}" --lines 5
+  logs "logs --follow begins with ten lines" "--unit=vaild.service --follow --lines=10 --quiet" logs --follow
+  logs "logs takes the short options of journalctl" "--unit=vaild.service --follow --lines=3 --quiet" logs -f -n 3
+  logs "logs takes a number in one word" "--unit=vaild.service --lines=7 --quiet" logs -n7
   expect_vailctl root 2 "logs -n needs a number" logs -n
   expect_match "the message says so" "-n needs a value" "$SAID"
-  logs "logs --json prints JSON, without a pager" "--unit=vaild.service --output=json --quiet --no-pager --follow --lines=3" \
+  logs "logs --json prints JSON, without a pager" "--unit=vaild.service --output=json --quiet --no-pager --follow --lines=3 --quiet" \
     logs --json --no-pager --follow --lines 3
   PATH=$PRIVATE/bin:$PATH "${CTL[@]}" logs >/dev/null || status=$?
   expect_equal "logs exits with the status of journalctl" 7 "$status"
