@@ -162,6 +162,15 @@ static bool wait_for_event(const View *view)
 	return !(descriptors[1].revents & (POLLERR | POLLHUP));
 }
 
+/* Tells a person at a terminal that the first frame has been written to a file. */
+static void say_written(const View *view)
+{
+	const char *png = view->options->png;
+
+	if (view->delivered == 1 && png && strcmp(png, "-") != 0 && isatty(STDERR_FILENO))
+		log_message("wrote %s", png);
+}
+
 /*
  * Starts to write the next frame, or continues with the current one. Returns false with an exit
  * status if the program must end.
@@ -190,6 +199,7 @@ static bool deliver(View *view, int *ret_exit_status)
 		view->delivered++;
 		view->has_delivered = true;
 		view->delivered_at = now_milliseconds();
+		say_written(view);
 	}
 	return error == 0;
 }

@@ -125,13 +125,17 @@ check_nothing_shared() {
 }
 
 check_picture() {
-  local handle
+  local handle group
 
   console "mode 99 50"
   handle=${REPLY#handle }
   view_as vail-alice 0 "--png succeeds" "$GUID" --png "$PICTURES/one.png"
   expect_equal "--png prints no messages" "" "$SAID"
   expect_equal "the PNG file has the size of the console" "99 50" "$(png_size "$PICTURES/one.png")"
+  group=${GIDS[vail-alice]:-$(id -g vail-alice)}
+  SAID=$(script -qec "setpriv --reuid vail-alice --regid $group --init-groups --inh-caps=-all -- \
+    ${VIEW[*]} --png $PICTURES/one.png $GUID" /dev/null </dev/null 2>&1) || true
+  expect_match "on a terminal, --png says what it has written" "wrote $PICTURES/one.png" "$SAID"
   expect_vailctl vail-alice 0 "vailctl save succeeds for the same object" \
     save "$handle" "$PICTURES/saved.png"
   expect "vail-view and vailctl save write the same file" \
