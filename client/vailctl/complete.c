@@ -10,6 +10,7 @@
 #include "client/common/user-message.h"
 #include "client/vailctl/command-table.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/methods.h"
 #include "client/vailctl/options.h"
 #include "proto/interfaces.h"
 #include "proto/macros.h"
@@ -95,14 +96,11 @@ static void print_choices(const CompletionLine *line, char *choices)
 /* Prints the names of the methods that an interface file declares. */
 static void print_methods_of(const CompletionLine *line, const Interface *interface)
 {
-	static const char method[] = "\nmethod ";
-	char name[128];
+	const char *at = interface->description;
+	char name[METHOD_NAME_SIZE];
 
-	for (const char *at = interface->description; (at = strstr(at, method));) {
-		at += strlen(method);
-		snprintf(name, sizeof(name), "%s.%.*s", interface->name, (int)strcspn(at, "("), at);
+	while ((at = method_next(interface, at, name)))
 		completion_value(line, name, NULL);
-	}
 }
 
 static void print_methods(const CompletionLine *line)

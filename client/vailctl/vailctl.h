@@ -49,6 +49,7 @@
  *   machine.c        VMs, vGPUs and registrations of other processes
  *   register.c       registration of vailctl's own process
  *   call.c           any method
+ *   methods.c        the names of the methods
  */
 
 /* The context of a command. */

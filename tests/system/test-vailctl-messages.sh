@@ -185,6 +185,12 @@ other_failures() {
   "${CTL[@]}" reload
 }
 
+# suggests TYPED MEANT: checks that call suggests a method for a name that none has.
+suggests() {
+  expect_vailctl root 1 "call fails for $1" call "$1"
+  expect_equal "call suggests $2 for $1" "vailctl: did you mean $2?" "$(tail -n 1 <<<"$SAID")"
+}
+
 # "vailctl call" names methods itself, and prints the sentence of vaild.
 raw_call() {
   local advice
@@ -198,6 +204,10 @@ raw_call() {
     eval "expect_vailctl root 0 'call $method: the advice works as printed' $advice"
     expect_match "call $method: the advice shows what vaild has" "io\.vaild" "$SAID"
   done
+  suggests io.vaild.GetInf org.varlink.service.GetInfo
+  suggests io.vaild.GetInfo org.varlink.service.GetInfo
+  suggests io.vaild.Machine.listVirtualMachine io.vaild.Machine.ListVirtualMachines
+  suggests io.vail.Monitor.GetStatus io.vaild.Monitor.GetStatus
 }
 
 # documents CHECK EXPECTED-STATUS FILTER EXPECTED ARGUMENT...: checks the document on stdout, in the
