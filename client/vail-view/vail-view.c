@@ -491,13 +491,19 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
-/* Checks the options for a window. Returns the exit status. */
-static int check_window_options(const Options *options)
+/* Checks that a window has a desktop. Returns the exit status. */
+static int check_desktop(void)
 {
 	if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
 		return usage_error("neither --png nor --raw is given, and there is no desktop for "
 				   "a window, because neither DISPLAY nor WAYLAND_DISPLAY is set; "
 				   "see vail-view --help");
+	return EXIT_DONE;
+}
+
+/* Checks the options for a window. Returns the exit status. */
+static int check_window_options(const Options *options)
+{
 	if (options->frames > 0 || options->timeout > 0)
 		return usage_error("%s needs --png or --raw; see vail-view --help",
 				   options->frames > 0 ? "--frames" : "--timeout");
@@ -602,5 +608,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	if (passes_channel(&options))
 		return pass_channel(&options, &start);
-	return options.is_raw || options.png ? view_run(&options) : show_window(&options);
+	if (options.is_raw || options.png)
+		return view_run(&options);
+	/* Only now: without a desktop, too, people first learn that the VM is misspelt. */
+	exit_status = check_desktop();
+	return exit_status == EXIT_DONE ? show_window(&options) : exit_status;
 }

@@ -73,6 +73,7 @@ check_refusals() {
 
   refused "no desktop" 2 "neither --png nor --raw is given, and there is no desktop" \
     "${none[@]}" -- "$CONSOLE_GUID"
+  refused "a misspelt VM without a desktop" 1 "nosuchvm" "${none[@]}" -- nosuchvm
   refused "an empty DISPLAY" 2 "there is no desktop" "${none[@]}" DISPLAY= -- "$CONSOLE_GUID"
   refused "a desktop that is not there" 1 "the window cannot be opened: .*check DISPLAY" \
     "${none[@]}" DISPLAY=:4711 -- "$CONSOLE_GUID"
