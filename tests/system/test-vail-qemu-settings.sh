@@ -185,11 +185,12 @@ check_other_process() {
   other=$!
   add_machine --agent-pid "$other"
   start_agent
-  qemu "listen 0 1"
-  qemu "map 0 64 48"
   expect "vail-qemu says that another process is the agent" eventually says \
     "the VM's agent is process $other; stop it"
+  expect_equal "it leaves QEMU's display alone meanwhile" "ok 0" "$(qemu "joins 0" && echo "$REPLY")"
   kill_and_wait "$other"
+  qemu "listen 0 1"
+  qemu "map 0 64 48"
   expect "vail-qemu shares when the other agent has ended" eventually is_shared_by_agent
   end_qemu
 }
