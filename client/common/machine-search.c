@@ -139,7 +139,7 @@ static bool write_message(const MachineSearch *search, const char *typed, FILE *
 		fprintf(out, "\"%s\" fits %zu virtual machines: ", typed, search->fit_count);
 		if (!write_fits(search, out))
 			return false;
-		fputs("; give the whole GUID of one of them", out);
+		fputs("; give the GUID of one of them, or more of its beginning", out);
 		return true;
 	}
 	fprintf(out, "no virtual machine that you may see has the name \"%s\"", typed);

@@ -220,6 +220,7 @@ static const Command commands[] = {
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
 	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
+	  "A VM may have several: one that has a virtual GPU already gets another one.\n\n"
 	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the\n"
 	  "                    software adapter\n"
 	  "  --profile NAME    a display name\n" },

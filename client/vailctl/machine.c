@@ -98,6 +98,8 @@ int command_vm_add(Tool *tool)
 					"%d as its VMM; to change its settings, run: vailctl vm "
 					"update %s",
 					guid, (int)options->pid, guid);
+	if (status == STATUS_SUCCESS)
+		vm_note_same_name(tool, guid, options->name);
 	return tool_finish(tool, status);
 }
 
@@ -114,6 +116,8 @@ int command_vm_update(Tool *tool)
 	    machine.display_client_count == 0)
 		return finish_unchanged(tool, "nothing was done, because no setting is given; see "
 					      "vailctl vm update --help");
+	if (status == STATUS_SUCCESS)
+		vm_note_same_name(tool, tool->arguments[0], options->name);
 	return tool_finish(tool, status);
 }
 

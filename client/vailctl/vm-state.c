@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "client/common/json-members.h"
+#include "client/common/user-message.h"
 #include "client/vailctl/listing.h"
 #include "client/vailctl/output.h"
 #include "proto/guid.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
+
+#define LIST_MACHINES "io.vaild.Machine.ListVirtualMachines"
 
 NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply)
 {
@@ -56,8 +60,8 @@ char *vm_settings(Tool *tool, const char *guid)
 	Guid parsed;
 
 	if (!guid_parse(guid, &parsed) ||
-	    listing_fetch(tool, "io.vaild.Machine.ListVirtualMachines", NULL, "virtualMachines",
-			  &machines) != STATUS_SUCCESS)
+	    listing_fetch(tool, LIST_MACHINES, NULL, "virtualMachines", &machines) !=
+		    STATUS_SUCCESS)
 		return NULL;
 	const JsonValue *machine =
 		listing_find(&machines, "virtualMachineGuid", guid_format(&parsed, canonical));
@@ -65,4 +69,29 @@ char *vm_settings(Tool *tool, const char *guid)
 		return NULL;
 	write_settings(&writer, machine);
 	return writer.failed ? NULL : strdup(buffer_head(&text));
+}
+
+void vm_note_same_name(Tool *tool, const char *guid, const char *name)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	char canonical[GUID_TEXT_LENGTH + 1];
+	Guid parsed;
+
+	if (!name || *name == '\0' || !guid_parse(guid, &parsed) ||
+	    listing_fetch(tool, LIST_MACHINES, NULL, "virtualMachines", &machines) !=
+		    STATUS_SUCCESS)
+		return;
+	guid_format(&parsed, canonical);
+	for (size_t i = 0; i < machines.item_count; i++) {
+		const char *other = member_text(machines.items[i], "virtualMachineGuid");
+		const char *others_name = member_text(machines.items[i], "name");
+
+		if (!other || !others_name || strcmp(others_name, name) != 0 ||
+		    strcmp(other, canonical) == 0)
+			continue;
+		log_message("VM %s has the name \"%s\", too; to name one of the two, give its "
+			    "GUID, or the beginning of it",
+			    other, name);
+		return;
+	}
 }

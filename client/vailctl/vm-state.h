@@ -20,4 +20,10 @@ NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply);
  */
 char *vm_settings(Tool *tool, const char *guid);
 
+/*
+ * Logs that another VM has the name as well, which fits no single VM then. Only VMs that the caller
+ * may see count. guid: the VM that has got the name. name: NULL for none.
+ */
+void vm_note_same_name(Tool *tool, const char *guid, const char *name);
+
 #endif

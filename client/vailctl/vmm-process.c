@@ -15,6 +15,7 @@
 #include "client/common/run-program.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/register.h"
+#include "client/vailctl/vm-state.h"
 #include "proto/macros.h"
 
 /* A command that ends with success within this time was no VMM, in milliseconds. */
@@ -57,6 +58,7 @@ static int become_vmm(const VmmProcess *vmm, const VailMachine *machine, pid_t p
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], machine);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
+	vm_note_same_name(tool, tool->arguments[0], machine->name);
 	return tool_exec(tool);
 }
 

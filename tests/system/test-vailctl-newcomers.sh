@@ -160,6 +160,21 @@ refused_once() {
   done
 }
 
+# Two VMs may have one name, but few people want it.
+doubles_are_noticed() {
+  local other=2c5e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
+
+  quiet "a VM gets a name that no other has" vm update "$GUID" --name twin
+  says "vm add notices a name that another VM has" \
+    "^vailctl: VM $GUID has the name \"twin\", too; to name one of the two, give its GUID" \
+    root 0 vm add "$other" --pid "$VMM" --name twin --user vail-alice
+  says "vm update notices it as well" "^vailctl: VM $other has the name \"twin\", too; " \
+    root 0 vm update "$GUID" --name twin
+  quiet "the other VM is removed" vm remove "$other"
+  says "vm add with a command notices it" "^vailctl: VM $GUID has the name \"twin\", too; " \
+    root 3 vm add "$other" --name twin -- sh -c 'exit 3'
+}
+
 one_is_singular() {
   quiet "a GUID is put in quarantine" vm quarantine "$GUID"
   expect_clean_stop
@@ -177,6 +192,7 @@ words_are_no_command
 uids_have_names
 expect_equal "nothing that vailctl asks for a message is refused and logged" 0 "$(denials)"
 refused_once
+doubles_are_noticed
 one_is_singular
 expect_clean_stop
 finish

@@ -74,7 +74,7 @@ Test(machine_search, several_VMs_that_fit_are_shown)
 {
 	expect_result("1b4e", STATUS_OBJECT_NAME_COLLISION, NULL,
 		      "\"1b4e\" fits 2 virtual machines: " WEB " (\"web\"), " SHOP
-		      " (\"shop\"); give the whole GUID");
+		      " (\"shop\"); give the GUID of one of them, or more of its beginning");
 }
 
 Test(machine_search, an_empty_text_names_no_VM)
