@@ -229,7 +229,7 @@ documents() {
 }
 
 # without_last_zeros: removes the zeros at the end of fractions, which jq does not print.
-without_last_zeros() { sed -E 's/^( *"since": [0-9]+)(\.[0-9]*[1-9])?\.?0*(,?)$/\1\2\3/'; }
+without_last_zeros() { sed -E 's/^( *"[A-Za-z]+": [0-9]+)(\.[0-9]*[1-9])?\.?0*(,?)$/\1\2\3/'; }
 
 # Removes what differs between two calls.
 STABLE='del(.. | .used?, .highest?, .pid?, .uid?)'
