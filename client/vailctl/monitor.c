@@ -56,9 +56,12 @@ typedef struct StatusNumber {
 /* Tests whether the reply covers all users. Only operators get the global limits. */
 static bool covers_all_users(const JsonValue *limits)
 {
-	for (size_t i = 0; i < json_array_size(limits); i++)
-		if (strcmp(member_text(json_array_at(limits, i), "name"), "connections") == 0)
+	for (size_t i = 0; i < json_array_size(limits); i++) {
+		const char *name = member_text(json_array_at(limits, i), "name");
+
+		if (name && strcmp(name, "connections") == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -72,6 +75,18 @@ bool tool_is_operator(const Tool *tool)
 	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
 	bool is_operator = !reply || covers_all_users(json_member(reply, "limits"));
 	json_free(reply);
+	return is_operator;
+}
+
+bool tool_is_operator_apart(const Tool *tool)
+{
+	Tool apart = *tool;
+
+	if (vail_new(tool->options.socket, &apart.vail) != STATUS_SUCCESS)
+		return true;
+	vail_set_resume(apart.vail, false);
+	bool is_operator = tool_is_operator(&apart);
+	vail_close(apart.vail);
 	return is_operator;
 }
 

@@ -28,8 +28,7 @@
 typedef struct WatchRun {
 	const Tool *tool;
 	VmNames names;
-	bool is_current; /* all that existed was reported */
-	bool is_operator;
+	bool is_current;  /* all that existed was reported */
 	bool has_machine; /* a VM existed */
 	bool has_ended;
 	int exit_status;
@@ -185,7 +184,7 @@ static void log_interruption(VailEventKind kind)
 /* Explains why no event may arrive. An ordinary user gets only the events of some VMs. */
 static void log_silence(const WatchRun *watch)
 {
-	if (watch->is_operator)
+	if (tool_is_operator_apart(watch->tool))
 		log_message("no virtual machine exists yet; waiting for changes, until you press "
 			    "Ctrl-C");
 	else
@@ -258,7 +257,6 @@ int command_watch(Tool *tool)
 
 	if (!options_have(&tool->options, OPTION_JSON))
 		vm_names_fetch_apart(tool, &watch.names);
-	watch.is_operator = tool_is_operator(tool);
 	NTSTATUS status = vail_watch(tool->vail, tool->arguments[0], show_event, &watch);
 	int exit_status =
 		status == STATUS_SUCCESS ? follow(tool->vail, &watch) : tool_refused(tool, status);
