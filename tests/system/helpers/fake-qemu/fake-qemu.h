@@ -9,7 +9,8 @@
 
 /* The parts of fake-qemu: QEMU's monitor, and its D-Bus display with consoles. */
 
-#define QEMU_XRGB 0x20020888u /* pixman's x8r8g8b8, the pixel format of all consoles */
+#define QEMU_XRGB  0x20020888u /* pixman's x8r8g8b8, the pixel format of all consoles */
+#define HEARD_SIZE 65536
 
 /* A console and its listener. */
 typedef struct QemuConsole {
@@ -32,7 +33,7 @@ typedef struct QemuConsole {
 	int is_absolute;         /* the property of the mouse */
 	int32_t moved_x;         /* the sum of the mouse's motions */
 	int32_t moved_y;
-	char heard[65536]; /* the input so far, without motions */
+	char heard[HEARD_SIZE]; /* the input so far, without motions */
 } QemuConsole;
 
 #define QEMU_CONSOLES_MAX 16
