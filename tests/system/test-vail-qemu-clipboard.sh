@@ -7,37 +7,19 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/fake-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-guest.sh"
 
-GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
-QMP=$PRIVATE/guest/qmp
 VIEW=1
 INPUT=2
 CLIP=4
-PREFIX=org.qemu.Display1
 CLIPBOARD=/org/qemu/Display1/Clipboard
 CONSOLE=/org/qemu/Display1/Console_0
-DENIED=org.freedesktop.DBus.Error.AccessDenied
 INVALID=org.freedesktop.DBus.Error.InvalidArgs
 FAILED_CALL=org.freedesktop.DBus.Error.Failed
 A_KEY=30
 
-if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
-  skip "the clipboard on display channels" "this machine has no python3-gi"
-  finish
-  exit
-fi
-
-start_qemu() {
-  rm -f "$QMP"
-  session_open_with qemu root "$HELPERS/fake-qemu" "$QMP" "a guest" "$GUID" Graphic
-  eventually test -S "$QMP"
-}
-
-start_agent() {
-  "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --user vail-alice \
-    2>"$PRIVATE/agent.log" &
-  AGENT=$!
-}
+needs_gdbus "the clipboard on display channels"
 
 # qemu COMMAND: sends a command to fake-qemu. Sets REPLY to its reply, which must be ok, without that.
 qemu() {

@@ -6,35 +6,17 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/fake-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-guest.sh"
 
-GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
-QMP=$PRIVATE/guest/qmp
 VIEW=1
 INPUT=2
 CLIP=4
 HEAR=8
-PREFIX=org.qemu.Display1
 AUDIO=/org/qemu/Display1/Audio
-DENIED=org.freedesktop.DBus.Error.AccessDenied
 INVALID=org.freedesktop.DBus.Error.InvalidArgs
 
-if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
-  skip "sound on display channels" "this machine has no python3-gi"
-  finish
-  exit
-fi
-
-start_qemu() {
-  rm -f "$QMP"
-  session_open_with qemu root "$HELPERS/fake-qemu" "$QMP" "a guest" "$GUID" Graphic
-  eventually test -S "$QMP"
-}
-
-start_agent() {
-  "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --user vail-alice \
-    2>"$PRIVATE/agent.log" &
-  AGENT=$!
-}
+needs_gdbus "sound on display channels"
 
 # sound METHOD TYPES VALUE...: QEMU calls its listener, which replies.
 sound() {

@@ -7,34 +7,15 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/fake-guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-guest.sh"
 
-GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
-QMP=$PRIVATE/guest/qmp
 VIEW=("$PRIVATE/vail-view" --socket "$SOCKET" "a guest")
 SAID_FILE=$PRIVATE/guest/said
 PROGRAM_FILE=$PRIVATE/guest/program-runs
 CONSOLE=/org/qemu/Display1/Console_0
-PREFIX=org.qemu.Display1
-DENIED=org.freedesktop.DBus.Error.AccessDenied
 
-if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
-  skip "vail-view hands a display channel to another program" "this machine has no python3-gi"
-  finish
-  exit
-fi
-
-start_qemu() {
-  rm -f "$QMP"
-  session_open_with qemu root "$HELPERS/fake-qemu" "$QMP" "a guest" "$GUID" Graphic
-  eventually test -S "$QMP"
-}
-
-# Starts vail-qemu. Sets AGENT to its pid.
-start_agent() {
-  "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --user vail-alice \
-    2>"$PRIVATE/agent.log" &
-  AGENT=$!
-}
+needs_gdbus "vail-view hands a display channel to another program"
 
 grant() { "${CTL[@]}" vm update "$GUID" --user vail-alice:view --user "vail-bob:$1" >/dev/null; }
 
