@@ -13,8 +13,6 @@
 #define PATH      DISPLAY_ROOT "/AudioOutListener"
 #define INTERFACE DISPLAY_PREFIX ".AudioOutListener"
 
-#define FOR_EACH_VIEWER(viewer, output) TAILQ_FOREACH (viewer, &(output)->viewers, entries)
-
 /* ---- Streams ---- */
 
 static SoundStream *find_stream(SoundOutput *output, uint64_t id)
@@ -31,8 +29,8 @@ static void end_stream(SoundOutput *output, SoundStream *stream)
 	ChannelSound *viewer;
 
 	*stream = output->streams[--output->stream_count];
-	FOR_EACH_VIEWER(viewer, output)
-	channel_sound_tell_end(viewer, id);
+	TAILQ_FOREACH (viewer, &output->viewers, entries)
+		channel_sound_tell_end(viewer, id);
 }
 
 /* ---- Calls by QEMU ---- */
@@ -55,8 +53,8 @@ static int on_init(sd_bus_message *message, void *context, sd_bus_error *error)
 	if (!stream)
 		stream = &output->streams[output->stream_count++];
 	*stream = new;
-	FOR_EACH_VIEWER(viewer, output)
-	channel_sound_tell_stream(viewer, stream);
+	TAILQ_FOREACH (viewer, &output->viewers, entries)
+		channel_sound_tell_stream(viewer, stream);
 	return sd_bus_reply_method_return(message, "");
 }
 
@@ -87,8 +85,8 @@ static int on_set_enabled(sd_bus_message *message, void *context, sd_bus_error *
 	SoundStream *stream = find_stream(output, id);
 	if (stream) {
 		stream->is_enabled = is_enabled;
-		FOR_EACH_VIEWER(viewer, output)
-		channel_sound_tell_enabled(viewer, stream);
+		TAILQ_FOREACH (viewer, &output->viewers, entries)
+			channel_sound_tell_enabled(viewer, stream);
 	}
 	return sd_bus_reply_method_return(message, "");
 }
@@ -114,8 +112,8 @@ static int on_set_volume(sd_bus_message *message, void *context, sd_bus_error *e
 		stream->volume_count = count;
 		if (count > 0)
 			memcpy(stream->volume, volume, count);
-		FOR_EACH_VIEWER(viewer, output)
-		channel_sound_tell_volume(viewer, stream);
+		TAILQ_FOREACH (viewer, &output->viewers, entries)
+			channel_sound_tell_volume(viewer, stream);
 	}
 	return sd_bus_reply_method_return(message, "");
 }
@@ -135,8 +133,8 @@ static int on_write(sd_bus_message *message, void *context, sd_bus_error *error)
 	if (result < 0)
 		return result;
 	if (find_stream(output, id) && size <= SOUND_DATA_MAX)
-		FOR_EACH_VIEWER(viewer, output)
-	channel_sound_write(viewer, id, data, size);
+		TAILQ_FOREACH (viewer, &output->viewers, entries)
+			channel_sound_write(viewer, id, data, size);
 	return sd_bus_reply_method_return(message, "");
 }
 
