@@ -97,3 +97,58 @@ char *text_escape_around(const char *text, size_t tail, size_t columns)
 	free(safe);
 	return both;
 }
+
+/* Returns the width of escaped text in columns. */
+static size_t width_of(const char *text, size_t length)
+{
+	size_t total = 0;
+
+	while (length > 0) {
+		size_t width = 1, size = printable_size(text, length, &width);
+
+		if (size == 0)
+			size = 1;
+		text += size;
+		length -= size;
+		total += width;
+	}
+	return total;
+}
+
+static size_t count_of(const char *text, char character)
+{
+	size_t count = 0;
+
+	while ((text = strchr(text, character))) {
+		count++;
+		text++;
+	}
+	return count;
+}
+
+char *text_fold(const char *text, size_t columns, size_t indent)
+{
+	char *result = malloc(strlen(text) + count_of(text, ' ') * (indent + 1) + 1), *end = result;
+	size_t length = strcspn(text, " "), column = width_of(text, length);
+
+	if (!result)
+		return NULL;
+	end = mempcpy(end, text, length);
+	while (*(text += length) != '\0') {
+		length = strcspn(++text, " ");
+		size_t width = width_of(text, length);
+		bool fits = column + 1 + width <= columns;
+
+		/* The first of several spaces must not begin a line. */
+		if (fits || length == 0) {
+			*end++ = ' ';
+			column += 1 + width;
+		} else {
+			end += sprintf(end, "\n%*s", (int)indent, "");
+			column = indent + width;
+		}
+		end = mempcpy(end, text, length);
+	}
+	*end = '\0';
+	return result;
+}

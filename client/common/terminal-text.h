@@ -27,4 +27,14 @@ char *text_escape_to(const char *text, size_t columns);
  */
 char *text_escape_around(const char *text, size_t tail, size_t columns);
 
+/*
+ * Folds escaped text between words, so that no line is wider than columns, unless a single word is.
+ *
+ * text: a result of text_escape().
+ * indent: number of spaces before each further line.
+ *
+ * The caller frees the result. Returns NULL if out of memory.
+ */
+char *text_fold(const char *text, size_t columns, size_t indent);
+
 #endif

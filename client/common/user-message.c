@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
 
 static const char *message_label;
@@ -14,16 +17,41 @@ void log_set_label(const char *label)
 	message_label = label;
 }
 
-/* Adds the label to the message. Returns NULL if out of memory. */
-static char *escape_with_label(const char *text)
+/* Adds the prefix and the label to the message, and escapes it. Returns NULL if out of memory. */
+static char *escape_with_prefix(const char *text)
 {
-	_cleanup_free_ char *labelled = NULL;
+	_cleanup_free_ char *prefixed = NULL;
 
-	if (!message_label)
-		return text_escape(text, NULL);
-	if (asprintf(&labelled, "%s: %s", message_label, text) < 0)
-		labelled = NULL;
-	return labelled ? text_escape(labelled, NULL) : NULL;
+	if (asprintf(&prefixed, "%s: %s%s%s", program_name, message_label ? message_label : "",
+		     message_label ? ": " : "", text) < 0)
+		prefixed = NULL;
+	return prefixed ? text_escape(prefixed, NULL) : NULL;
+}
+
+/* Returns the width of the terminal that stderr is: $COLUMNS, else its own, else 80. */
+static size_t terminal_columns(void)
+{
+	const char *value = getenv("COLUMNS");
+	struct winsize size = { 0 };
+	unsigned long columns = 0;
+
+	if (value && number_parse(value, UINT16_MAX, &columns))
+		return columns;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return 80;
+}
+
+#define FOLDED_INDENT 2
+
+/* A terminal would break the line within words. Other readers get each message as one line. */
+static void print_line(const char *text)
+{
+	_cleanup_free_ char *folded = NULL;
+
+	if (isatty(STDERR_FILENO))
+		folded = text_fold(text, terminal_columns(), FOLDED_INDENT);
+	fprintf(stderr, "%s\n", folded ? folded : text);
 }
 
 void log_message_list(const char *format, va_list arguments)
@@ -33,8 +61,11 @@ void log_message_list(const char *format, va_list arguments)
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	if (text)
-		safe = escape_with_label(text);
-	fprintf(stderr, "%s: %s\n", program_name, safe ? safe : "out of memory");
+		safe = escape_with_prefix(text);
+	if (safe)
+		print_line(safe);
+	else
+		fprintf(stderr, "%s: out of memory\n", program_name);
 }
 
 void log_message(const char *format, ...)

@@ -18,7 +18,8 @@ extern const char program_name[];
 
 /*
  * Writes "PROGRAM: MESSAGE" and a newline to stderr, which is the journal under systemd. Control
- * characters are escaped, because a message may quote untrusted text.
+ * characters are escaped, because a message may quote untrusted text. If stderr is a terminal, a
+ * long message is folded between words.
  */
 _printf_(1, 2) void log_message(const char *format, ...);
 _printf_(1, 0) void log_message_list(const char *format, va_list arguments);

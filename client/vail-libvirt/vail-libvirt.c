@@ -14,6 +14,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,6 +342,7 @@ int main(int argc, char **argv)
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);
+	setlocale(LC_CTYPE, ""); /* for names in messages and tables */
 	if (completion_wanted(argc, argv))
 		return completion_run(long_options, complete, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* it goes on when nobody reads its messages any more */

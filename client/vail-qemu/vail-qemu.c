@@ -32,6 +32,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -498,6 +499,7 @@ int main(int argc, char **argv)
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);
+	setlocale(LC_CTYPE, ""); /* for names in messages */
 	if (completion_wanted(argc, argv))
 		return completion_run(long_options, complete, argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */

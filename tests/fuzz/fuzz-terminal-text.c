@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes the escaping of untrusted text for a terminal. The result has no control character, takes
- * the columns that were announced, and can be cut to any width.
+ * the columns that were announced, and can be cut or folded to any width.
  */
 #include <limits.h>
 #include <locale.h>
@@ -50,6 +50,27 @@ static void check_tail(const char *text, size_t columns)
 	free(cut);
 }
 
+static void trim(char *line)
+{
+	size_t length = strlen(line);
+
+	while (length > 0 && line[length - 1] == ' ')
+		line[--length] = '\0';
+}
+
+/* Folds escaped text, and checks that each line fits, unless it is a single word. */
+static void check_fold(const char *safe, size_t columns)
+{
+	char *folded = text_fold(safe, columns, 0), *rest = folded, *line;
+
+	fuzz_must(folded && strlen(folded) == strlen(safe));
+	while ((line = strsep(&rest, "\n"))) {
+		trim(line);
+		fuzz_must(!strchr(line, ' ') || columns_of(line) <= columns);
+	}
+	free(folded);
+}
+
 static void check(const char *text, size_t columns)
 {
 	size_t width;
@@ -60,6 +81,7 @@ static void check(const char *text, size_t columns)
 	fuzz_must(columns_of(cut) <= columns);
 	fuzz_must(width > columns || strcmp(safe, cut) == 0);
 	check_tail(safe, columns);
+	check_fold(safe, columns);
 	free(safe);
 	free(cut);
 }

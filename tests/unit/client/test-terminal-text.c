@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests how text is folded for a terminal. */
+#include <criterion/criterion.h>
+#include <locale.h>
+#include <stdlib.h>
+
+#include "client/common/terminal-text.h"
+
+static void use_utf8(void)
+{
+	cr_assert(setlocale(LC_CTYPE, "C.UTF-8"));
+}
+
+TestSuite(terminal_text, .init = use_utf8);
+
+static void expect_folded(const char *text, size_t columns, const char *expected)
+{
+	char *folded = text_fold(text, columns, 2);
+
+	cr_expect_str_eq(folded, expected);
+	free(folded);
+}
+
+Test(terminal_text, leaves_what_fits)
+{
+	expect_folded("", 10, "");
+	expect_folded("1234567890", 10, "1234567890");
+	expect_folded("1234 67890", 10, "1234 67890");
+	expect_folded("12  5", 10, "12  5");
+}
+
+Test(terminal_text, folds_between_words)
+{
+	expect_folded("1234 678901", 10, "1234\n  678901");
+	expect_folded("one two three four", 10, "one two\n  three\n  four");
+	expect_folded("one two three f", 10, "one two\n  three f");
+}
+
+Test(terminal_text, keeps_words_that_are_too_long)
+{
+	expect_folded("/a/very/long/path: it", 10, "/a/very/long/path:\n  it");
+	expect_folded("in /a/very/long/path", 10, "in\n  /a/very/long/path");
+	expect_folded("a b c", 0, "a\n  b\n  c");
+}
+
+Test(terminal_text, counts_the_columns_of_characters)
+{
+	expect_folded("\u69cb\u7bc9 \u69cb\u7bc9 x", 10, "\u69cb\u7bc9 \u69cb\u7bc9\n  x");
+	expect_folded("\u69cb\u7bc9 \u69cb\u7bc9x", 10, "\u69cb\u7bc9 \u69cb\u7bc9x");
+	expect_folded("\u00e9\u00e9\u00e9\u00e9 \u00e9\u00e9\u00e9\u00e9e\u0301", 10,
+		      "\u00e9\u00e9\u00e9\u00e9 \u00e9\u00e9\u00e9\u00e9e\u0301");
+}
+
+Test(terminal_text, loses_only_the_space_of_a_fold)
+{
+	expect_folded("1234567890 ", 10, "1234567890 ");
+	expect_folded("1234567890  x", 10, "1234567890 \n  x");
+}
