@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands about display channels. */
+#include <stdio.h>
+
 #include "client/common/json-members.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/output.h"
@@ -32,6 +34,30 @@ static void fill_display(Table *table, const VmNames *names, const JsonValue *di
 	table_add_age(table, display, "since");
 }
 
+/* Tests whether the caller sees a process registered for the VM, or for any VM if guid is NULL. */
+static bool has_registrations(Tool *tool, const char *guid)
+{
+	_cleanup_(listing_deinit) Listing registrations = { 0 };
+
+	if (listing_fetch(tool, "io.vaild.ListRegistrations", NULL, "registrations",
+			  &registrations) != STATUS_SUCCESS)
+		return false; /* the hint is not worth an error */
+	return guid ? listing_find(&registrations, "virtualMachineGuid", guid) != NULL
+		    : registrations.item_count > 0;
+}
+
+/* People take an open window for a display channel, but one that only views has none. */
+static int report_none(Tool *tool, Table *table)
+{
+	int exit_status = report_visible(tool, table, "No display channels");
+
+	if (!options_have(&tool->options, OPTION_NO_LEGEND) &&
+	    has_registrations(tool, tool->arguments[0]))
+		puts("Viewers that only show pictures have none; to list them, run:\n"
+		     "vailctl registrations");
+	return exit_status;
+}
+
 int command_displays(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing displays = { 0 };
@@ -44,10 +70,12 @@ int command_displays(Tool *tool)
 		return tool_refused(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
 		return report_listings_json(&displays, NULL);
+	if (displays.item_count == 0)
+		return report_none(tool, &table);
 	vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < displays.item_count; i++)
 		fill_display(&table, &names, displays.items[i]);
-	return report_visible(tool, &table, "No display channels");
+	return report_table(tool, &table, "");
 }
 
 int command_display_close(Tool *tool)

@@ -181,6 +181,27 @@ int command_vm_release(Tool *tool)
 	return tool_finish(tool, vail_set_quarantine(tool->vail, tool->arguments[0], false, NULL));
 }
 
+/*
+ * Says how many virtual GPUs the VM has if it has several, because people repeat the command and
+ * expect no other one. Scripts get only the handle.
+ */
+static void print_virtual_gpu_count(Tool *tool)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *error;
+
+	if (!tool->terminal.is_terminal ||
+	    vm_describe(tool, tool->arguments[0], &text) != STATUS_SUCCESS)
+		return;
+	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
+	const JsonValue *machine = json_member(reply, "virtualMachine");
+	size_t count = json_array_size(json_member(machine, "virtualGpus"));
+	json_free(reply);
+	if (count > 1)
+		printf("The VM has %zu virtual GPUs now; to see them, run: vailctl vgpu list\n",
+		       count);
+}
+
 int command_vgpu_assign(Tool *tool)
 {
 	const Options *options = &tool->options;
@@ -190,10 +211,12 @@ int command_vgpu_assign(Tool *tool)
 
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	if (options_have(options, OPTION_JSON))
+	if (options_have(options, OPTION_JSON)) {
 		printf("{\"status\":\"STATUS_SUCCESS\",\"virtualGpu\":\"%s\"}\n", handle);
-	else
-		tool_print_result(tool, "Virtual GPU", handle);
+		return EXIT_DONE;
+	}
+	tool_print_result(tool, "Virtual GPU", handle);
+	print_virtual_gpu_count(tool);
 	return EXIT_DONE;
 }
 
