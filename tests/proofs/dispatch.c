@@ -6,7 +6,10 @@
  * policy_check() allowed the row's rule. Only then does dispatch() return success. A method for
  * operators looks up nothing before it is allowed, so a refusal does not tell what exists. All
  * others look up their subject first. A method that changes state runs only if it was seen that the
- * calling process is alive, and not if it was seen dead after that. Each denial is audited.
+ * calling process is alive, and not if it was seen dead after that. Each denial is audited. The
+ * rights on a display channel are those of the display clients that were compared. Ends that a
+ * request has begun are made last, when nothing that it has found is used any more. A request
+ * waits for earlier ends only if it has changed nothing.
  *
  * Assumed: the functions of the core and the policy answer anything, within their comments. The
  * proof of policy.c is about what policy_check() allows. A process may die at any time. It then
@@ -20,7 +23,8 @@
 
 /* The steps of the request so far. */
 static struct {
-	bool decoded, looked_up, found, asked, allowed, alive, dead, ran, audited;
+	bool decoded, looked_up, found, asked, allowed, alive, dead, ran, audited, ended;
+	unsigned int rights;
 } seen;
 
 static Request request;
@@ -28,6 +32,7 @@ static Broker broker_of_service;
 static Service service = { .broker = &broker_of_service };
 static Caller caller;
 static JsonTable table;
+static const JsonField field = { .type = JSON_FIELD_GUID };
 
 static Process process;
 static Adapter adapter;
@@ -43,6 +48,9 @@ static Quarantine quarantine;
 
 /* One row, which the proof sets. */
 const Method methods[1];
+
+/* The parameters of the only method that dispatch() knows by them. */
+const JsonTable params_open_display = { .fields = &field, .count = 1 };
 
 /* --- the core, which finds the entity or does not --------------------------------------------- */
 
@@ -193,11 +201,44 @@ Difference display_clients_compare(const DisplayClients *clients, const Privileg
 	return nondet_bool() ? DIFFERENCE_NONE : DIFFERENCE_UID;
 }
 
+unsigned int display_clients_rights(const DisplayClients *clients, const Privileges *privileges)
+{
+	assert(clients == &vm.display_clients && privileges);
+	seen.rights = nondet_uint32();
+	return seen.rights;
+}
+
+/* Also stands for the ends that a handler begins. */
+static void begin_end(void)
+{
+	assert(!seen.ended);
+	if (nondet_bool())
+		broker_of_service.endings.begun++;
+}
+
 void registration_end(Broker *broker, Registration *ended, EndReason reason)
 {
 	(void)broker;
 	(void)reason;
 	assert(ended == &registration);
+	begin_end();
+}
+
+bool broker_has_endings_until(const Broker *broker, uint64_t number)
+{
+	assert(broker == &broker_of_service && number > 0 && !seen.ended);
+	return nondet_bool();
+}
+
+/* All that the request has found may be gone afterwards. */
+bool broker_end_some(Broker *broker, uint64_t microseconds)
+{
+	const Subject *subject = &request.subject;
+
+	assert(broker == &broker_of_service && microseconds == ENDING_MICROSECONDS && !seen.ended);
+	assert(!subject->vm && !subject->registration && !subject->object && !subject->display);
+	seen.ended = true;
+	return nondet_bool();
 }
 
 /* --- decoding and the policy ------------------------------------------------------------------ */
@@ -226,10 +267,11 @@ bool guid_is_nil(const Guid *guid)
 	return nondet_bool();
 }
 
-/* As in policy.c: only these two rules compare privileges, and only with a VM. */
+/* As in policy.c: only these three rules compare privileges, and only with a VM. */
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 {
-	return (rule == RULE_DISPLAY_CLIENT || rule == RULE_OBJECT_OPENER) &&
+	return (rule == RULE_DISPLAY_CLIENT || rule == RULE_OBJECT_OPENER ||
+		rule == RULE_DISPLAY_OPENER) &&
 	       facts->names_machine && nondet_bool();
 }
 
@@ -316,21 +358,26 @@ static Lookup read_groups(void *self, const Caller *of)
 static void audit(void *self, const AuditRecord *record)
 {
 	(void)self;
-	assert(record->caller == &caller);
+	assert(record->caller == &caller && !seen.ended);
 	seen.audited = true;
 }
 
 static NTSTATUS handle(Request *of)
 {
 	assert(seen.decoded && seen.allowed && !seen.ran);
+	assert(of->granted_rights == seen.rights);
 	seen.ran = true;
-	return nondet_bool() ? STATUS_SUCCESS
-			     : failure_set(&of->failure, STATUS_NOT_SUPPORTED, "state", "text");
+	of->changed = nondet_bool();
+	begin_end();
+	if (nondet_bool())
+		return failure_set(&of->failure, STATUS_NOT_SUPPORTED, "state", "text");
+	if (nondet_bool())
+		return failure_set(&of->failure, STATUS_QUOTA_EXCEEDED, "quota", "text");
+	return STATUS_SUCCESS;
 }
 
 PROOF(dispatch)
 {
-	static const JsonField field = { .type = JSON_FIELD_GUID };
 	static const Host host = {
 		.process_is_alive = process_is_alive,
 		.read_credentials = read_credentials,
@@ -345,7 +392,7 @@ PROOF(dispatch)
 		.rule = (Rule)nondet_int(),
 		.subject = (SubjectType)nondet_int(),
 		.flags = nondet_int(),
-		.params = &table,
+		.params = nondet_bool() ? &table : &params_open_display,
 		.handler = nondet_bool() ? handle : NULL,
 	};
 
@@ -355,6 +402,8 @@ PROOF(dispatch)
 	caller.unread_groups = nondet_bool() ? 65536 : 0;
 	service.host = &host;
 	request = (Request){ .service = &service, .caller = &caller, .method = method };
+	broker_of_service.endings.begun = nondet_uint32() + UINT64_C(1);
+	uint64_t begun_before = broker_of_service.endings.begun;
 	NTSTATUS status = dispatch(&request, NULL);
 
 	if (status == STATUS_SUCCESS)
@@ -365,4 +414,7 @@ PROOF(dispatch)
 		assert(!seen.looked_up);
 	if (status == STATUS_ACCESS_DENIED)
 		assert(seen.audited && !seen.ran);
+	if (status == STATUS_PENDING)
+		assert(!seen.audited && !(seen.ran && request.changed));
+	assert(seen.ended == (broker_of_service.endings.begun != begun_before));
 }

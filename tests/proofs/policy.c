@@ -5,7 +5,8 @@
  *
  * Proved: policy_check() succeeds exactly if the table below names a fact that holds. So no method
  * succeeds without a rule, a caller without facts is denied, and a VM in quarantine admits nobody
- * to RULE_DISPLAY_CLIENT and RULE_OBJECT_OPENER. Without a configuration, only operators succeed.
+ * to RULE_DISPLAY_CLIENT, RULE_OBJECT_OPENER and RULE_DISPLAY_OPENER. Without a configuration, only
+ * operators succeed.
  * Each denial is STATUS_ACCESS_DENIED with a reason. The decision depends on the privileges of the
  * caller only if policy_needs_privileges() says so.
  *
@@ -53,6 +54,11 @@ static bool is_entitled(Rule rule, const PolicyFacts *f)
 		[RULE_OBJECT_OPENER] = !f->is_quarantined && f->is_registered &&
 				       (f->difference == DIFFERENCE_NONE),
 		[RULE_OBJECT_HOLDER] = f->is_object_holder,
+		[RULE_DISPLAY_OPENER] = !f->is_quarantined && f->is_registered &&
+					(f->difference == DIFFERENCE_NONE),
+		[RULE_DISPLAY_SERVER] = f->is_vmm || f->is_agent,
+		[RULE_DISPLAY_CLOSER] =
+			f->is_display_opener || f->is_vmm || f->is_agent || f->is_operator,
 	};
 
 	if (f->operators_only && !f->is_operator)
