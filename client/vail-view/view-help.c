@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vail-view/view-help.h"
+
+#include <stdio.h>
+
+void view_help_print(void)
+{
+	puts("Usage: vail-view VM [OPTION...]\n"
+	     "       vail-view VM --png FILE [OPTION...]\n"
+	     "       vail-view VM --raw [OPTION...]\n"
+	     "       vail-view VM [--rights RIGHTS] --exec PROGRAM [ARGUMENT...]\n"
+	     "       vail-view VM [--rights RIGHTS] --dbus-fd N\n\n"
+	     "Shows the screen that a virtual machine shares in a window, writes it as\n"
+	     "images, or lets another program show it. VM is its GUID, at least the first 4\n"
+	     "characters of it, or its name.\n\n"
+	     "  --png FILE         write each frame to FILE, replacing the previous one; - is\n"
+	     "                     stdout\n"
+	     "  --raw              write each frame to stdout as a BMP file, one after the\n"
+	     "                     other\n"
+	     "  --frames N         exit after N frames; by default, after one frame with\n"
+	     "                     --png, and with --raw when the virtual machine or the\n"
+	     "                     reader ends\n"
+	     "  --name NAME        show the object of this name; by default, the first image\n"
+	     "  --console N        show console N of a QEMU guest, as --name \"console N\" does\n"
+	     "  --timeout SECONDS  fail if no frame comes in this time; by default, wait for\n"
+	     "                     ever\n"
+	     "  --exec PROGRAM...  run PROGRAM with a D-Bus display like that of QEMU; {} in\n"
+	     "                     its arguments stands for the number of the file\n"
+	     "                     descriptor, which is also in $VAIL_DISPLAY_FD\n"
+	     "  --dbus-fd N        send that display over the connected Unix socket that is\n"
+	     "                     file descriptor N, for programs that run vail-view\n"
+	     "  --rights RIGHTS    what the display may be used for, such as view,input; by\n"
+	     "                     default, all that the user may do\n"
+	     "  --socket PATH      vaild's socket; by default $VAILD_SOCKET or\n"
+	     "                     /run/vaild/vaild.sock\n"
+	     "  -h, --help         show this help\n"
+	     "  --version          show vail-view's version\n\n"
+	     "Keys of the window: Ctrl+Alt and F for full screen, O for the original size or\n"
+	     "scaled to fit, G to grab the pointer and the keyboard or release them, K to\n"
+	     "pass the next key to the guest even if it is one of these, S to save the\n"
+	     "screen as a PNG file in the current folder, R to try again after the viewer\n"
+	     "was refused, Q to close. All other keys reach the guest if you have the right\n"
+	     "to input.\n\n"
+	     "Exit status: 0 if all requested frames were written, or the window was closed;\n"
+	     "1 if not; 2 for a usage error. With --exec, the status of PROGRAM, or 126 or\n"
+	     "127 if it cannot be run.");
+}
