@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-qemu/channel-clipboard.h"
 
-#include "client/vail-qemu/channel-rights.h"
+#include "client/common/display-methods.h"
+#include "client/common/display-names.h"
+#include "client/vail-qemu/channel-bus.h"
 #include "client/vail-qemu/clipboard.h"
 #include "proto/macros.h"
+
+_Static_assert(CLIPBOARD_TEXT_MAX + 1024 <= CHANNEL_MESSAGE_MAX,
+	       "the message of a viewer has a text and a header");
 
 /* The time that a viewer has to send its text, in microseconds. */
 #define TEXT_LIMIT 10000000u
@@ -275,16 +280,9 @@ static int on_request(sd_bus_message *message, void *context, sd_bus_error *erro
 	return 1;
 }
 
-#define METHOD(name, arguments, results, handler) \
-	SD_BUS_METHOD(name, arguments, results, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-
 static const sd_bus_vtable methods[] = {
 	SD_BUS_VTABLE_START(0),
-	METHOD("Register", "", "", on_register),
-	METHOD("Unregister", "", "", on_unregister),
-	METHOD("Grab", "uuas", "", on_grab),
-	METHOD("Release", "u", "", on_release),
-	METHOD("Request", "uas", "say", on_request),
+	DISPLAY_CLIPBOARD_METHODS(on_register, on_unregister, on_grab, on_release, on_request),
 	SD_BUS_VTABLE_END,
 };
 

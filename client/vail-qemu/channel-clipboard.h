@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
-#include "client/vail-qemu/clipboard-text.h"
+#include "client/common/clipboard-text.h"
 
 struct Clipboard;
 

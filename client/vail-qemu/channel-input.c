@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include "client/vail-qemu/channel-rights.h"
+#include "client/common/display-names.h"
 #include "proto/macros.h"
 
 /* The kinds of MultiTouch.SendEvent. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "client/common/display-names.h"
 #include "proto/macros.h"
 #include <vail.h>
 

@@ -3,14 +3,11 @@
 
 #include <stdlib.h>
 
-#include "client/vail-qemu/channel-rights.h"
+#include "client/common/display-names.h"
 #include "client/vail-qemu/channel-viewer.h"
 #include "client/vail-qemu/sound-output.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
-
-#define PATH      DISPLAY_ROOT "/AudioOutListener"
-#define INTERFACE DISPLAY_PREFIX ".AudioOutListener"
 
 /* Messages that are handled in one turn, so that no viewer takes the time of others. */
 #define MESSAGES_A_TURN 64
@@ -43,8 +40,9 @@ static int on_reply(sd_bus_message *reply, void *context, sd_bus_error *error)
 static int begin_call(const ChannelSound *sound, const char *member, uint64_t id,
 		      sd_bus_message **ret)
 {
-	int result =
-		sd_bus_message_new_method_call(sound->bus.bus, ret, NULL, PATH, INTERFACE, member);
+	int result = sd_bus_message_new_method_call(sound->bus.bus, ret, NULL,
+						    DISPLAY_SOUND_LISTENER_PATH,
+						    DISPLAY_SOUND_LISTENER, member);
 
 	return result < 0 ? result : sd_bus_message_append(*ret, "t", id);
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/display-names.h"
 #include "client/vail-qemu/channel-pixels.h"
-#include "client/vail-qemu/channel-rights.h"
 #include "client/vail-qemu/pixman-format.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"

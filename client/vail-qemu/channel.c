@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
+#include "client/common/display-methods.h"
+#include "client/common/display-names.h"
 #include "client/vail-qemu/channel-rights.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
@@ -100,22 +102,13 @@ SIGNATURE(get_console_ids)
 	return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
-SIGNATURE(get_no_interfaces)
-{
-	(void)bus, (void)path, (void)interface, (void)property, (void)context, (void)error;
-	return sd_bus_message_append(reply, "as", 0);
-}
-
 #define CONSTANT(name, type, getter) \
 	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
 
 static const sd_bus_vtable machine[] = {
-	SD_BUS_VTABLE_START(0),
-	CONSTANT("Name", "s", get_name),
-	CONSTANT("UUID", "s", get_uuid),
-	CONSTANT("ConsoleIDs", "au", get_console_ids),
-	CONSTANT("Interfaces", "as", get_no_interfaces),
-	SD_BUS_VTABLE_END,
+	SD_BUS_VTABLE_START(0),          CONSTANT("Name", "s", get_name),
+	CONSTANT("UUID", "s", get_uuid), CONSTANT("ConsoleIDs", "au", get_console_ids),
+	DISPLAY_NO_INTERFACES,           SD_BUS_VTABLE_END,
 };
 
 /* ---- Consoles ---- */

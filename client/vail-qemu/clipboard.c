@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/display-methods.h"
+#include "client/common/display-names.h"
 #include "client/common/user-message.h"
-#include "client/vail-qemu/channel-rights.h"
 #include "proto/macros.h"
 
 /* ---- Calls of QEMU ---- */
@@ -230,16 +231,9 @@ static int on_request(sd_bus_message *message, void *context, sd_bus_error *erro
 	return sd_bus_error_set(error, SD_BUS_ERROR_FAILED, "the viewer has no text any more");
 }
 
-#define METHOD(name, arguments, results, handler) \
-	SD_BUS_METHOD(name, arguments, results, handler, SD_BUS_VTABLE_UNPRIVILEGED)
-
 static const sd_bus_vtable methods[] = {
 	SD_BUS_VTABLE_START(0),
-	METHOD("Register", "", "", on_reset),
-	METHOD("Unregister", "", "", on_unregister),
-	METHOD("Grab", "uuas", "", on_grab),
-	METHOD("Release", "u", "", on_release),
-	METHOD("Request", "uas", "say", on_request),
+	DISPLAY_CLIPBOARD_METHODS(on_reset, on_unregister, on_grab, on_release, on_request),
 	SD_BUS_VTABLE_END,
 };
 

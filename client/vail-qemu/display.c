@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/common/display-names.h"
 #include "client/common/user-message.h"
-#include "client/vail-qemu/channel-rights.h"
 #include "client/vail-qemu/listener.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"

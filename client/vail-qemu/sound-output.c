@@ -5,13 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/common/display-methods.h"
+#include "client/common/display-names.h"
 #include "client/common/user-message.h"
-#include "client/vail-qemu/channel-rights.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
-
-#define PATH      DISPLAY_ROOT "/AudioOutListener"
-#define INTERFACE DISPLAY_PREFIX ".AudioOutListener"
 
 /* ---- Streams ---- */
 
@@ -138,30 +136,10 @@ static int on_write(sd_bus_message *message, void *context, sd_bus_error *error)
 	return sd_bus_reply_method_return(message, "");
 }
 
-static int get_interfaces(sd_bus *bus, const char *path, const char *interface,
-			  const char *property, sd_bus_message *reply, void *context,
-			  sd_bus_error *error)
-{
-	(void)bus;
-	(void)path;
-	(void)interface;
-	(void)property;
-	(void)context;
-	(void)error;
-	return sd_bus_message_append(reply, "as", 0);
-}
-
-#define METHOD(name, arguments, handler) \
-	SD_BUS_METHOD(name, arguments, "", handler, SD_BUS_VTABLE_UNPRIVILEGED)
-
 static const sd_bus_vtable listener[] = {
 	SD_BUS_VTABLE_START(0),
-	METHOD("Init", "tybbuyuub", on_init),
-	METHOD("Fini", "t", on_fini),
-	METHOD("SetEnabled", "tb", on_set_enabled),
-	METHOD("SetVolume", "tbay", on_set_volume),
-	METHOD("Write", "tay", on_write),
-	SD_BUS_PROPERTY("Interfaces", "as", get_interfaces, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	DISPLAY_SOUND_METHODS(on_init, on_fini, on_set_enabled, on_set_volume, on_write),
+	DISPLAY_NO_INTERFACES,
 	SD_BUS_VTABLE_END,
 };
 
@@ -222,8 +200,8 @@ static int register_listener(SoundOutput *output)
 	theirs = pair[1];
 	int result = dbus_start_peer(pair[0], &output->bus);
 	if (result >= 0)
-		result = sd_bus_add_object_vtable(output->bus, NULL, PATH, INTERFACE, listener,
-						  output);
+		result = sd_bus_add_object_vtable(output->bus, NULL, DISPLAY_SOUND_LISTENER_PATH,
+						  DISPLAY_SOUND_LISTENER, listener, output);
 	if (result >= 0)
 		result = sd_bus_message_new_method_call(link->bus, &call, link->peer,
 							DISPLAY_AUDIO_PATH, DISPLAY_AUDIO,

@@ -21,7 +21,7 @@
  *   channel.c        one channel: the VM and its consoles on D-Bus; channel-rights.c says what a
  *                    right allows, channel-bus.c bounds what a viewer can send
  *   channel-input.c  a viewer's keyboard, mouse and touch screen
- *   clipboard.c      QEMU's clipboard, and which viewer has it; clipboard-text.c checks texts
+ *   clipboard.c      QEMU's clipboard, and which viewer has it
  *   channel-clipboard.c   a viewer's side of it
  *   sound-output.c   the sound that the guest plays; channel-sound.c is a viewer's listener for it
  *   channel-viewer.c a viewer's listener; channel-pixels.c reads pixels for it

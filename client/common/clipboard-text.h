@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENT_VAIL_QEMU_CLIPBOARD_TEXT_H
-#define CLIENT_VAIL_QEMU_CLIPBOARD_TEXT_H
+#ifndef CLIENT_COMMON_CLIPBOARD_TEXT_H
+#define CLIENT_COMMON_CLIPBOARD_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
-#include "client/vail-qemu/channel-bus.h"
-
 /* The only type of contents that QEMU's clipboard has. */
 #define CLIPBOARD_MIME "text/plain;charset=utf-8"
 
-/* The most bytes of a text: the message of a viewer also has a header. */
-#define CLIPBOARD_TEXT_MAX (CHANNEL_MESSAGE_MAX - 1024)
+/* The most bytes of a text. The largest message that vail-qemu takes is 1 KiB longer. */
+#define CLIPBOARD_TEXT_MAX 64512
 
 /* The text of a clipboard. */
 typedef struct ClipboardText {
-	char *bytes; /* not terminated; NULL if there is no text */
-	size_t size;
+	char *bytes; /* terminated with NUL; NULL if there is no text */
+	size_t size; /* without the NUL */
 } ClipboardText;
 
 void clipboard_text_deinit(ClipboardText *text);
+
+/*
+ * Copies the bytes, which must be valid, in place of the text. Returns false, and leaves no text,
+ * if out of memory.
+ */
+bool clipboard_text_set(ClipboardText *text, const void *bytes, size_t size);
 
 /*
  * Tests whether the bytes are a text that may be passed on: UTF-8 without NUL, not empty, and at

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/vail-qemu/clipboard-text.h"
+#include "client/common/clipboard-text.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -12,6 +12,19 @@ void clipboard_text_deinit(ClipboardText *text)
 {
 	free(text->bytes);
 	*text = (ClipboardText){ 0 };
+}
+
+bool clipboard_text_set(ClipboardText *text, const void *bytes, size_t size)
+{
+	char *copy = malloc(size + 1);
+
+	clipboard_text_deinit(text);
+	if (!copy)
+		return false;
+	memcpy(copy, bytes, size);
+	copy[size] = '\0';
+	*text = (ClipboardText){ .bytes = copy, .size = size };
+	return true;
 }
 
 /* ---- UTF-8 ---- */
@@ -64,12 +77,7 @@ bool clipboard_text_read(ClipboardText *text, sd_bus_message *reply)
 	    sd_bus_message_read_array(reply, 'y', &bytes, &size) < 0 ||
 	    !clipboard_text_is_valid(bytes, size))
 		return false;
-	text->bytes = malloc(size);
-	if (!text->bytes)
-		return false;
-	memcpy(text->bytes, bytes, size);
-	text->size = size;
-	return true;
+	return clipboard_text_set(text, bytes, size);
 }
 
 int clipboard_text_reply(const ClipboardText *text, sd_bus_message *request)

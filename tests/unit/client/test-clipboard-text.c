@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Which texts of a clipboard vail-qemu passes on. */
+/* Which texts of a clipboard are passed on. */
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "client/vail-qemu/clipboard-text.h"
+#include "client/common/clipboard-text.h"
 #include "proto/macros.h"
 
-TestSuite(qemu_clipboard_text);
+TestSuite(clipboard_text);
 
 #define TEXT(bytes)                      \
 	{                                \
@@ -55,20 +55,20 @@ static const Sample invalid[] = {
 	     "a"),
 };
 
-Test(qemu_clipboard_text, utf8_is_valid)
+Test(clipboard_text, utf8_is_valid)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(valid); i++)
 		cr_assert(clipboard_text_is_valid(valid[i].bytes, valid[i].size), "row %zu", i);
 }
 
-Test(qemu_clipboard_text, everything_else_is_invalid)
+Test(clipboard_text, everything_else_is_invalid)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++)
 		cr_assert_not(clipboard_text_is_valid(invalid[i].bytes, invalid[i].size), "row %zu",
 			      i);
 }
 
-Test(qemu_clipboard_text, size_is_limited)
+Test(clipboard_text, size_is_limited)
 {
 	static char text[CLIPBOARD_TEXT_MAX + 1];
 
