@@ -154,9 +154,11 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	writer_key(writer, "vmmPid");
 	encode_pid(writer, vm->vmm, reader);
 	writer_key(writer, "source");
-	writer_string(writer, "api");
-	writer_key(writer, "registeredByUid");
-	writer_unsigned(writer, vm->registered_by);
+	writer_string(writer, vm_source_name(vm->source));
+	if (!vm_is_found(vm)) {
+		writer_key(writer, "registeredByUid");
+		writer_unsigned(writer, vm->registered_by);
+	}
 	encode_display_clients(writer, &vm->display_clients, reader);
 	if (agent_exists(&vm->agent)) {
 		writer_key(writer, "agent");

@@ -50,6 +50,7 @@ static NTSTATUS find_running_vm(Request *request, VirtualMachine **ret_vm)
 typedef enum Registering {
 	REGISTERING_NEW,       /* no VM has the GUID, or the existing one is displaced */
 	REGISTERING_AGAIN,     /* repeated: changes nothing */
+	REGISTERING_TAKE_OVER, /* an operator's, of a VM that was found */
 	REGISTERING_HAND_OVER, /* names another VMM for the existing VM */
 	REGISTERING_COLLISION, /* the existing VM is none of the caller's */
 } Registering;
@@ -62,6 +63,8 @@ static Registering classify(const Request *request, const VirtualMachine *existi
 		return REGISTERING_NEW;
 	if (!caller_administers_vm(request->caller, existing))
 		return REGISTERING_COLLISION;
+	if (vm_is_found(existing))
+		return REGISTERING_TAKE_OVER;
 	return vm_is_run_by(existing, vmm->key) ? REGISTERING_AGAIN : REGISTERING_HAND_OVER;
 }
 
@@ -109,6 +112,35 @@ static NTSTATUS add_incoming_vmm(Request *request, VirtualMachine *vm, const Res
 	return STATUS_SUCCESS;
 }
 
+/* Takes the found VM over. The process becomes its VMM, whatever the host has named as such. */
+static NTSTATUS take_over_vm(Request *request, VirtualMachine *vm, const ResolvedProcess *vmm,
+			     VmSettings *settings)
+{
+	Broker *broker = request->service->broker;
+	VmTakeOver take_over;
+	NTSTATUS status = vm_take_over_prepare(broker, request->caller, vm, vmm, settings,
+					       &take_over, &request->failure);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = store_save_vm(&request->service->store, vm, &take_over.update, &request->failure);
+	if (status != STATUS_SUCCESS) {
+		vm_take_over_discard(broker, &take_over);
+		return status;
+	}
+	vm_take_over_commit(broker, &take_over);
+	vm_prune_some(broker, vm, ENDING_MICROSECONDS);
+	request->changed = true;
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS refuse_found(Request *request)
+{
+	return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "found",
+			   "systemd-machined has named this VM, and vaild only shows it; take it "
+			   "over with \"vailctl vm add\", or stop the VM");
+}
+
 static NTSTATUS refuse_collision(Request *request)
 {
 	const Payer payer = payer_of(request->caller);
@@ -134,7 +166,7 @@ static DropInChoice choose_drop_ins(const Request *request, Registering register
 		.registered_by = request->caller->credentials.uid,
 	};
 
-	return registering == REGISTERING_NEW
+	return registering == REGISTERING_NEW || registering == REGISTERING_TAKE_OVER
 		       ? drop_ins_choose(request->service->broker->drop_ins, &identity)
 		       : (DropInChoice){ 0 };
 }
@@ -146,13 +178,15 @@ static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, Virtua
 	VmSettings settings = VM_SETTINGS_INIT;
 	Registering registering = classify(request, existing, vmm);
 	/* An existing VM keeps its display clients, so the VMM may be any user's. */
-	bool must_log_in = registering == REGISTERING_NEW || registering == REGISTERING_COLLISION;
+	bool must_log_in = registering != REGISTERING_AGAIN && registering != REGISTERING_HAND_OVER;
 	const DropInChoice choice = choose_drop_ins(request, registering);
 	NTSTATUS status = machine_resolve_settings(request, vmm, must_log_in, &choice, &settings);
 
 	*ret_vm = existing;
 	if (status == STATUS_SUCCESS && registering == REGISTERING_NEW)
 		status = add_vm(request, existing, vmm, &settings, ret_vm);
+	else if (status == STATUS_SUCCESS && registering == REGISTERING_TAKE_OVER)
+		status = take_over_vm(request, existing, vmm, &settings);
 	else if (status == STATUS_SUCCESS && registering == REGISTERING_HAND_OVER)
 		status = add_incoming_vmm(request, existing, vmm, &settings);
 	else if (status == STATUS_SUCCESS && registering == REGISTERING_COLLISION)
@@ -244,6 +278,8 @@ NTSTATUS method_update_virtual_machine(Request *request)
 		status = find_running_vm(request, &vm);
 	if (status == STATUS_SUCCESS && !vm)
 		return machine_not_found(&request->failure);
+	if (status == STATUS_SUCCESS && vm_is_found(vm))
+		return refuse_found(request);
 	if (status == STATUS_SUCCESS && needs_vmm)
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
@@ -259,6 +295,8 @@ NTSTATUS method_update_virtual_machine(Request *request)
 
 NTSTATUS method_unregister_virtual_machine(Request *request)
 {
+	if (vm_is_found(request->subject.vm))
+		return refuse_found(request);
 	vm_end(request->service->broker, request->subject.vm, END_VM_UNREGISTERED);
 	request->changed = true;
 	return STATUS_SUCCESS;

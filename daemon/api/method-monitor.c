@@ -41,6 +41,8 @@ static void write_remarks(Request *request)
 		write_remark(reply, "the GPU devices of the host", statistics->devices);
 	for (size_t i = 0; is_operator && i < statistics->remark_count; i++)
 		write_remark(reply, statistics->remarks[i].subject, statistics->remarks[i].message);
+	if (is_operator && statistics->machines[0] != '\0')
+		write_remark(reply, "the VMs of systemd-machined", statistics->machines);
 	writer_array_end(reply);
 }
 

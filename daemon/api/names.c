@@ -94,10 +94,22 @@ const char *vm_part_name(VmPart part)
 		[VM_PART_VMM] = "vmmPid",
 		[VM_PART_INCOMING_VMM] = "incomingVmmPid",
 		[VM_PART_INCOMING_AGENT] = "incomingAgent",
+		[VM_PART_SOURCE] = "source",
 	};
 	_Static_assert(ARRAY_SIZE(names) == VM_PART_MAX, "each part has a name");
 
 	return names[part];
+}
+
+const char *vm_source_name(VmSource source)
+{
+	static const char *const names[] = {
+		[VM_SOURCE_API] = "api",
+		[VM_SOURCE_MACHINED] = "machined",
+	};
+	_Static_assert(ARRAY_SIZE(names) == VM_SOURCE_MAX, "each source has a name");
+
+	return names[source];
 }
 
 const char *consent_source_name(bool is_drop_in)

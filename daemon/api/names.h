@@ -19,6 +19,7 @@ extern const char *const gpu_protection_names[];
 extern const char *const display_right_names[];
 
 /* Returns the name of the place where an administrator has named display clients or an agent. */
+const char *vm_source_name(VmSource source);
 const char *consent_source_name(bool is_drop_in);
 
 const char *adapter_source_name(AdapterSource source);

@@ -32,7 +32,8 @@ static const char *difference_sentence(Difference difference)
 		       "administrator to read the daemon's log";
 	case DIFFERENCE_NO_CLIENT:
 		return "nobody may register for this VM, because no display client is named for "
-		       "it; ask an operator to name one with: vailctl vm update";
+		       "it; ask an operator to name one with: vailctl vm update, or vm add if the "
+		       "VM was found";
 	case DIFFERENCE_NONE:
 	case DIFFERENCE_MAX:
 		break;

@@ -20,6 +20,9 @@
 /* Size of the text about the GPU devices of the host. */
 #define STATISTICS_DEVICES_SIZE 240
 
+/* Size of the text about the VMs that systemd-machined knows. */
+#define STATISTICS_MACHINES_SIZE 240
+
 typedef struct Remark {
 	char subject[96];
 	char message[240];
@@ -38,6 +41,9 @@ typedef struct Statistics {
 	/* Predicate of a sentence about the GPU devices of the host; empty if they could be read.
 	 */
 	char devices[STATISTICS_DEVICES_SIZE];
+	/* Predicate of a sentence about the VMs of systemd-machined; empty if they are all known.
+	 */
+	char machines[STATISTICS_MACHINES_SIZE];
 	Remark remarks[STATISTICS_REMARKS_MAX]; /* the first ones; later ones are lost */
 	size_t remark_count;
 } Statistics;

@@ -8,6 +8,7 @@
 #include "daemon/core/drop-in.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
+#include "daemon/core/found-vm.h"
 #include "daemon/core/gpu-process.h"
 #include "daemon/core/handle-entry.h"
 #include "daemon/core/host.h"

@@ -177,8 +177,10 @@ static bool resolve_clients(const Host *host, const VirtualMachine *vm, const Dr
 	if (drop_in ? are_clients_of(present, drop_in) : !present->are_from_drop_in)
 		return true;
 	ret->has_display_clients = true;
-	return drop_in ? drop_in_make_clients(drop_in, host, &ret->display_clients)
-		       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
+	if (drop_in)
+		return drop_in_make_clients(drop_in, host, &ret->display_clients);
+	return vm_is_found(vm) ? display_clients_make_nobody(&ret->display_clients)
+			       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
 }
 
 static bool resolve_agent(const VirtualMachine *vm, const DropIn *drop_in, VmSettings *ret)

@@ -108,7 +108,8 @@ typedef struct Host {
 	 * Finds the GPU devices and functions that a process of this user has open now, for the
 	 * caller's request. Sets *ret if FOUND. Returns PENDING as find_graphics_context() does,
 	 * once or more for each call with another process. ABSENT means that it has none open.
-	 * The user pays for the search and not the caller, because its files can make it hang.
+	 * The user pays for the search and not the caller, because its files can make it hang. With
+	 * UID_UNKNOWN it is the user that the process has now.
 	 */
 	Lookup (*find_held_gpus)(void *self, const Caller *caller, ProcessKey key, uid_t uid,
 				 HeldGpus *ret);

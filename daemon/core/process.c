@@ -99,6 +99,8 @@ NTSTATUS process_attach(Broker *broker, const ProcessOrigin *origin, Process **r
 			return status;
 	}
 	assert(process);
+	if (process->uid == UID_UNKNOWN)
+		process->uid = origin->uid;
 	process->attached++;
 	*ret_process = process;
 	return STATUS_SUCCESS;

@@ -21,7 +21,7 @@ typedef struct Process {
 	ProcessKey key;
 	pid_t pid; /* in the daemon's pid namespace; for display only, because pids are reused */
 	InnerPids *inner_pids; /* its pids in the namespaces below, or NULL */
-	uid_t uid;
+	uid_t uid;             /* UID_UNKNOWN if nothing but a found VM is attached */
 	unsigned int attached; /* number of attached entities */
 	Charge entry;          /* the fdstore entry; charged to the payer of the first entity */
 	LIST_HEAD(, Registration) registrations;

@@ -98,9 +98,15 @@ unsigned int display_clients_rights(const DisplayClients *clients, const Privile
  */
 bool display_clients_match_connection(const DisplayClients *clients, const Caller *caller);
 
-typedef enum VmSource { VM_SOURCE_API } VmSource;
+/* The source of the knowledge that the VM runs. */
+typedef enum VmSource {
+	VM_SOURCE_API,      /* a request */
+	VM_SOURCE_MACHINED, /* systemd-machined; see found-vm.h */
+	VM_SOURCE_MAX,
+} VmSource;
 
 typedef struct IncomingVmm IncomingVmm;
+typedef struct VmTakeOver VmTakeOver;
 typedef struct DisplayServer DisplayServer;
 typedef struct Registration Registration;
 
@@ -125,8 +131,8 @@ struct VirtualMachine {
 	char *name; /* NULL if unnamed */
 	Process *vmm;
 	VmSource source;
-	uid_t registered_by; /* the uid that registered the VM */
-	bool by_operator;    /* registered by an operator */
+	uid_t registered_by; /* the uid that registered the VM; root if it was found */
+	bool by_operator;    /* registered by an operator, or found */
 	DisplayClients display_clients;
 	Agent agent;           /* empty if there is none */
 	IncomingVmm *incoming; /* NULL unless a hand-over is under way */
@@ -196,9 +202,10 @@ void vm_discard(Broker *broker, VirtualMachine *vm);
 /* A prepared update of a VM. */
 typedef struct VmUpdate {
 	VirtualMachine *vm;
-	VmSettings *settings;   /* borrowed until the commit; NULL for none */
-	Process *agent_process; /* attached by prepare; NULL if the update names no process */
-	IncomingVmm *incoming;  /* a new incoming VMM; NULL for none */
+	VmSettings *settings;        /* borrowed until the commit; NULL for none */
+	Process *agent_process;      /* attached by prepare; NULL if the update names no process */
+	IncomingVmm *incoming;       /* a new incoming VMM; NULL for none */
+	const VmTakeOver *take_over; /* if an operator takes a found VM over, else NULL */
 } VmUpdate;
 
 /*

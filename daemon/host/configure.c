@@ -198,6 +198,7 @@ static void reload(Server *server, const Configuration *configuration)
 	set_mistake(server, NULL);
 	configure_keep(server);
 	device_watch_read(&server->devices);
+	machine_watch_refresh(&server->machines);
 }
 
 bool configure_reload(Server *server, char *ret_mistake, size_t size)

@@ -149,6 +149,7 @@ static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 	connections_init(&server->connections, server);
 	driver_timeout_init(&server->driver_wait, base);
 	device_watch_init(&server->devices, server);
+	machine_watch_init(&server->machines, server);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -293,6 +294,7 @@ static void server_deinit(Server *server)
 	connections_deinit(&server->connections);
 	driver_timeout_deinit(&server->driver_wait);
 	device_watch_deinit(&server->devices);
+	machine_watch_deinit(&server->machines);
 	server->service.broker = broker_free(server->service.broker);
 	json_parser_free(server->service.parser);
 	store_deinit(&server->service.store);
@@ -352,6 +354,7 @@ static int run(const ServerOptions *options, bool *ret_started)
 	if (ready) {
 		configure_machines(&server);
 		configure_keep(&server);
+		machine_watch_refresh(&server.machines);
 	}
 	bool served = ready && server_serve(&server);
 	server_deinit(&server);

@@ -8,6 +8,7 @@
 #include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/audit-log.h"
+#include "daemon/host/machine-watch.h"
 #include "daemon/host/net/connection.h"
 #include "daemon/host/net/fd-closer.h"
 #include "daemon/host/net/fdstore-wait.h"
@@ -60,6 +61,7 @@ typedef struct Server {
 	Persistence persistence;
 	DriverTimeout driver_wait;
 	DeviceWatch devices;
+	MachineWatch machines;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;

@@ -88,6 +88,7 @@ static const JsonField vm_fields[] = {
 	OPTIONAL_BOOLEAN("agentIsFromDropIn", RecordedVm, agent_is_from_drop_in),
 	NUMBER("since", RecordedVm, since),
 	OPTIONAL_STRUCTURE("incoming", RecordedVm, incoming, has_incoming, &incoming_table),
+	OPTIONAL_BOOLEAN("isFound", RecordedVm, is_found),
 };
 
 static const JsonField virtual_gpu_fields[] = {

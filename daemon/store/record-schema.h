@@ -68,6 +68,7 @@ typedef struct RecordedVm {
 	uint64_t since;
 	RecordedIncoming incoming;
 	bool has_incoming;
+	bool is_found; /* by systemd-machined; no request registered it */
 } RecordedVm;
 
 typedef struct RecordedVirtualGpu {

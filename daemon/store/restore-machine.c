@@ -139,6 +139,7 @@ RestoreReason restore_vm(Restore *restore, void *record)
 		return reason;
 	vm->entity.serial = from->serial;
 	vm->since = from->since;
+	vm->source = from->is_found ? VM_SOURCE_MACHINED : VM_SOURCE_API;
 	vm_commit(broker, vm);
 	if (is_handed_over)
 		restore->handed_over[restore->handed_over_count++] = vm;

@@ -132,10 +132,22 @@ static void record_updated_agent(RecordedVm *record, const VmUpdate *update)
 	record->agent_is_from_drop_in = settings->agent_is_from_drop_in;
 }
 
+/* Records the operator's VMM and account. */
+static void record_take_over(RecordedVm *record, const VmTakeOver *take_over)
+{
+	record->is_found = false;
+	record->vmm = process_of(take_over->vmm);
+	record->vmm.uid = take_over->vmm_uid;
+	record->account = take_over->charge.account->payer.uid;
+	record->registered_by = take_over->registrar;
+}
+
 static void record_update(RecordedVm *record, const VmUpdate *update)
 {
 	const VmSettings *settings = update->settings;
 
+	if (update->take_over)
+		record_take_over(record, update->take_over);
 	if (update->incoming)
 		record_incoming(record, update->incoming);
 	if (!settings)
@@ -165,6 +177,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.agent = agent_of(vm->agent.uid, vm->agent.process),
 		.agent_is_from_drop_in = vm->agent.is_from_drop_in,
 		.since = vm->since,
+		.is_found = vm_is_found(vm),
 	};
 
 	if (vm->incoming)

@@ -12,8 +12,8 @@ REMARK="are not watched, because $DATABASE cannot be: Permission denied"
 
 vailctl() { "$PRIVATE/build/vailctl" --socket "$SOCKET" "$@"; }
 
-# Prints the remarks of vailctl status.
-remarks() { vailctl --json status | field '[.remarks[] | .subject + " " + .message] | join("; ")'; }
+# Prints the remarks of vailctl status about GPU devices.
+remarks() { vailctl --json status | field '[.remarks[] | select(.subject | test("GPU")) | .subject + " " + .message] | join("; ")'; }
 
 test_unwatched() {
   expect_match "status says that devices are not watched" "GPU devices of the host $REMARK" "$(remarks)"

@@ -51,8 +51,8 @@ adapters() {
 
 adapters_are() { [ "$(adapters)" = "$1" ]; }
 
-# status_remarks: prints the remarks of vailctl status.
-status_remarks() { vailctl --json status | field '[.remarks[] | .subject + " " + .message] | join("; ")'; }
+# status_remarks: prints the remarks of vailctl status about GPU devices.
+status_remarks() { vailctl --json status | field '[.remarks[] | select(.subject | test("GPU")) | .subject + " " + .message] | join("; ")'; }
 
 test_start_without_gpus() {
   expect_equal "a host without DRM has no adapters of its own" "" "$(adapters)"

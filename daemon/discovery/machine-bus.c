@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/discovery/machine-bus.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/discovery/machine-reply.h"
+#include "proto/fd-util.h"
+#include "proto/macros.h"
+
+#define MACHINED         "org.freedesktop.machine1"
+#define MACHINED_PATH    "/org/freedesktop/machine1"
+#define MACHINED_MANAGER "org.freedesktop.machine1.Manager"
+
+#define BUS      "org.freedesktop.DBus"
+#define BUS_PATH "/org/freedesktop/DBus"
+
+/* Messages that one turn of the event loop handles. */
+#define MESSAGES_PER_TURN 32
+
+#define RETRY_SECONDS_MAX 32
+
+static void connection_lost(MachineBus *bus, int error);
+static void list_machines(MachineBus *bus);
+
+static void set_state(MachineBus *bus, MachineBusState state, int error)
+{
+	bus->state = state;
+	bus->error = error;
+	bus->changed(bus->context);
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+/*
+ * Sends a call that does not start its destination, and takes over the message. Without ret_slot
+ * the reply comes as long as the connection exists. Returns a negative errno on failure.
+ */
+static int send_call(MachineBus *bus, sd_bus_message *call, sd_bus_message_handler_t on_reply,
+		     void *context, sd_bus_slot **ret_slot)
+{
+	int result = sd_bus_message_set_auto_start(call, false);
+
+	if (result >= 0)
+		result = sd_bus_call_async(bus->connection, ret_slot, call, on_reply, context, 0);
+	sd_bus_message_unref(call);
+	return result;
+}
+
+static int call_bus(MachineBus *bus, const char *member, const char *name,
+		    sd_bus_message_handler_t on_reply)
+{
+	sd_bus_message *call = NULL;
+	int result =
+		sd_bus_message_new_method_call(bus->connection, &call, BUS, BUS_PATH, BUS, member);
+
+	if (result >= 0 && name)
+		result = sd_bus_message_append_basic(call, 's', name);
+	if (result < 0) {
+		sd_bus_message_unref(call);
+		return result;
+	}
+	return send_call(bus, call, on_reply, bus, NULL);
+}
+
+/* Cancels all calls to machined. */
+static void cancel_calls(MachineBus *bus)
+{
+	bus->listing = sd_bus_slot_unref(bus->listing);
+	for (size_t i = 0; i < MACHINE_BUS_CALLS_MAX; i++)
+		bus->calls[i].slot = sd_bus_slot_unref(bus->calls[i].slot);
+}
+
+/* --- properties of machines ------------------------------------------------------------------ */
+
+static void ask_machines(MachineBus *bus);
+
+static int on_properties(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	MachineBusCall *call = context;
+	MachineBus *bus = call->bus;
+	MachineFacts facts;
+	bool is_read =
+		!sd_bus_message_is_method_error(reply, NULL) && machine_reply_read(reply, &facts);
+
+	(void)error;
+	call->slot = sd_bus_slot_unref(call->slot);
+	machine_table_answer(&bus->table, call->name, is_read ? &facts : NULL);
+	ask_machines(bus);
+	return 0;
+}
+
+static int ask_machine(MachineBusCall *call, const KnownMachine *machine)
+{
+	MachineBus *bus = call->bus;
+	sd_bus_message *message = NULL;
+	int result =
+		sd_bus_message_new_method_call(bus->connection, &message, MACHINED, machine->path,
+					       "org.freedesktop.DBus.Properties", "GetAll");
+
+	if (result >= 0)
+		result = sd_bus_message_append_basic(message, 's',
+						     "org.freedesktop.machine1.Machine");
+	if (result < 0) {
+		sd_bus_message_unref(message);
+		return result;
+	}
+	strcpy(call->name, machine->name);
+	return send_call(bus, message, on_properties, call, &call->slot);
+}
+
+/* Asks as many machines as calls may wait, and reports when nothing is left to ask. */
+static void ask_machines(MachineBus *bus)
+{
+	for (size_t i = 0; i < MACHINE_BUS_CALLS_MAX; i++) {
+		MachineBusCall *call = &bus->calls[i];
+		KnownMachine *machine = call->slot ? NULL : machine_table_ask(&bus->table);
+
+		if (call->slot)
+			continue;
+		if (!machine)
+			break;
+		/* A path that is none of D-Bus cannot be asked. */
+		if (ask_machine(call, machine) < 0)
+			machine_table_answer(&bus->table, machine->name, NULL);
+	}
+	if (!bus->listing && machine_table_is_complete(&bus->table))
+		set_state(bus, MACHINE_BUS_LISTED, 0);
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+static bool is_about_absence(const sd_bus_error *error)
+{
+	return sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
+}
+
+static int on_list(sd_bus_message *reply, void *context, sd_bus_error *ret_error)
+{
+	MachineBus *bus = context;
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	(void)ret_error;
+	bus->listing = sd_bus_slot_unref(bus->listing);
+	if (error && is_about_absence(error)) {
+		set_state(bus, bus->is_installed ? MACHINE_BUS_IDLE : MACHINE_BUS_NO_MACHINED, 0);
+		return 0;
+	}
+	int result =
+		error ? -sd_bus_message_get_errno(reply) : machine_reply_list(reply, &bus->table);
+	if (result < 0) {
+		set_state(bus, MACHINE_BUS_REFUSED, result);
+		return 0;
+	}
+	if (bus->must_list)
+		list_machines(bus);
+	ask_machines(bus);
+	return 0;
+}
+
+/* Asks for a list, now or after the one that is awaited. */
+static void list_machines(MachineBus *bus)
+{
+	sd_bus_message *call = NULL;
+
+	bus->must_list = bus->listing != NULL;
+	if (bus->must_list)
+		return;
+	int result = sd_bus_message_new_method_call(bus->connection, &call, MACHINED, MACHINED_PATH,
+						    MACHINED_MANAGER, "ListMachines");
+	if (result >= 0)
+		result = send_call(bus, call, on_list, bus, &bus->listing);
+	if (result < 0)
+		set_state(bus, MACHINE_BUS_REFUSED, result);
+	else
+		set_state(bus, MACHINE_BUS_LISTING, 0);
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+/*
+ * The signals of machined bring no facts, because anybody may send a signal to any connection.
+ * Those of others cost no question.
+ */
+static int on_machine(sd_bus_message *signal, void *context, sd_bus_error *error)
+{
+	MachineBus *bus = context;
+	const char *sender = sd_bus_message_get_sender(signal), *name = NULL;
+
+	(void)error;
+	if (!sender || strcmp(sender, bus->owner) != 0)
+		return 0;
+	if (sd_bus_message_is_signal(signal, MACHINED_MANAGER, "MachineNew") &&
+	    sd_bus_message_read_basic(signal, 's', &name) > 0)
+		machine_table_renewed(&bus->table, name);
+	list_machines(bus);
+	return 0;
+}
+
+static void set_owner(MachineBus *bus, const char *owner)
+{
+	cancel_calls(bus);
+	bus->owner[0] = '\0';
+	if (strlen(owner) < sizeof(bus->owner))
+		strcpy(bus->owner, owner);
+	machine_table_outdated(&bus->table);
+	/* Without machined, what was known stays until the leaders exit. */
+	if (owner[0] != '\0')
+		list_machines(bus);
+	else
+		set_state(bus, bus->is_installed ? MACHINE_BUS_IDLE : MACHINE_BUS_NO_MACHINED, 0);
+}
+
+/* The bus itself is the only sender of this name. */
+static int on_owner_changed(sd_bus_message *signal, void *context, sd_bus_error *error)
+{
+	MachineBus *bus = context;
+	const char *sender = sd_bus_message_get_sender(signal);
+	const char *name, *former, *owner;
+
+	(void)error;
+	if (!sender || strcmp(sender, BUS) != 0 || bus->state == MACHINE_BUS_FOREIGN)
+		return 0;
+	if (sd_bus_message_read(signal, "sss", &name, &former, &owner) > 0 &&
+	    strcmp(name, MACHINED) == 0)
+		set_owner(bus, owner);
+	return 0;
+}
+
+/* --- the begin of a connection --------------------------------------------------------------- */
+
+static int on_owner(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	MachineBus *bus = context;
+	const char *owner = "";
+
+	(void)error;
+	if (bus->state == MACHINE_BUS_FOREIGN)
+		return 0;
+	if (sd_bus_message_is_method_error(reply, NULL) ||
+	    sd_bus_message_read_basic(reply, 's', &owner) <= 0)
+		owner = "";
+	set_owner(bus, owner);
+	return 0;
+}
+
+static int on_activatable(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	MachineBus *bus = context;
+
+	(void)error;
+	bus->is_installed = !sd_bus_message_is_method_error(reply, NULL) &&
+			    machine_reply_has_name(reply, MACHINED);
+	return 0;
+}
+
+/*
+ * Compares what the bus says is the pid of this process. machined counts pids as the bus does, so
+ * they mean something here only if the bus is in the same pid namespace.
+ */
+static int on_own_pid(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	MachineBus *bus = context;
+	uint32_t pid = 0;
+
+	(void)error;
+	if (sd_bus_message_is_method_error(reply, NULL) ||
+	    sd_bus_message_read_basic(reply, 'u', &pid) <= 0 || (pid_t)pid != getpid())
+		set_state(bus, MACHINE_BUS_FOREIGN, 0);
+	return 0;
+}
+
+static int subscribe(MachineBus *bus)
+{
+	int result = sd_bus_match_signal_async(bus->connection, NULL, BUS, BUS_PATH, BUS,
+					       "NameOwnerChanged", on_owner_changed, NULL, bus);
+
+	if (result >= 0)
+		result = sd_bus_match_signal_async(bus->connection, NULL, MACHINED, MACHINED_PATH,
+						   MACHINED_MANAGER, "MachineNew", on_machine, NULL,
+						   bus);
+	if (result >= 0)
+		result = sd_bus_match_signal_async(bus->connection, NULL, MACHINED, MACHINED_PATH,
+						   MACHINED_MANAGER, "MachineRemoved", on_machine,
+						   NULL, bus);
+	return result;
+}
+
+/* The bus answers in the order of the calls, so the owner comes last, after the subscriptions. */
+static int begin(MachineBus *bus)
+{
+	const char *name;
+	int result = sd_bus_get_unique_name(bus->connection, &name);
+
+	bus->is_ready = true;
+	bus->retry_seconds = 0;
+	if (result >= 0)
+		result = subscribe(bus);
+	if (result >= 0)
+		result = call_bus(bus, "GetConnectionUnixProcessID", name, on_own_pid);
+	if (result >= 0)
+		result = call_bus(bus, "ListActivatableNames", NULL, on_activatable);
+	if (result >= 0)
+		result = call_bus(bus, "GetNameOwner", MACHINED, on_owner);
+	return result;
+}
+
+/* --- the event loop -------------------------------------------------------------------------- */
+
+static uint64_t monotonic_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void on_io(evutil_socket_t fd, short what, void *context);
+
+/* Waits for what the connection waits for. Returns a negative errno on failure. */
+static int wait_for_io(MachineBus *bus)
+{
+	int fd = sd_bus_get_fd(bus->connection), events = sd_bus_get_events(bus->connection);
+	uint64_t deadline = UINT64_MAX, now = monotonic_now();
+	int result = sd_bus_get_timeout(bus->connection, &deadline);
+
+	if (fd < 0 || events < 0 || result < 0)
+		return fd < 0 ? fd : events < 0 ? events : result;
+	uint64_t wait = deadline > now ? deadline - now : 0;
+	const struct timeval timeout = { .tv_sec = (time_t)(wait / 1000000),
+					 .tv_usec = (suseconds_t)(wait % 1000000) };
+	event_del(&bus->io_event);
+	event_assign(&bus->io_event, bus->base, fd,
+		     (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0)),
+		     on_io, bus);
+	event_priority_set(&bus->io_event, 1);
+	return event_add(&bus->io_event, deadline == UINT64_MAX ? NULL : &timeout) < 0 ? -ENOMEM
+										       : 0;
+}
+
+/* Handles messages, at most MESSAGES_PER_TURN. Returns a negative errno on failure. */
+static int process_messages(MachineBus *bus)
+{
+	int result = 1;
+
+	for (int i = 0; i < MESSAGES_PER_TURN && result > 0; i++) {
+		result = sd_bus_process(bus->connection, NULL);
+		if (result >= 0 && !bus->is_ready && sd_bus_is_ready(bus->connection) > 0)
+			result = begin(bus);
+	}
+	return result < 0 ? result : wait_for_io(bus);
+}
+
+static void on_io(evutil_socket_t fd, short what, void *context)
+{
+	MachineBus *bus = context;
+	int result = process_messages(bus);
+
+	(void)fd;
+	(void)what;
+	if (result < 0)
+		connection_lost(bus, result);
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+/* Connects to the bus without waiting. Returns an fd, or a negative errno. */
+static int open_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/*
+ * Makes a connection of the socket, and takes over the fd. The bus passes no fds on it, because
+ * strangers could send some that block whoever closes them.
+ */
+static int start_connection(MachineBus *bus, int fd)
+{
+	int result = sd_bus_new(&bus->connection);
+
+	if (result < 0) {
+		close(fd);
+		return result;
+	}
+	result = sd_bus_set_fd(bus->connection, fd, fd);
+	if (result < 0) {
+		close(fd);
+		return result;
+	}
+	result = sd_bus_set_bus_client(bus->connection, true);
+	if (result >= 0)
+		result = sd_bus_negotiate_fds(bus->connection, false);
+	if (result >= 0)
+		result = sd_bus_start(bus->connection);
+	return result < 0 ? result : wait_for_io(bus);
+}
+
+static void try_to_connect(MachineBus *bus)
+{
+	int fd = open_socket(bus->socket_path);
+	int result = fd < 0 ? fd : start_connection(bus, fd);
+
+	if (result < 0)
+		connection_lost(bus, result);
+	else
+		set_state(bus, MACHINE_BUS_CONNECTING, 0);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	try_to_connect(context);
+}
+
+/* Frees the connection without writing what it has still to send. */
+static void disconnect(MachineBus *bus)
+{
+	event_del(&bus->io_event);
+	event_del(&bus->retry_event);
+	cancel_calls(bus);
+	bus->connection = sd_bus_close_unref(bus->connection);
+	bus->is_ready = bus->is_installed = bus->must_list = false;
+	bus->owner[0] = '\0';
+	machine_table_outdated(&bus->table);
+}
+
+static void connection_lost(MachineBus *bus, int error)
+{
+	unsigned int seconds = bus->retry_seconds > 0 ? bus->retry_seconds : 1;
+	const struct timeval wait = { .tv_sec = seconds };
+
+	disconnect(bus);
+	bus->retry_seconds = seconds < RETRY_SECONDS_MAX ? 2 * seconds : seconds;
+	event_add(&bus->retry_event, &wait);
+	set_state(bus, error == -ENOENT ? MACHINE_BUS_ABSENT : MACHINE_BUS_FAILED, error);
+}
+
+void machine_bus_init(MachineBus *bus, struct event_base *base, const char *socket_path,
+		      void (*changed)(void *context), void *context)
+{
+	*bus = (MachineBus){
+		.base = base,
+		.socket_path = socket_path,
+		.changed = changed,
+		.context = context,
+		.state = MACHINE_BUS_ABSENT,
+	};
+	machine_table_init(&bus->table);
+	for (size_t i = 0; i < MACHINE_BUS_CALLS_MAX; i++)
+		bus->calls[i].bus = bus;
+	event_assign(&bus->io_event, base, -1, 0, on_io, bus);
+	event_assign(&bus->retry_event, base, -1, 0, on_retry, bus);
+	event_priority_set(&bus->retry_event, 1);
+}
+
+void machine_bus_deinit(MachineBus *bus)
+{
+	disconnect(bus);
+	machine_table_deinit(&bus->table);
+}
+
+void machine_bus_refresh(MachineBus *bus)
+{
+	if (!bus->connection) {
+		bus->retry_seconds = 0;
+		event_del(&bus->retry_event);
+		try_to_connect(bus);
+	} else if (bus->owner[0] != '\0' && bus->state != MACHINE_BUS_FOREIGN) {
+		cancel_calls(bus);
+		machine_table_outdated(&bus->table);
+		list_machines(bus);
+	}
+}

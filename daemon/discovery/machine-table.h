@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_DISCOVERY_MACHINE_TABLE_H
+#define DAEMON_DISCOVERY_MACHINE_TABLE_H
+
+#include "daemon/core/tree.h"
+#include "daemon/discovery/machine-facts.h"
+
+/*
+ * The machines that systemd-machined knows, and what vaild must still ask about them. Reaches
+ * nothing but memory.
+ *
+ * machined is asked for a list of its machines, and once for the properties of each. Its signals
+ * are only hints to ask again: they bring no facts.
+ */
+
+/* Machines beyond this number are ignored. */
+#define MACHINES_MAX 4096
+
+/* machined escapes each unusual character of a name in the path as three. */
+#define MACHINE_PATH_SIZE 256
+
+typedef struct KnownMachine {
+	char name[MACHINE_NAME_SIZE];
+	char path[MACHINE_PATH_SIZE]; /* the D-Bus object */
+	bool is_listed;               /* in the newest list */
+	bool must_ask;                /* its properties are unknown or outdated */
+	bool is_asked;                /* an answer is awaited */
+	bool is_answered;             /* the verdict is known */
+	bool is_mentioned;            /* in the log */
+	MachineVerdict verdict;
+	FoundMachine found; /* if the verdict is MACHINE_IS_VM */
+	RB_ENTRY(KnownMachine) by_name;
+} KnownMachine;
+
+typedef RB_HEAD(KnownMachineTree, KnownMachine) KnownMachineTree;
+
+typedef struct MachineTable {
+	KnownMachineTree machines;
+	size_t count;
+	size_t left_out; /* machines of the newest list for which there was no room */
+} MachineTable;
+
+void machine_table_init(MachineTable *table);
+void machine_table_deinit(MachineTable *table);
+
+/* --- a list ---------------------------------------------------------------------------------- */
+
+/* Brackets a new list of all machines. The end forgets those that are not in it. */
+void machine_table_begin(MachineTable *table);
+void machine_table_list(MachineTable *table, const char *name, const char *class, const char *path);
+void machine_table_end(MachineTable *table);
+
+/* --- questions ------------------------------------------------------------------------------- */
+
+/* Returns a machine to ask for its properties, and notes that it is asked. Returns NULL if none. */
+KnownMachine *machine_table_ask(MachineTable *table);
+
+/*
+ * Notes the answer about the machine of that name. With facts NULL, machined has refused, so what
+ * was known stays; a machine that has ended is missing in the next list. Ignores answers about
+ * machines that are not listed any more, and those that have become outdated, which are asked
+ * again.
+ */
+void machine_table_answer(MachineTable *table, const char *name, const MachineFacts *facts);
+
+/* Notes that a machine of this name is new, so that what is known about the name is outdated. */
+void machine_table_renewed(MachineTable *table, const char *name);
+
+/* Notes that all that is known is outdated, because machined or the bus has started again. */
+void machine_table_outdated(MachineTable *table);
+
+/* --- results --------------------------------------------------------------------------------- */
+
+/* Iterates over all machines by name. Returns NULL at the end. */
+KnownMachine *machine_table_first(MachineTable *table);
+KnownMachine *machine_table_next(KnownMachine *machine);
+
+/* Tests whether the properties of all listed machines are known. */
+bool machine_table_is_complete(MachineTable *table);
+
+/* Returns the first VM with the GUID, or NULL. Of several, only the first one counts. */
+KnownMachine *machine_table_find(MachineTable *table, const Guid *guid);
+
+#endif
