@@ -64,9 +64,28 @@ void machine_table_begin(MachineTable *table)
 	table->left_out = 0;
 }
 
+/*
+ * Forgets a machine that is not in the new list so far, if the table is full. A list that is longer
+ * than the table searches only once.
+ */
+static void make_room(MachineTable *table)
+{
+	KnownMachine *machine;
+
+	if (table->count < MACHINES_MAX || table->left_out > 0)
+		return;
+	RB_FOREACH (machine, KnownMachineTree, &table->machines) {
+		if (machine->is_listed)
+			continue;
+		forget(table, machine);
+		return;
+	}
+}
+
 /* Returns NULL if there is no room. */
 static KnownMachine *add(MachineTable *table, const char *name)
 {
+	make_room(table);
 	KnownMachine *machine = table->count < MACHINES_MAX ? calloc(1, sizeof(*machine)) : NULL;
 
 	if (!machine) {
