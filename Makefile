@@ -281,7 +281,7 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 .PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
         clean help compile_commands.json
 
--include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/libvirt -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## Commands
 

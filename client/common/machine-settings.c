@@ -74,6 +74,7 @@ static bool read_machine(const JsonValue *machine, MachineSettings *settings)
 	settings->incoming_vmm = (pid_t)member_number(machine, "incomingVmmPid");
 	settings->incoming_server = (pid_t)member_number(machine, "incomingDisplayServerPid");
 	settings->has_agent = agent != NULL;
+	settings->virtual_gpu_count = json_array_size(json_member(machine, "virtualGpus"));
 	settings->agent_pid = (pid_t)member_number(agent, "pid");
 	return copy_member(machine, "name", &settings->name) &&
 	       copy_member(agent, "user", &settings->agent_user) && read_clients(machine, settings);

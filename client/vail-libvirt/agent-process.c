@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libvirt/libvirt.h>
 #include <poll.h>
 #include <signal.h>
@@ -61,31 +62,63 @@ static char **copy_environment(void)
 	return variables;
 }
 
-/* Executes the program in the child process. Only async-signal-safe calls are made. */
-static _Noreturn void execute(pid_t parent, const char *path, char **arguments, char **variables,
-			      int display)
-{
-	bool is_in_place = display == AGENT_DISPLAY_FD;
+/* ---- In the child process ---- */
 
-	/* It must not go on sharing if this process is killed. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() == parent &&
-	    (is_in_place ? fcntl(display, F_SETFD, 0) : dup2(display, AGENT_DISPLAY_FD)) >= 0)
-		execve(path, arguments, variables);
-	_exit(EXIT_NO_PROGRAM);
+/* Gives up all privileges of root. Returns false if that is impossible. */
+static bool become(const ProcessUser *user)
+{
+	if (!user || (geteuid() == user->uid && geteuid() != 0))
+		return true;
+	return setgroups(0, NULL) == 0 && setresgid(user->gid, user->gid, user->gid) == 0 &&
+	       setresuid(user->uid, user->uid, user->uid) == 0;
 }
 
-int agent_process_start(AgentProcess *process, const char *path, char **arguments, int display,
-			AgentExited *exited, void *context)
+/*
+ * Makes the child process one of the user that ends with its parent. The parent blocks signals, and
+ * a change of the user would remove the signal of the parent's death.
+ */
+static bool prepare_child(pid_t parent, const ProcessUser *user)
 {
-	_cleanup_free_ char **variables = copy_environment();
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (!become(user))
+		return false;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return getppid() == parent;
+}
+
+typedef struct Execution {
+	const AgentProgram *program;
+	char **variables;
+} Execution;
+
+/* Executes the program. Only async-signal-safe calls are made. */
+static int execute(void *context)
+{
+	const Execution *execution = context;
+	const AgentProgram *program = execution->program;
+	int display = program->display;
+
+	if (display < 0 || (display == AGENT_DISPLAY_FD ? fcntl(display, F_SETFD, 0)
+							: dup2(display, AGENT_DISPLAY_FD)) >= 0)
+		execve(program->path, program->arguments, execution->variables);
+	return EXIT_NO_PROGRAM;
+}
+
+/* ---- In this process ---- */
+
+int agent_process_call(AgentProcess *process, const ProcessUser *user, int (*function)(void *),
+		       void *argument, AgentExited *exited, void *context)
+{
 	pid_t parent = getpid();
-	pid_t pid = variables ? fork() : -1;
+	pid_t pid = fork();
 
 	if (pid < 0)
-		return variables ? errno : ENOMEM;
+		return errno;
 	if (pid == 0)
-		execute(parent, path, arguments, variables, display);
+		_exit(prepare_child(parent, user) ? function(argument) : EXIT_NO_PROGRAM);
 	*process = (AgentProcess){
 		.pid = pid,
 		.pidfd = pidfd_open(pid, 0),
@@ -100,6 +133,17 @@ int agent_process_start(AgentProcess *process, const char *path, char **argument
 		return 0;
 	agent_process_stop(process);
 	return ENOMEM;
+}
+
+int agent_process_start(AgentProcess *process, const AgentProgram *program, AgentExited *exited,
+			void *context)
+{
+	_cleanup_free_ char **variables = copy_environment();
+	Execution execution = { .program = program, .variables = variables };
+
+	if (!variables)
+		return ENOMEM;
+	return agent_process_call(process, program->user, execute, &execution, exited, context);
 }
 
 void agent_process_ask(const AgentProcess *process)

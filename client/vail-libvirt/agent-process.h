@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A running vail-qemu, which libvirt's event loop watches. It ends with this process. */
+/*
+ * A child process, such as a running vail-qemu, which libvirt's event loop watches. It ends with
+ * this process.
+ */
 
 /* Called after the process has ended. status: as of waitpid(). */
 typedef void AgentExited(void *context, int status);
@@ -24,17 +27,40 @@ typedef struct AgentProcess {
 #define AGENT_DISPLAY_FD      3
 #define AGENT_DISPLAY_FD_TEXT "3"
 
+/* The user of a child process. It gets no further groups. */
+typedef struct ProcessUser {
+	uid_t uid;
+	gid_t gid;
+} ProcessUser;
+
+typedef struct AgentProgram {
+	const char *path;
+	char **arguments;
+	int display;             /* a socket, for AGENT_DISPLAY_FD; -1 for none */
+	const ProcessUser *user; /* NULL for this process's */
+} AgentProgram;
+
 /*
- * Starts the program at path with these arguments, the socket as AGENT_DISPLAY_FD, and this
- * process's environment without systemd's socket. If the program cannot be executed, it ends with
- * status 127.
+ * Starts a program with this process's environment without systemd's socket. If the program cannot
+ * be executed, it ends with status 127.
  *
  * exited: called if the process ends by itself.
  *
  * Returns 0 or a positive errno.
  */
-int agent_process_start(AgentProcess *process, const char *path, char **arguments, int display,
-			AgentExited *exited, void *context);
+int agent_process_start(AgentProcess *process, const AgentProgram *program, AgentExited *exited,
+			void *context);
+
+/*
+ * Calls the function in a new process of that user, which exits with the result. Another process of
+ * the user cannot trace it, because it was root before and executes no program.
+ *
+ * user, exited: see agent_process_start().
+ *
+ * Returns 0 or a positive errno.
+ */
+int agent_process_call(AgentProcess *process, const ProcessUser *user, int (*function)(void *),
+		       void *argument, AgentExited *exited, void *context);
 
 static inline bool agent_process_runs(const AgentProcess *process)
 {

@@ -2,6 +2,7 @@
 #include "client/vail-libvirt/consent.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,26 @@ bool consent_equal(const Domain *one, const Domain *other)
 	return is_equal;
 }
 
+/* Tests whether vaild would know the user: a name, or a decimal uid. */
+static bool is_known_user(const char *user)
+{
+	errno = 0;
+	if (getpwnam(user))
+		return true;
+	/* An error of the lookup itself says nothing about the user. */
+	bool is_trouble =
+		errno != 0 && errno != ENOENT && errno != ESRCH && errno != EBADF && errno != EPERM;
+	return is_trouble || strspn(user, "0123456789") == strlen(user);
+}
+
+const char *consent_unknown_user(const Domain *consent)
+{
+	for (size_t i = 0; i < consent->client_count; i++)
+		if (!is_known_user(consent->clients[i]))
+			return consent->clients[i];
+	return NULL;
+}
+
 /* ---- In vaild ---- */
 
 static void close_vail(struct vail **vail)
@@ -31,8 +52,7 @@ static void close_vail(struct vail **vail)
 	vail_close(*vail);
 }
 
-/* Appends the display clients, whose strings stay those of consent. */
-static NTSTATUS add_clients(const Domain *consent, ClientList *clients)
+NTSTATUS consent_clients(const Domain *consent, ClientList *clients)
 {
 	for (size_t i = 0; i < consent->client_count; i++) {
 		const VailParty user = { .user = consent->clients[i] };
@@ -52,7 +72,7 @@ static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given
 	NTSTATUS status = settings_read(vail, guid, &settings);
 
 	if (status == STATUS_SUCCESS)
-		status = add_clients(given, &clients);
+		status = consent_clients(given, &clients);
 	if (status == STATUS_SUCCESS)
 		*ret_are_ours = settings_clients_are(&settings, &clients);
 	return status;
@@ -62,7 +82,7 @@ static NTSTATUS update(struct vail *vail, const char *guid, const Domain *wanted
 {
 	_cleanup_(client_list_deinit) ClientList clients = { 0 };
 	VailMachine machine = VAIL_MACHINE_INIT;
-	NTSTATUS status = add_clients(wanted, &clients);
+	NTSTATUS status = consent_clients(wanted, &clients);
 
 	client_list_put(&clients, &machine);
 	return status == STATUS_SUCCESS ? vail_update_virtual_machine(vail, guid, &machine)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "client/common/client-list.h"
 #include "client/vail-libvirt/domain.h"
 #include <vail.h>
 
@@ -25,6 +26,17 @@ typedef enum ConsentResult {
 
 /* Tests whether both have the same display clients with the same rights, in the same order. */
 bool consent_equal(const Domain *one, const Domain *other);
+
+/*
+ * Appends the display clients, whose strings stay those of consent. Returns STATUS_SUCCESS or
+ * STATUS_NO_MEMORY.
+ */
+NTSTATUS consent_clients(const Domain *consent, ClientList *clients);
+
+/*
+ * Returns the first user whom this host does not know, or NULL. Looks up names, which may block.
+ */
+const char *consent_unknown_user(const Domain *consent);
 
 /*
  * Replaces the display clients of the VM in vaild if they are those that were given before. Without

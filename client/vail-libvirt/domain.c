@@ -30,6 +30,16 @@ static const xmlNode *find_child(const xmlNode *parent, const char *name)
 	return NULL;
 }
 
+/* Copies an attribute. The caller frees it. Returns NULL if it is absent or out of memory. */
+static char *copy_attribute(const xmlNode *node, const char *name)
+{
+	xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)name);
+	char *copy = text ? strdup((const char *)text) : NULL;
+
+	xmlFree(text);
+	return copy;
+}
+
 static bool attribute_is(const xmlNode *node, const char *name, const char *value)
 {
 	xmlChar *text = xmlGetNoNsProp(node, (const xmlChar *)name);
@@ -54,9 +64,26 @@ static void read_displays(const xmlNode *devices, Domain *domain)
 			if (domain->display < display) {
 				domain->display = display;
 				domain->graphics = index;
+				free(domain->bus);
+				domain->bus = is_p2p ? NULL : copy_attribute(node, "address");
 			}
 		}
 		index++;
+	}
+}
+
+/* Reads the user of QEMU from the security label of the model dac, which a running domain has. */
+static void read_owner(const xmlNode *root, Domain *domain)
+{
+	for (const xmlNode *node = root->children; node && !domain->owner; node = node->next) {
+		const xmlNode *label = NULL;
+
+		if (is_element(node, "seclabel") && attribute_is(node, "model", "dac"))
+			label = find_child(node, "label");
+		xmlChar *text = label ? xmlNodeGetContent(label) : NULL;
+		if (text)
+			domain->owner = strdup((const char *)text);
+		xmlFree(text);
 	}
 }
 
@@ -140,6 +167,7 @@ static bool read_domain(const xmlNode *root, Domain *domain, const char **ret_fa
 
 	if (devices)
 		read_displays(devices, domain);
+	read_owner(root, domain);
 	for (const xmlNode *node = metadata ? metadata->children : NULL; node; node = node->next)
 		if (is_vail_element(node, "access") && !read_access(node, domain, ret_fault))
 			return false;
@@ -175,5 +203,7 @@ void domain_deinit(Domain *domain)
 {
 	for (size_t i = 0; i < domain->client_count; i++)
 		free(domain->clients[i]);
+	free(domain->bus);
+	free(domain->owner);
 	*domain = (Domain){ 0 };
 }

@@ -10,7 +10,7 @@
 
 #define DOMAIN_CLIENTS_MAX 64
 
-/* How a domain shows its screen on D-Bus. */
+/* Says how a domain shows its screen on D-Bus. */
 typedef enum DomainDisplay {
 	DOMAIN_DISPLAY_NONE,
 	DOMAIN_DISPLAY_BUS, /* <graphics type='dbus'/>: on a bus of its own */
@@ -31,6 +31,10 @@ typedef struct Domain {
 	char *clients[DOMAIN_CLIENTS_MAX];       /* the users that may register; owned */
 	unsigned int rights[DOMAIN_CLIENTS_MAX]; /* of each on the display, with view */
 	size_t client_count;                     /* 0 without consent */
+
+	/* A running domain has these two; owned. */
+	char *bus;   /* D-Bus address of the bus; NULL if there is none */
+	char *owner; /* QEMU's user and group, as +UID:+GID or names; NULL if libvirt names none */
 } Domain;
 
 /*

@@ -9,11 +9,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/common/client-list.h"
+#include "client/common/plain-words.h"
 #include "client/common/user-message.h"
+#include "client/vail-libvirt/agent-arguments.h"
 #include "client/vail-libvirt/agent-process.h"
+#include "client/vail-libvirt/bus.h"
 #include "client/vail-libvirt/consent.h"
 #include "client/vail-libvirt/domain.h"
+#include "client/vail-libvirt/registration.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
@@ -29,13 +32,17 @@ struct Guest {
 	virDomainPtr domain; /* a reference */
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	Domain given;          /* the display clients that vail-qemu or vaild was given last */
-	const char *remark;    /* the last logged reason for sharing nothing; static */
+	char *remark;          /* the last logged reason for sharing nothing; owned */
 	unsigned int graphics; /* index of the display */
-	AgentProcess agent;    /* vail-qemu */
-	bool is_removed;       /* an operator has removed the VM; it stays so until it changes */
-	int timer;             /* libvirt's number for the next check; -1 for none */
-	int delay;             /* until that check, in milliseconds */
-	int64_t started_at;    /* when vail-qemu was started, in milliseconds */
+	char *bus;           /* address of the display's bus; owned; NULL for a peer to peer one */
+	ProcessUser user;    /* of QEMU, if there is a bus */
+	AgentProcess search; /* looks for QEMU on the bus */
+	int found;           /* the pipe with its result; -1 without one */
+	AgentProcess agent;  /* vail-qemu */
+	bool is_removed;     /* an operator has removed the VM; it stays so until it changes */
+	int timer;           /* libvirt's number for the next check; -1 for none */
+	int delay;           /* until that check, in milliseconds */
+	int64_t started_at;  /* when vail-qemu was started, in milliseconds */
 	LIST_ENTRY(Guest) entries;
 };
 
@@ -44,12 +51,13 @@ static const char *name_of(const Guest *guest)
 	return virDomainGetName(guest->domain);
 }
 
-/* Logs why nothing is shared, unless that was the last reason, too. */
+/* Logs why nothing is shared, unless that was the last reason, too. remark: NULL for none. */
 static void log_remark(Guest *guest, const char *remark)
 {
-	if (guest->remark != remark)
+	if (remark && (!guest->remark || strcmp(guest->remark, remark) != 0))
 		log_message("%s: %s", name_of(guest), remark);
-	guest->remark = remark;
+	free(guest->remark);
+	guest->remark = remark ? strdup(remark) : NULL;
 }
 
 static int64_t now(void)
@@ -107,87 +115,84 @@ static void on_agent_exit(void *context, int status)
 	plan_check(guest);
 }
 
-static void user_values_deinit(char ***values)
+/* Starts vail-qemu. display: see AgentProgram. */
+static void start_agent(Guest *guest, int display)
 {
-	for (char **value = *values; value && *value; value++)
-		free(*value);
-	free(*values);
-}
-
-/*
- * Returns the values of the options --user, which end with NULL. The rights are left out if they
- * are view alone. Returns NULL if out of memory.
- */
-static char **user_values(const Domain *consent)
-{
-	char **values = calloc(consent->client_count + 1, sizeof(*values));
-	char rights[DISPLAY_RIGHTS_SIZE];
-
-	for (size_t i = 0; values && i < consent->client_count; i++) {
-		bool has_more = consent->rights[i] != VAIL_DISPLAY_VIEW;
-
-		display_rights_text(consent->rights[i], ',', rights);
-		if (asprintf(&values[i], "%s%s%s", consent->clients[i], has_more ? ":" : "",
-			     has_more ? rights : "") >= 0)
-			continue;
-		values[i] = NULL; /* asprintf() leaves anything there */
-		user_values_deinit(&values);
-		return NULL;
-	}
-	return values;
-}
-
-/*
- * Returns the arguments of vail-qemu in allocated memory. The strings belong to others. Returns
- * NULL if out of memory.
- */
-static char **agent_arguments(const Guest *guest, char *const *users)
-{
-	char **arguments = calloc(8 + 2 * guest->given.client_count, sizeof(*arguments));
-	size_t count = 0;
-
-	if (!arguments)
-		return NULL;
-	arguments[count++] = (char *)"vail-qemu";
-	arguments[count++] = (char *)"--display-fd=" AGENT_DISPLAY_FD_TEXT;
-	arguments[count++] = (char *)"--label"; /* its messages are among those of this process */
-	arguments[count++] = (char *)name_of(guest);
-	if (guest->guests->socket) {
-		arguments[count++] = (char *)"--socket";
-		arguments[count++] = (char *)guest->guests->socket;
-	}
-	for (; *users; users++) {
-		arguments[count++] = (char *)"--user";
-		arguments[count++] = *users;
-	}
-	return arguments;
-}
-
-static void start_agent(Guest *guest)
-{
-	_cleanup_(user_values_deinit) char **users = user_values(&guest->given);
-	_cleanup_free_ char **arguments = users ? agent_arguments(guest, users) : NULL;
-	_cleanup_close_ int display = -1;
-
-	display = virDomainOpenGraphicsFD(guest->domain, guest->graphics, 0);
-	if (display < 0) {
-		log_message("%s: libvirt does not open the display: %s", name_of(guest),
-			    virGetLastErrorMessage());
-		plan_check(guest);
-		return;
-	}
-	int error = arguments ? agent_process_start(&guest->agent, guest->guests->vail_qemu,
-						    arguments, display, on_agent_exit, guest)
+	_cleanup_(agent_arguments_free) char **arguments = agent_arguments_new(
+		name_of(guest), guest->guests->socket, guest->bus, &guest->given);
+	const AgentProgram program = { .path = guest->guests->vail_qemu,
+				       .arguments = arguments,
+				       .display = display,
+				       .user = guest->bus ? &guest->user : NULL };
+	int error = arguments ? agent_process_start(&guest->agent, &program, on_agent_exit, guest)
 			      : ENOMEM;
+
 	if (error != 0) {
-		log_message("%s: cannot start %s: %s", name_of(guest), guest->guests->vail_qemu,
+		log_message("%s: cannot start %s: %s", name_of(guest), program.path,
 			    strerror(error));
 		plan_check(guest);
 		return;
 	}
 	guest->started_at = now();
-	guest->remark = NULL;
+	log_remark(guest, NULL);
 	log_message("%s: started vail-qemu with pid %d", name_of(guest), (int)guest->agent.pid);
+}
+
+/* Opens the display, from which another client is then disconnected. */
+static void open_display(Guest *guest)
+{
+	_cleanup_close_ int display = virDomainOpenGraphicsFD(guest->domain, guest->graphics, 0);
+
+	if (display >= 0) {
+		start_agent(guest, display);
+		return;
+	}
+	log_message("%s: libvirt does not open the display: %s", name_of(guest),
+		    virGetLastErrorMessage());
+	plan_check(guest);
+}
+
+/* ---- A display on a bus ---- */
+
+/* Registers the VM with the QEMU that was found, and starts a vail-qemu of QEMU's user. */
+static void on_search_exit(void *context, int status)
+{
+	Guest *guest = context;
+	pid_t qemu = bus_search_result(guest->found, &guest->user);
+
+	(void)status;
+	fd_close(&guest->found);
+	if (qemu > 0 && registration_add(guest->guests->socket, guest->uuid, name_of(guest), qemu,
+					 guest->user.uid, &guest->given))
+		start_agent(guest, -1);
+	else
+		plan_check(guest);
+}
+
+static void search_qemu(Guest *guest)
+{
+	int error = bus_search_start(&guest->search, guest->bus, &guest->user, name_of(guest),
+				     on_search_exit, guest, &guest->found);
+
+	if (error == 0)
+		return;
+	log_message("%s: cannot start a process on the bus of its display: %s", name_of(guest),
+		    strerror(error));
+	plan_check(guest);
+}
+
+/* ---- Both ---- */
+
+static bool has_processes(const Guest *guest)
+{
+	return agent_process_runs(&guest->agent) || agent_process_runs(&guest->search);
+}
+
+static void stop_processes(Guest *guest)
+{
+	agent_process_stop(&guest->search);
+	fd_close(&guest->found);
+	agent_process_stop(&guest->agent);
 }
 
 /* ---- Consent ---- */
@@ -223,12 +228,12 @@ static bool change_consent(Guest *guest, Domain *wanted)
 		break;
 	case CONSENT_NO_VM:
 		/* A vail-qemu that registers the VM just now has the old display clients. */
-		if (!agent_process_runs(&guest->agent) || guest->given.client_count == 0)
+		if (!has_processes(guest) || guest->given.client_count == 0)
 			break;
-		agent_process_stop(&guest->agent);
+		stop_processes(guest);
 		return false;
 	case CONSENT_WITHDRAWN:
-		agent_process_stop(&guest->agent);
+		stop_processes(guest);
 		set_given(guest, &none);
 		return false;
 	case CONSENT_FAILED:
@@ -243,15 +248,12 @@ static bool change_consent(Guest *guest, Domain *wanted)
 /* Returns why the domain cannot be shared, or NULL. */
 static const char *obstacle(const Domain *domain)
 {
-	if (domain->display == DOMAIN_DISPLAY_BUS)
-		return "not shared, because its display is on a bus of its own; see: vail-libvirt "
-		       "status";
 	if (domain->display == DOMAIN_DISPLAY_NONE)
 		return "not shared, because it has no D-Bus display; see: vail-libvirt status";
 	if (domain->client_count == 0)
 		return "not shared, because its metadata name no display client; see: vail-libvirt "
 		       "status";
-	return NULL;
+	return domain->display == DOMAIN_DISPLAY_BUS ? bus_obstacle(domain) : NULL;
 }
 
 /* Stops sharing, and takes the display clients back from vaild. */
@@ -260,7 +262,7 @@ static void withhold(Guest *guest, const char *remark)
 	Domain none = { 0 };
 
 	log_remark(guest, remark);
-	agent_process_stop(&guest->agent);
+	stop_processes(guest);
 	if (!change_consent(guest, &none))
 		plan_check(guest);
 }
@@ -272,19 +274,36 @@ static void withhold(Guest *guest, const char *remark)
 static void start_agent_if_free(Guest *guest)
 {
 	if (consent_server(guest->guests->socket, guest->uuid) == 0) {
-		start_agent(guest);
+		guest->bus ? search_qemu(guest) : open_display(guest);
 		return;
 	}
 	log_remark(guest, "another vail-qemu shares its screen; waiting until that has ended");
 	plan_check(guest);
 }
 
+/* The user may be created later, or be known when the network is up. */
+static void refuse_user(Guest *guest, const char *user)
+{
+	char quoted[PLAIN_QUOTE_SIZE], remark[PLAIN_QUOTE_SIZE + 128];
+
+	snprintf(remark, sizeof(remark),
+		 "not shared, because its metadata name the user %s, whom this host does not know; "
+		 "correct or remove the name",
+		 plain_quote(user, quoted));
+	withhold(guest, remark);
+	plan_check(guest);
+}
+
 static void share(Guest *guest, Domain *domain)
 {
 	guest->graphics = domain->graphics;
+	free(guest->bus);
+	guest->bus = TAKE_POINTER(domain->bus);
+	if (guest->bus)
+		bus_user_read(domain->owner, &guest->user);
 	if (!change_consent(guest, domain))
 		plan_check(guest);
-	else if (!agent_process_runs(&guest->agent) && !guest->is_removed)
+	else if (!has_processes(guest) && !guest->is_removed)
 		start_agent_if_free(guest);
 }
 
@@ -294,8 +313,10 @@ static void guest_free(Guest *guest)
 {
 	LIST_REMOVE(guest, entries);
 	cancel_check(guest);
-	agent_process_stop(&guest->agent);
+	stop_processes(guest);
 	domain_deinit(&guest->given);
+	free(guest->bus);
+	free(guest->remark);
 	virDomainFree(guest->domain);
 	free(guest);
 }
@@ -318,6 +339,8 @@ static Guest *guest_new(Guests *guests, virDomainPtr domain, const char *uuid)
 		return NULL;
 	*guest = (Guest){ .guests = guests,
 			  .domain = domain,
+			  .search = AGENT_PROCESS_INIT,
+			  .found = -1,
 			  .agent = AGENT_PROCESS_INIT,
 			  .timer = -1,
 			  .delay = RETRY_MIN };
@@ -369,6 +392,8 @@ static void check_running(Guest *guest)
 		withhold(guest, fault);
 	else if (obstacle(&domain))
 		withhold(guest, obstacle(&domain));
+	else if (consent_unknown_user(&domain))
+		refuse_user(guest, consent_unknown_user(&domain));
 	else
 		share(guest, &domain);
 	free(xml);
@@ -392,8 +417,10 @@ void guests_deinit(Guests *guests)
 {
 	Guest *guest;
 
-	LIST_FOREACH (guest, &guests->list, entries)
+	LIST_FOREACH (guest, &guests->list, entries) {
+		agent_process_ask(&guest->search);
 		agent_process_ask(&guest->agent);
+	}
 	while ((guest = LIST_FIRST(&guests->list)))
 		guest_free(guest);
 }

@@ -21,7 +21,7 @@ typedef struct Guests {
 
 /*
  * Brings one domain into line with libvirt: starts its vail-qemu if the domain runs, has a
- * peer-to-peer display and consents; changes its display clients in vaild if the metadata have
+ * D-Bus display and consents; changes its display clients in vaild if the metadata have
  * changed; stops sharing if the consent was withdrawn or cannot be read; and forgets a domain that
  * has stopped. Logs each reason for doing nothing once.
  */

@@ -64,22 +64,19 @@ static void print_display(const DomainRow *row, const Domain *domain)
 		[DOMAIN_DISPLAY_BUS] = "D-Bus, on a bus of its own",
 		[DOMAIN_DISPLAY_P2P] = "D-Bus, peer to peer",
 	};
-	static const char *const changes[] = {
-		[DOMAIN_DISPLAY_NONE] = "put this line into <devices>:\n"
-					"      <graphics type='dbus' p2p='yes'/>",
-		[DOMAIN_DISPLAY_BUS] = "add p2p='yes' to <graphics type='dbus'>.",
-	};
+	static const char change[] = "put this line into <devices>:\n"
+				     "      <graphics type='dbus' p2p='yes'/>";
 
 	printf("    display           %s\n", names[domain->display]);
-	if (domain->display == DOMAIN_DISPLAY_P2P)
+	if (domain->display != DOMAIN_DISPLAY_NONE)
 		return;
 	if (row->is_persistent)
 		printf("    To share it, run: %s edit %s\n    and %s\n    Then stop the domain and "
 		       "start it again.\n",
-		       row->virsh, row->uuid, changes[domain->display]);
+		       row->virsh, row->uuid, change);
 	else
 		printf("    To share it, change the XML from which you create it:\n    %s\n",
-		       changes[domain->display]);
+		       change);
 }
 
 /* Prints whether vaild knows the VM. vail: NULL if vaild cannot be reached. */

@@ -4,7 +4,9 @@
  *
  *   vail-libvirt.c  the command line, the connection to libvirt and the main loop
  *   guest.c         the running domains, and what to do about each
- *   agent-process.c the vail-qemu of a domain
+ *   bus.c           finds QEMU on the bus of a domain's display
+ *   registration.c  brings the VM of such a domain into vaild
+ *   agent-process.c the vail-qemu of a domain; agent-arguments.c has its arguments
  *   consent.c       the display clients in vaild, and a file that remembers them
  *   domain.c        reads a domain's XML description
  *   status.c        shows all domains
@@ -48,8 +50,8 @@ static const char usage[] =
 	"vail-libvirt [--connect URI] [--socket PATH]\n"
 	"vail-libvirt status [--connect URI] [--socket PATH]\n"
 	"\n"
-	"Run vail-qemu for each running libvirt domain that has\n"
-	"<graphics type='dbus' p2p='yes'/> and names in its metadata the users who may\n"
+	"Run vail-qemu for each running libvirt domain that has <graphics type='dbus'/>,\n"
+	"with or without p2p='yes', and names in its metadata the users who may\n"
 	"register. The command status shows all domains and how to change them.\n"
 	"\n"
 	"  --connect URI  libvirt's URI; by default, libvirt's own default:\n"

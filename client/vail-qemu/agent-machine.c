@@ -267,8 +267,23 @@ static bool refuses_settings(const Agent *agent, NTSTATUS status)
 	       (agent->settings.client_count > 0 || agent->settings.agent_user);
 }
 
+/* Leaves the VM to others. The watch shows whether vaild knows it, and this user is its agent. */
+static NTSTATUS leave_registration(Agent *agent)
+{
+	free(agent->refusal);
+	agent->refusal = strdup("vaild does not know it, and --registered leaves it to an operator "
+				"to add it; without a manager of VMs like vail-libvirt, start "
+				"vail-qemu without --registered");
+	agent->refused = STATUS_ACCESS_DENIED;
+	agent->has_other_agent = false;
+	agent->look_again_at = 0;
+	return agent->refusal ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
 NTSTATUS agent_register_machine(Agent *agent)
 {
+	if (agent->machine.is_registered)
+		return leave_registration(agent);
 	NTSTATUS status = call_register(agent);
 
 	if (refuses_settings(agent, status)) {

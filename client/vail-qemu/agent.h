@@ -31,6 +31,7 @@ typedef struct AgentMachine {
 	ClientList clients;           /* users; only for a VM that has none; borrowed */
 	const char *adapter; /* handle of the vGPU's adapter; NULL for the software adapter */
 	const char *profile; /* display name of the vGPU; NULL for none */
+	bool is_registered;  /* somebody else registers the VM */
 } AgentMachine;
 
 typedef enum AgentState {

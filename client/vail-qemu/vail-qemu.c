@@ -83,6 +83,8 @@ static const char usage[] =
 	"                    in alice:view,input. Without --user, processes with QEMU's\n"
 	"                    own privileges may register. A VM that has display clients\n"
 	"                    in vaild keeps them\n"
+	"  --registered      an operator has added the VM, with this user as its agent;\n"
+	"                    never add it\n"
 	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by\n"
 	"                    default, vaild's software adapter\n"
 	"  --label TEXT      begin each message with this text, such as the guest's name\n"
@@ -96,6 +98,7 @@ enum {
 	OPTION_DISPLAY_FD,
 	OPTION_BUS,
 	OPTION_USER,
+	OPTION_REGISTERED,
 	OPTION_ADAPTER,
 	OPTION_LABEL,
 };
@@ -107,6 +110,7 @@ typedef struct Options {
 	const char *socket;
 	const char *adapter;
 	ClientList clients;
+	bool is_registered;
 } Options;
 
 static void options_deinit(Options *options)
@@ -152,6 +156,7 @@ static const struct option long_options[] = {
 	{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
 	{ "bus", required_argument, NULL, OPTION_BUS },
 	{ "user", required_argument, NULL, OPTION_USER },
+	{ "registered", no_argument, NULL, OPTION_REGISTERED },
 	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
 	{ "label", required_argument, NULL, OPTION_LABEL },
 	{ 0 },
@@ -177,6 +182,9 @@ static void set_option(Options *options, char **argv, int option)
 		break;
 	case OPTION_USER:
 		add_client(options, optarg);
+		break;
+	case OPTION_REGISTERED:
+		options->is_registered = true;
 		break;
 	case OPTION_LABEL:
 		log_set_label(*optarg ? optarg : NULL);
@@ -342,7 +350,8 @@ static bool init_agent(Bridge *bridge, const Options *options, pid_t qemu, const
 	AgentMachine machine = { .qemu = qemu,
 				 .adapter = options->adapter,
 				 .profile = "vail-qemu",
-				 .clients = options->clients };
+				 .clients = options->clients,
+				 .is_registered = options->is_registered };
 
 	snprintf(machine.guid, sizeof(machine.guid), "%s", uuid);
 	machine_name_make(name, machine.guid, machine.name);

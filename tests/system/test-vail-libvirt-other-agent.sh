@@ -34,8 +34,6 @@ server() { box vailctl --json list | jq -r '.virtualMachines[].displayServerPid 
 is_served() { [ -n "$(server)" ]; }
 is_served_by_another() { is_served && [ "$(server)" != "$1" ]; }
 
-libvirt_log_has() { UNIT=vail-libvirt.service log_has "$1"; }
-
 check_other_agent() {
   local other
 

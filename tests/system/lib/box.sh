@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the scripts use what is set here
 #
 # A box is a container with a real systemd as PID 1, whose root is an overlay over the root of this
-# machine. It starts in about a second. Source this file after system-test.sh: the box runs in the
+# machine or, if that is set, over the system in the folder BOX_SYSTEM. It starts in about a second. Source this file after system-test.sh: the box runs in the
 # namespaces of the test and ends with them. It leaves a cgroup without processes on the host, which
 # box_stop removes, or the next box if box_stop did not run.
 
@@ -19,7 +19,7 @@ box_mounts() {
   mkdir -p "$BOX_ROOT"
   mount -t tmpfs -o mode=755 box "$BOX"
   mkdir "$BOX/upper" "$BOX/work" "$BOX_ROOT"
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$BOX/upper,workdir=$BOX/work" "$BOX_ROOT"
+  mount -t overlay overlay -o "lowerdir=${BOX_SYSTEM:-/},upperdir=$BOX/upper,workdir=$BOX/work" "$BOX_ROOT"
 }
 
 # Moves this shell into a new cgroup for the box. Removes the cgroups of boxes that were killed.
@@ -36,14 +36,22 @@ box_cgroup() {
   echo 0 >"$CGROUPS/cgroup.procs"
 }
 
-# Prepares the root of the box: the units that are enabled on the host are not started, and the
-# users are those of the host and of the test without vaild, which box_install adds.
+# add_test_users FILE: replaces in the box's passwd or group the host's users of vaild by those of the
+# test, without vaild, which box_install adds.
+add_test_users() {
+  local users
+
+  users=$(sed '/^vail/d' "$BOX_ROOT/etc/$1" && sed -n '/^vaild:/d; /^vail/p' "$PRIVATE/etc/$1")
+  echo "$users" >"$BOX_ROOT/etc/$1"
+}
+
+# Prepares the root of the box: the units that are enabled on the host are not started.
 box_prepare() {
   rm -rf "$BOX_ROOT"/etc/systemd/system/*.{wants,requires} "$BOX_ROOT/var/log/journal" \
     "$BOX_ROOT/etc/vaild" "$BOX_ROOT/var/lib/vaild"
   : >"$BOX_ROOT/etc/machine-id"
-  grep -v '^vaild:' "$PRIVATE/etc/passwd" >"$BOX_ROOT/etc/passwd"
-  sed -e '/^vaild:/d' "$PRIVATE/etc/group" >"$BOX_ROOT/etc/group"
+  add_test_users passwd
+  add_test_users group
   box_disable_timeouts
   printf '%s\n' '[Unit]' 'Requires=sysinit.target sockets.target' 'After=sysinit.target' \
     'AllowIsolate=yes' >"$BOX_ROOT/etc/systemd/system/box.target"

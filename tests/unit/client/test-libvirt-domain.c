@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/vail-libvirt/bus.h"
 #include "client/vail-libvirt/domain.h"
 #include "proto/macros.h"
 #include <vail.h>
@@ -151,4 +153,83 @@ Test(libvirt_domain, at_most_64_display_clients_are_read)
 	cr_assert_eq(domain.client_count, DOMAIN_CLIENTS_MAX);
 	cr_assert_not(domain_parse(more, strlen(more), &unused, &fault));
 	cr_assert(strstr(fault, "at most 64"), "%s", fault);
+}
+
+#define RUNNING(devices, labels) "<domain><devices>" devices "</devices>" labels "</domain>"
+#define LABEL(model, label)      "<seclabel model='" model "'><label>" label "</label></seclabel>"
+
+Test(libvirt_domain, a_running_domain_names_its_bus_and_the_user_of_qemu)
+{
+	_cleanup_(domain_deinit) Domain domain =
+		parse(RUNNING("<graphics type='vnc'/>"
+			      "<graphics type='dbus' address='unix:path=/run/1.sock'/>",
+			      LABEL("selinux", "a_t") LABEL("dac", "+64055:+64056")));
+
+	cr_assert_eq(domain.display, DOMAIN_DISPLAY_BUS);
+	cr_assert_str_eq(domain.bus, "unix:path=/run/1.sock");
+	cr_assert_str_eq(domain.owner, "+64055:+64056");
+}
+
+Test(libvirt_domain, a_display_peer_to_peer_needs_no_bus)
+{
+	_cleanup_(domain_deinit) Domain domain =
+		parse(RUNNING("<graphics type='dbus' address='unix:path=/run/1.sock'/>"
+			      "<graphics type='dbus' p2p='yes' address='unix:path=/run/2.sock'/>",
+			      LABEL("selinux", "a_t")));
+
+	cr_assert_eq(domain.display, DOMAIN_DISPLAY_P2P);
+	cr_assert_null(domain.bus);
+	cr_assert_null(domain.owner);
+}
+
+Test(libvirt_domain, a_label_names_a_user_and_a_group)
+{
+	ProcessUser user = { 0 };
+
+	cr_assert(bus_user_read("+64055:+64056", &user));
+	cr_assert_eq(user.uid, 64055);
+	cr_assert_eq(user.gid, 64056);
+	cr_assert(bus_user_read("64057:64058", &user));
+	cr_assert_eq(user.uid, 64057);
+	cr_assert_eq(user.gid, 64058);
+	cr_assert(bus_user_read("root:root", &user));
+	cr_assert_eq(user.uid, 0);
+	cr_assert_eq(user.gid, 0);
+}
+
+Test(libvirt_domain, without_a_label_qemu_has_the_user_of_its_manager)
+{
+	ProcessUser user = { .uid = 1, .gid = 1 };
+
+	cr_assert(bus_user_read(NULL, &user));
+	cr_assert_eq(user.uid, geteuid());
+	cr_assert_eq(user.gid, getegid());
+}
+
+Test(libvirt_domain, an_unclear_label_names_nobody)
+{
+	static const char *const labels[] = {
+		"",
+		":",
+		"+1",
+		"1:",
+		":1",
+		"+1:",
+		"+-1:+1",
+		"+1 :+1",
+		"+1:+1:+1",
+		"+4294967295:+1",
+		"+1:+4294967295",
+		"0x1:1",
+		"no such user:+1",
+		"+root:+1",
+		"+99999999999999999999:+1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		ProcessUser user = { .uid = 7, .gid = 7 };
+
+		cr_assert_not(bus_user_read(labels[i], &user), "%s", labels[i]);
+		cr_assert(user.uid == 7 && user.gid == 7);
+	}
 }
