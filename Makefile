@@ -383,8 +383,10 @@ build/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy | compile_commands.json
 MANUALS = $(filter-out $(NOT_BUILT),$(wildcard daemon/man/*.[1-8] client/man/*.[1-8]))
 UNITS   = $(filter-out $(NOT_BUILT),$(wildcard systemd/*.socket systemd/*.timer systemd/*.service.in))
 
+USER_UNITS = $(filter-out $(NOT_BUILT),$(wildcard systemd/user/*.service.in))
+
 # The files of a program that is not built.
-NOT_BUILT = $(if $(LIBVIRT),,client/man/vail-libvirt.1 systemd/vail-libvirt.service.in)
+NOT_BUILT = $(if $(LIBVIRT),,client/man/vail-libvirt.1 systemd/vail-libvirt.service.in systemd/user/vail-libvirt.service.in)
 
 # mode:source:destination of each file; in a source that ends in .in the @names@ are filled in.
 INSTALLED = \
@@ -397,6 +399,7 @@ INSTALLED = \
     644:proto/vail-status.h:$(includedir)/vail-status.h \
     644:client/include/vail/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
     $(foreach unit,$(UNITS),644:$(unit):$(systemddir)/systemd/system/$(notdir $(unit:.in=))) \
+    $(foreach unit,$(USER_UNITS),644:$(unit):$(systemddir)/systemd/user/$(notdir $(unit:.in=))) \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \

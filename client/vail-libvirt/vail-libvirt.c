@@ -325,6 +325,11 @@ static int follow(const Options *options)
 		log_message("cannot prepare the main loop: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	/*
+	 * A libvirt of this user that this process starts would be one of its service, and its
+	 * guests would end with that.
+	 */
+	setenv("LIBVIRT_AUTOSTART", "0", 0);
 	/* Ready at once, because libvirt may be started later or never. */
 	sd_notify(0, "READY=1\nSTATUS=Waiting for libvirt.");
 	try_to_connect(&follower);
