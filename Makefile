@@ -319,6 +319,7 @@ $(eval $(call command,check-faults,check,all tests,tests/system/test-failing-sys
 $(eval $(call command,check-interop,interop,$(IN_DEBIAN_13),tests/vm/interop))
 $(eval $(call command,check-kernel,kernel,$(IN_DEBIAN_13),tests/vm/kernel))
 $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
+$(eval $(call command,check-libvirt,libvirt,$(IN_DEBIAN_13),tests/vm/libvirt))
 $(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && tests/bench/start/run-with-devices && build/tests/turns-bench))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
@@ -464,6 +465,8 @@ help:
 #:                     13 kernel in QEMU
 #: make check-qemu     see real guests' screens through vaild, with the QEMU of a
 #:                     Debian 13 that is downloaded
+#: make check-libvirt  run the tests of vail-libvirt with the libvirt and QEMU of
+#:                     a Debian 13 that is downloaded
 #: make check-proofs   prove properties of the code with CBMC and spin, from a
 #:                     Debian 13 that is downloaded
 #: make lint           check format, C and shell code, licence lines and plain
