@@ -152,7 +152,10 @@ static int check_caller(const Clipboard *clipboard, sd_bus_message *message, sd_
 				"the clipboard of vail-qemu is for QEMU alone");
 }
 
-/* QEMU registers when serials begin again with 0, for example with a new agent in the guest. */
+/*
+ * QEMU registers when serials begin again with 0, for example with a new agent in the guest. That
+ * agent has not heard of the viewer's text.
+ */
 static int on_reset(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	Clipboard *clipboard = context;
@@ -163,6 +166,8 @@ static int on_reset(sd_bus_message *message, void *context, sd_bus_error *error)
 	clipboard->next_serial = 0;
 	if (first_viewer(clipboard))
 		channel_clipboard_tell_reset(first_viewer(clipboard));
+	if (clipboard->content == CLIPBOARD_OF_VIEWER)
+		grab(clipboard);
 	return sd_bus_reply_method_return(message, "");
 }
 

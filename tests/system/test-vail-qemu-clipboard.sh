@@ -95,6 +95,8 @@ check_rights() {
 }
 
 check_copy_and_paste() {
+  local did
+
   expect_paste "before a copy" nothing
   expect_reply "the viewer copies" ok alice "copy 0 first"
   expect_paste "copy" first
@@ -116,6 +118,14 @@ check_copy_and_paste() {
   expect_reply "the viewer is told when serials begin again" register alice event
   expect_reply "the viewer copies" ok alice "copy 0 after"
   expect_paste "copy after a reset" after
+  expect_reply "vail-qemu has asked for that text" request alice event
+  qemu "clipboard 0"
+  read -ra did <<<"$REPLY"
+  qemu "reset 0"
+  expect_reply "the viewer is told of the guest's next agent" register alice event
+  expect "the next agent hears of the text that was copied before" eventually_unless_gone "$AGENT" \
+    client_did $((did[0] + 1)) "${did[1]}"
+  expect_paste "the text is the same" after
   expect_reply "the viewer releases" ok alice drop
   expect_paste "after a release" nothing
 }
