@@ -45,6 +45,7 @@ datadir    = $(prefix)/share
 mandir     = $(datadir)/man
 pcdir      = $(libdir)/pkgconfig
 systemddir = $(prefix)/lib
+unitdir    = $(systemddir)/systemd/system
 zshdir     = $(datadir)/zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
 
 ## Progress: a counter on a terminal, otherwise a line for each program. `make V=1` prints commands.
@@ -98,7 +99,7 @@ libs_vailctl      = -lsmartcols
 libs_vail-libvirt = -lvirt -lxml2
 libs_vail-view    = $(if $(WINDOW),-lSDL2)
 
-LINK_build           = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LINK_build           = -fPIE -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LINK_build/sanitized = $(SANITIZE)
 LINK_build/threads   = -fsanitize=thread
 LINK_build/fuzz      = -fsanitize=fuzzer,address,undefined
@@ -115,10 +116,13 @@ endef
 
 WITH_LIBVAIL = -Lbuild -lvail -Wl,-rpath,'$$$$ORIGIN$(1)'
 
-# In build/ a client finds the library beside itself; an installed one in ../lib.
+# In build/ a client finds the library beside itself; an installed one in ../lib. Packages leave this
+# empty, because their library is where the loader looks.
+INSTALLED_RPATH = /../lib
+
 define client_programs
 $(call program,build,build/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,) $(CLIENT_LIBS) $(libs_$(1)),build/libvail.so)
-$(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(call WITH_LIBVAIL,/../lib) $(CLIENT_LIBS) $(libs_$(1)),build/libvail.so)
+$(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/common proto,$(if $(INSTALLED_RPATH),$(call WITH_LIBVAIL,$(INSTALLED_RPATH)),-Lbuild -lvail) $(CLIENT_LIBS) $(libs_$(1)),build/libvail.so)
 $(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(1) client/common client/libvail proto,$(CLIENT_LIBS) $(libs_$(1)))
 endef
 
@@ -130,7 +134,7 @@ $(eval $(call program,build/sanitized,build/sanitized/vaild,daemon/main.c,$(DAEM
 $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 
 %/libvail.so.0: %/client/libvail.a %/proto.a client/libvail/libvail.map
-	$(LINK) $(filter-out -pie,$(LINK_$*)) -shared -Wl,-soname,libvail.so.0 \
+	$(LINK) $(filter-out -fPIE -pie,$(LINK_$*)) -shared -Wl,-soname,libvail.so.0 \
 	    -Wl,--version-script=client/libvail/libvail.map -o $@ \
 	    -Wl,--whole-archive $< -Wl,--no-whole-archive $*/proto.a -ljson-c
 
@@ -238,7 +242,7 @@ COVERED = $(filter build/coverage/%,$(PROGRAMS))
 
 build/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) $(BASE) -MMD -MP $(OPTIMIZE) $(HARDEN) $(CFLAGS) -c -o $@ $<
+	$(COMPILE) $(BASE) -MMD -MP $(OPTIMIZE) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 build/sanitized/%.o: %.c
 	@mkdir -p $(@D)
@@ -279,9 +283,9 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
 .PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
-        clean help compile_commands.json
+        version deb clean help compile_commands.json
 
--include $(shell find build \( -path build/interop -o -path build/kernel -o -path build/libvirt -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find build \( -path build/deb -o -path build/interop -o -path build/kernel -o -path build/libvirt -o -path build/packages -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
 ## Commands
 
@@ -399,7 +403,7 @@ INSTALLED = \
     644:client/include/vail.h:$(includedir)/vail.h \
     644:proto/vail-status.h:$(includedir)/vail-status.h \
     644:client/include/vail/d3dkmthk.h:$(includedir)/vail/d3dkmthk.h \
-    $(foreach unit,$(UNITS),644:$(unit):$(systemddir)/systemd/system/$(notdir $(unit:.in=))) \
+    $(foreach unit,$(UNITS),644:$(unit):$(unitdir)/$(notdir $(unit:.in=))) \
     $(foreach unit,$(USER_UNITS),644:$(unit):$(systemddir)/systemd/user/$(notdir $(unit:.in=))) \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
@@ -414,6 +418,7 @@ INSTALLED = \
 # Folders that belong to vaild alone; uninstall removes them.
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
 
+# The one place of the version. Packages and tarballs take theirs from here.
 VERSION = $(shell sed -n 's/^.define VAILD_VERSION "\(.*\)"/\1/p' proto/version.h)
 
 FILL_IN = sed $(foreach name,prefix bindir sbindir libdir libexecdir includedir,-e 's|@$(name)@|$($(name))|') \
@@ -444,6 +449,16 @@ uninstall:
 	    rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; \
 	done
 	@$(REFRESH_LOADER)
+
+## Packages
+
+version:
+	@echo '$(VERSION)'
+
+# Builds in a clean copy, and nothing here.
+deb:
+	@tests/install-packages deb
+	@packaging/build-deb build/deb
 
 clean:
 	rm -rf build compile_commands.json
@@ -493,4 +508,6 @@ help:
 #:                     the lines they reach
 #: make install        install into DESTDIR and prefix (/usr/local); make
 #:                     uninstall removes it
+#: make deb            install what is missing, and build Debian packages in
+#:                     build/deb/
 #: make clean          remove build/
