@@ -3,9 +3,11 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 
 #include "client/vail-qemu/display-link.h"
@@ -271,4 +273,17 @@ int channel_bus_poll_for(const ChannelBus *bus, bool accepts, struct pollfd *ret
 	if (!accepts)
 		return -1;
 	return bus->has_fed ? 0 : dbus_time_left(bus->bus);
+}
+
+int channel_bus_read_socket(sd_bus_message *message, sd_bus_error *error)
+{
+	int fd, result = sd_bus_message_read(message, "h", &fd);
+
+	if (result < 0)
+		return result;
+	if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 0) <= 0)
+		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+					"a listener is a connected Unix stream socket");
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
 }

@@ -34,6 +34,12 @@ typedef struct ChannelBus {
 	size_t fd_count;
 } ChannelBus;
 
+/* The beginning of a function that reads a property for sd-bus. */
+#define CHANNEL_GETTER(name)                                                        \
+	static int name(sd_bus *bus, const char *path, const char *interface,       \
+			const char *property, sd_bus_message *reply, void *context, \
+			sd_bus_error *error)
+
 /*
  * Starts a connection as the server, which accepts anybody. Takes ownership of the socket, also on
  * failure. Returns 0 or a negative errno. The connection must be deinitialised in either case.
@@ -49,6 +55,12 @@ bool channel_bus_is_stuck(const ChannelBus *bus);
  * and a negative errno if the connection has ended: -EMSGSIZE for a message that is too large.
  */
 int channel_bus_process(ChannelBus *bus);
+
+/*
+ * Reads the socket of a listener, which a viewer sends. Returns an fd that the caller owns, or a
+ * negative errno. Sets the error if it is no connected Unix stream socket.
+ */
+int channel_bus_read_socket(sd_bus_message *message, sd_bus_error *error);
 
 /*
  * Fills in what to poll for. Returns the timeout in milliseconds, or -1.

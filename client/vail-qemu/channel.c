@@ -2,15 +2,13 @@
 #include "client/vail-qemu/channel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 
 #include "client/common/display-methods.h"
 #include "client/common/display-names.h"
+#include "client/vail-qemu/channel-console.h"
 #include "client/vail-qemu/channel-rights.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
@@ -23,11 +21,6 @@
  * channel is served, and gets what is missing as soon as QEMU agrees.
  */
 #define JOINING_LIMIT 5000
-
-#define SIGNATURE(name)                                                             \
-	static int name(sd_bus *bus, const char *path, const char *interface,       \
-			const char *property, sd_bus_message *reply, void *context, \
-			sd_bus_error *error)
 
 /* ---- Rights ---- */
 
@@ -75,7 +68,7 @@ static int on_message(sd_bus_message *message, void *context, sd_bus_error *erro
 
 /* ---- The VM ---- */
 
-SIGNATURE(get_name)
+CHANNEL_GETTER(get_name)
 {
 	const Channel *channel = context;
 
@@ -83,7 +76,7 @@ SIGNATURE(get_name)
 	return sd_bus_message_append(reply, "s", channel->name);
 }
 
-SIGNATURE(get_uuid)
+CHANNEL_GETTER(get_uuid)
 {
 	const Channel *channel = context;
 
@@ -91,7 +84,7 @@ SIGNATURE(get_uuid)
 	return sd_bus_message_append(reply, "s", channel->display->uuid);
 }
 
-SIGNATURE(get_console_ids)
+CHANNEL_GETTER(get_console_ids)
 {
 	const Display *display = ((const Channel *)context)->display;
 	int result = sd_bus_message_open_container(reply, 'a', "u");
@@ -109,131 +102,6 @@ static const sd_bus_vtable machine[] = {
 	SD_BUS_VTABLE_START(0),          CONSTANT("Name", "s", get_name),
 	CONSTANT("UUID", "s", get_uuid), CONSTANT("ConsoleIDs", "au", get_console_ids),
 	DISPLAY_NO_INTERFACES,           SD_BUS_VTABLE_END,
-};
-
-/* ---- Consoles ---- */
-
-/* The size of the screen that is shown, or else what QEMU says. */
-static uint32_t width_of(const DisplayConsole *console)
-{
-	const Surface *screen = buffers_surface(&console->console.screen);
-
-	return surface_is_shown(screen) ? screen->object.width : console->properties.width;
-}
-
-static uint32_t height_of(const DisplayConsole *console)
-{
-	const Surface *screen = buffers_surface(&console->console.screen);
-
-	return surface_is_shown(screen) ? screen->object.height : console->properties.height;
-}
-
-SIGNATURE(get_text)
-{
-	const ConsoleProperties *properties =
-		&((const ChannelConsole *)context)->console->properties;
-
-	(void)bus, (void)path, (void)interface, (void)error;
-	if (strcmp(property, "Label") == 0)
-		return sd_bus_message_append(reply, "s", properties->label);
-	return sd_bus_message_append(
-		reply, "s", strcmp(property, "Type") == 0 ? "Graphic" : properties->device);
-}
-
-SIGNATURE(get_number)
-{
-	const DisplayConsole *console = ((const ChannelConsole *)context)->console;
-
-	(void)bus, (void)path, (void)interface, (void)error;
-	if (strcmp(property, "Head") == 0)
-		return sd_bus_message_append(reply, "u", console->properties.head);
-	return sd_bus_message_append(reply, "u",
-				     strcmp(property, "Width") == 0 ? width_of(console)
-								    : height_of(console));
-}
-
-SIGNATURE(get_interfaces)
-{
-	const ChannelConsole *console = context;
-	unsigned int rights = console->channel->rights;
-
-	(void)bus, (void)path, (void)interface, (void)property, (void)error;
-	if (!channel_has_interface(rights, DISPLAY_KEYBOARD))
-		return sd_bus_message_append(reply, "as", 0);
-	if (!console->console->properties.has_multitouch)
-		return sd_bus_message_append(reply, "as", 2, DISPLAY_KEYBOARD, DISPLAY_MOUSE);
-	return sd_bus_message_append(reply, "as", 3, DISPLAY_KEYBOARD, DISPLAY_MOUSE,
-				     DISPLAY_MULTITOUCH);
-}
-
-/* A viewer that registers again after the end of its listener may be faster than that end. */
-static void drop_lost_viewer(ChannelConsole *console, int64_t now)
-{
-	if (!console->viewer)
-		return;
-	channel_viewer_process(console->viewer, now);
-	if (!console->viewer->is_lost)
-		return;
-	channel_viewer_free(console->viewer);
-	console->viewer = NULL;
-}
-
-/* Reads the socket of a listener. Returns an fd that the caller owns, or a negative errno. */
-static int read_listener(sd_bus_message *message, sd_bus_error *error)
-{
-	int fd, result = sd_bus_message_read(message, "h", &fd);
-
-	if (result < 0)
-		return result;
-	if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 0) <= 0)
-		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-					"a listener is a connected Unix stream socket");
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
-}
-
-static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	ChannelConsole *console = context;
-	int64_t now = console->channel->display->link.clock->now();
-
-	drop_lost_viewer(console, now);
-	if (console->viewer)
-		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-					"this channel has a listener on the console");
-	int fd = read_listener(message, error);
-	if (fd < 0)
-		return fd;
-	console->viewer = channel_viewer_new(fd, &console->console->console, now);
-	return console->viewer ? sd_bus_reply_method_return(message, "") : -ENOMEM;
-}
-
-static int on_set_ui_info(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	return channel_input_set_ui_info(message, &((ChannelConsole *)context)->input, error);
-}
-
-#define CHANGING(name, getter) \
-	SD_BUS_PROPERTY(name, "u", getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
-
-#define VIEW_OF_CONSOLE                                                                      \
-	SD_BUS_METHOD("RegisterListener", "h", "", on_register, SD_BUS_VTABLE_UNPRIVILEGED), \
-		CONSTANT("Label", "s", get_text), CONSTANT("Head", "u", get_number),         \
-		CONSTANT("Type", "s", get_text), CONSTANT("DeviceAddress", "s", get_text),   \
-		CONSTANT("Interfaces", "as", get_interfaces), CHANGING("Width", get_number), \
-		CHANGING("Height", get_number)
-
-static const sd_bus_vtable viewed_console[] = {
-	SD_BUS_VTABLE_START(0),
-	VIEW_OF_CONSOLE,
-	SD_BUS_VTABLE_END,
-};
-
-static const sd_bus_vtable used_console[] = {
-	SD_BUS_VTABLE_START(0),
-	VIEW_OF_CONSOLE,
-	SD_BUS_METHOD("SetUIInfo", "qqiiuu", "", on_set_ui_info, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_VTABLE_END,
 };
 
 /* ---- Sound ---- */
@@ -258,7 +126,7 @@ static int on_register_sound(sd_bus_message *message, void *context, sd_bus_erro
 	if (channel->sound)
 		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
 					"this channel has a listener for sound");
-	int fd = read_listener(message, error);
+	int fd = channel_bus_read_socket(message, error);
 	if (fd < 0)
 		return fd;
 	channel->sound = channel_sound_new(fd, channel->sound_output);
@@ -274,35 +142,6 @@ static const sd_bus_vtable sound_output[] = {
 
 /* ---- Properties that change ---- */
 
-static int tell(ChannelConsole *console, const char *interface, const char *property)
-{
-	return sd_bus_emit_properties_changed(console->channel->bus.bus, console->console->path,
-					      interface, property, NULL);
-}
-
-/* Tells the viewer of a change of each property that it may read. */
-static int tell_changes(ChannelConsole *told)
-{
-	const DisplayConsole *console = told->console;
-	const ConsoleProperties *properties = &console->properties;
-	bool has_input = channel_has_interface(told->channel->rights, DISPLAY_MOUSE);
-	int result = 0;
-
-	if (told->width != width_of(console))
-		result = tell(told, DISPLAY_CONSOLE, "Width");
-	if (result >= 0 && told->height != height_of(console))
-		result = tell(told, DISPLAY_CONSOLE, "Height");
-	if (result >= 0 && has_input && told->modifiers != properties->modifiers)
-		result = tell(told, DISPLAY_KEYBOARD, "Modifiers");
-	if (result >= 0 && has_input && told->is_absolute != properties->is_absolute)
-		result = tell(told, DISPLAY_MOUSE, "IsAbsolute");
-	told->width = width_of(console);
-	told->height = height_of(console);
-	told->modifiers = properties->modifiers;
-	told->is_absolute = properties->is_absolute;
-	return result;
-}
-
 /* Waits with the changes while the viewer does not read. */
 static int tell_all_changes(Channel *channel)
 {
@@ -312,7 +151,7 @@ static int tell_all_changes(Channel *channel)
 		return 0;
 	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
 		if (!channel_bus_is_stuck(&channel->bus))
-			result = tell_changes(&channel->consoles[i]);
+			result = channel_console_tell_changes(&channel->consoles[i]);
 	return result;
 }
 
@@ -360,28 +199,6 @@ void channel_close(Channel *channel)
 	channel_bus_deinit(&channel->bus);
 	free(channel->consoles);
 	free(channel);
-}
-
-static int serve_console(Channel *channel, size_t i)
-{
-	const DisplayConsole *console = &channel->display->consoles[i];
-	ChannelConsole *served = &channel->consoles[i];
-	bool has_input = channel_has_interface(channel->rights, DISPLAY_KEYBOARD);
-
-	*served = (ChannelConsole){ .channel = channel,
-				    .console = console,
-				    .input = { .display = channel->display,
-					       .console = console,
-					       .clipboard = &channel->clipboard },
-				    .width = width_of(console),
-				    .height = height_of(console),
-				    .modifiers = console->properties.modifiers,
-				    .is_absolute = console->properties.is_absolute };
-	int result =
-		sd_bus_add_object_vtable(channel->bus.bus, NULL, console->path, DISPLAY_CONSOLE,
-					 has_input ? used_console : viewed_console, served);
-	return result < 0 || !has_input ? result
-					: channel_input_serve(channel->bus.bus, &served->input);
 }
 
 static bool has_clipboard(const Channel *channel)
@@ -440,7 +257,7 @@ static int serve(Channel *channel)
 
 	channel->is_serving = true;
 	for (size_t i = 0; i < channel->display->console_count && result >= 0; i++)
-		result = serve_console(channel, i);
+		result = channel_console_serve(channel, i);
 	return result;
 }
 

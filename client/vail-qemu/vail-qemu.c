@@ -2,7 +2,8 @@
 /*
  * vail-qemu: shares the screen of a QEMU guest with the processes that are registered for it.
  *
- *   vail-qemu.c      the command line and the main loop
+ *   vail-qemu.c      start, main loop and end
+ *   options.c        the command line
  *   qmp.c            QEMU's monitor (QMP), to join its display
  *   display-link.c   the D-Bus connection to the display, from three kinds of places
  *   display.c        QEMU's D-Bus display: the VM and its consoles
@@ -20,6 +21,7 @@
  *   channels.c       the display channels of the VM, as vaild opens and closes them
  *   channel.c        one channel: the VM and its consoles on D-Bus; channel-rights.c says what a
  *                    right allows, channel-bus.c bounds what a viewer can send
+ *   channel-console.c  a console of a channel
  *   channel-input.c  a viewer's keyboard, mouse and touch screen
  *   clipboard.c      QEMU's clipboard, and which viewer has it
  *   channel-clipboard.c   a viewer's side of it
@@ -30,8 +32,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,6 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
-#include "client/common/completion-entities.h"
 #include "client/common/completion.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
@@ -50,6 +49,7 @@
 #include "client/vail-qemu/channels.h"
 #include "client/vail-qemu/display.h"
 #include "client/vail-qemu/machine-name.h"
+#include "client/vail-qemu/options.h"
 #include "client/vail-qemu/qmp.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
@@ -59,176 +59,6 @@ const char program_name[] = "vail-qemu";
 
 /* Time for QEMU to exit after its display has ended, in milliseconds. */
 #define QEMU_EXIT_TIMEOUT 1000
-
-#define DISPLAY_CLIENT_MAX 64
-
-/* ---- The command line ---- */
-
-static const char usage[] =
-	"vail-qemu {--qmp SOCKET | --display-fd FD | --bus ADDRESS} [OPTION]...\n"
-	"\n"
-	"Share the screen of a QEMU guest, through vaild, with the processes that are\n"
-	"registered for it, for as long as QEMU runs. Start QEMU with -uuid,\n"
-	"-display dbus,p2p=yes, and a monitor: -qmp unix:SOCKET,server=on,wait=off.\n"
-	"\n"
-	"  --qmp SOCKET      QEMU's monitor\n"
-	"  --display-fd FD   an inherited socket that QEMU has accepted as its display's\n"
-	"                    client, like those from libvirt's virDomainOpenGraphicsFD\n"
-	"  --bus ADDRESS     the D-Bus address of a bus that QEMU has joined, with\n"
-	"                    -display dbus,addr=ADDRESS\n"
-	"  --user USER[:RIGHTS]\n"
-	"                    a display client: processes of this user may register;\n"
-	"                    repeatable. RIGHTS on the VM's display are view (always\n"
-	"                    included), input, clipboard, audioOutput and audioInput, as\n"
-	"                    in alice:view,input. Without --user, processes with QEMU's\n"
-	"                    own privileges may register. A VM that has display clients\n"
-	"                    in vaild keeps them\n"
-	"  --registered      an operator has added the VM, with this user as its agent;\n"
-	"                    never add it\n"
-	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by\n"
-	"                    default, vaild's software adapter\n"
-	"  --label TEXT      begin each message with this text, such as the guest's name\n"
-	"  --socket PATH     vaild's socket; by default $VAILD_SOCKET or\n"
-	"                    /run/vaild/vaild.sock\n"
-	"  -h, --help, --version\n";
-
-enum {
-	SHARED_OPTION_VALUES,
-	OPTION_QMP,
-	OPTION_DISPLAY_FD,
-	OPTION_BUS,
-	OPTION_USER,
-	OPTION_REGISTERED,
-	OPTION_ADAPTER,
-	OPTION_LABEL,
-};
-
-typedef struct Options {
-	const char *qmp;
-	const char *bus;
-	int display_fd; /* -1 if it is not given */
-	const char *socket;
-	const char *adapter;
-	ClientList clients;
-	bool is_registered;
-} Options;
-
-static void options_deinit(Options *options)
-{
-	client_list_deinit(&options->clients);
-}
-
-static _Noreturn void exit_with_usage(const char *reason)
-{
-	exit(usage_error("%s; see vail-qemu --help", reason));
-}
-
-static int parse_fd(const char *text)
-{
-	unsigned long number;
-
-	if (!number_parse(text, INT_MAX, &number) || number <= STDERR_FILENO)
-		exit(usage_error("--display-fd needs the number of an inherited socket, above 2, "
-				 "not %s; see vail-qemu --help",
-				 text));
-	return (int)number;
-}
-
-/* Adds the display client of --user NAME[:RIGHTS]. Cuts the value apart. */
-static void add_client(Options *options, char *value)
-{
-	const VailParty user = { .user = value };
-	unsigned int rights;
-
-	if (options->clients.count == DISPLAY_CLIENT_MAX)
-		exit_with_usage("--user is given too often");
-	if (!display_rights_split(value, &rights))
-		exit(EXIT_USAGE);
-	if (client_list_add(&options->clients, user, rights))
-		return;
-	log_message("this process is out of memory");
-	exit(EXIT_FAILED);
-}
-
-static const struct option long_options[] = {
-	SHARED_OPTION_ROWS,
-	{ "qmp", required_argument, NULL, OPTION_QMP },
-	{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
-	{ "bus", required_argument, NULL, OPTION_BUS },
-	{ "user", required_argument, NULL, OPTION_USER },
-	{ "registered", no_argument, NULL, OPTION_REGISTERED },
-	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
-	{ "label", required_argument, NULL, OPTION_LABEL },
-	{ 0 },
-};
-
-static void set_option(Options *options, char **argv, int option)
-{
-	switch (option) {
-	case OPTION_QMP:
-		options->qmp = optarg;
-		break;
-	case OPTION_DISPLAY_FD:
-		options->display_fd = parse_fd(optarg);
-		break;
-	case OPTION_BUS:
-		options->bus = optarg;
-		break;
-	case OPTION_SOCKET:
-		options->socket = optarg;
-		break;
-	case OPTION_ADAPTER:
-		options->adapter = optarg;
-		break;
-	case OPTION_USER:
-		add_client(options, optarg);
-		break;
-	case OPTION_REGISTERED:
-		options->is_registered = true;
-		break;
-	case OPTION_LABEL:
-		log_set_label(*optarg ? optarg : NULL);
-		break;
-	default:
-		exit_for_option(argv, option, long_options, usage);
-	}
-}
-
-static void complete(const CompletionLine *line)
-{
-	int option = line->option ? line->option->val : 0;
-
-	if (option == OPTION_QMP || option == OPTION_SOCKET) {
-		completion_files(line);
-		return;
-	}
-	completion_begin_values();
-	if (option == OPTION_USER && !completion_rights(line))
-		completion_users(line);
-	else if (option == OPTION_ADAPTER)
-		completion_adapters(line);
-	else if (option == 0)
-		completion_options(line, long_options, NULL, NULL);
-}
-
-static void parse_options(int argc, char **argv, Options *options)
-{
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) >= 0)
-		set_option(options, argv, option);
-	if (optind < argc)
-		exit(usage_error(
-			"unexpected argument \"%s\"; to give QEMU's monitor, use --qmp; see "
-			"vail-qemu --help",
-			argv[optind]));
-	int ways = (options->qmp != NULL) + (options->bus != NULL) + (options->display_fd >= 0);
-	if (ways == 0)
-		exit_with_usage("--qmp is missing; give the socket of QEMU's monitor");
-	if (ways > 1)
-		exit_with_usage("only one of --qmp, --display-fd and --bus can be given");
-}
 
 /* ---- The main loop ---- */
 
@@ -510,9 +340,9 @@ int main(int argc, char **argv)
 	process_start(program_name, true, &inherited);
 	setlocale(LC_CTYPE, ""); /* for names in messages */
 	if (completion_wanted(argc, argv))
-		return completion_run(long_options, complete, argc, argv);
+		return options_complete(argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */
 	raise_fd_limit();
-	parse_options(argc, argv, &options);
+	options_parse(argc, argv, &options);
 	return start(&bridge, &options) ? run(&bridge) : give_up(&bridge);
 }

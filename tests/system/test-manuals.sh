@@ -81,7 +81,7 @@ completeness() {
   local program
   for program in vail-qemu vail-libvirt; do
     mapfile -t options < <(sed -nE 's/.*"([a-z-]+)", (required|no)_argument.*/\1/p' \
-      "$ROOT/client/$program/$program.c" "$ROOT/client/common/program-options.h" |
+      "$ROOT/client/$program/"*.c "$ROOT/client/common/program-options.h" |
       sed 's/-/\\\\-/g; s/^/\\\\-/')
     names_each "$program.1 names each option" "client/man/$program.1" "${options[@]}"
   done
