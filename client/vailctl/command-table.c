@@ -63,9 +63,8 @@ static const Command commands[] = {
 	  "Registers this process for the object's VM (see vailctl register --help), opens\n"
 	  "the object, waits up to 5 seconds for its fence, and writes the PNG file. An\n"
 	  "existing FILE is replaced atomically, and keeps its mode. A device or a FIFO is\n"
-	  "written to, and - is stdout. The object must be linear and in one of these\n"
-	  "formats:\n"
-	  PICTURE_FORMATS ". Alpha is saved unchanged.\n"
+	  "written to, and - is stdout. The object must be linear, and its format one of\n"
+	  PICTURE_FORMATS "; alpha is saved unchanged.\n\n"
 	  "The handle of a screen ends when the guest changes its mode. For a VM's screen,\n"
 	  "whatever its handle is, use: vail-view VM --png FILE\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
@@ -220,7 +219,8 @@ static const Command commands[] = {
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
 	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
-	  "A VM may have several: one that has a virtual GPU already gets another one.\n\n"
+	  "A VM may have several: one that has a virtual GPU already gets another one, and\n"
+	  "vailctl says on a terminal how many it has.\n\n"
 	  "  --adapter HANDLE  an adapter that vailctl adapters shows; by default, the\n"
 	  "                    software adapter\n"
 	  "  --profile NAME    a display name\n" },
