@@ -101,7 +101,8 @@ open_window() {
   ! can_type || eventually_unless_gone "$VIEWER" window_is_open
 }
 
-# Types into the window. Says what came of it, as a step.
+# Types into the window. Says what came of it, as a step, unless a person has closed the window meanwhile,
+# or it could not be opened.
 fill_window() {
   local result=typed name="a sentence is typed into the window, and reaches the guest"
 
@@ -110,7 +111,12 @@ fill_window() {
     name="QEMU types a sentence, because this desktop lets no program type"
   fi
   type_sentence || result="not typed"
-  step "$name" typed "$result"
+  if [ "$result" = typed ] || [ -n "$PICTURE" ]; then
+    step "$name" typed "$result"
+  else
+    progress "The window was closed before that. $(tail -n 1 "$PRIVATE/window.log")"
+    echo
+  fi
 }
 
 # Saves the window with its frame, as soon as it has the size of the guest's screen, and closes it.
