@@ -128,8 +128,29 @@ check_withdrawal() {
   AGENT=$$ end_qemu
 }
 
+# A QEMU without a D-Bus display lets nobody join it. That shows only after vail-qemu has added the VM.
+check_removal() {
+  local status=0 qemu check="a vail-qemu that cannot join the display"
+
+  command -v qemu-system-x86_64 >/dev/null || {
+    skip "$check" "QEMU is not installed"
+    return
+  }
+  rm -f "$QMP"
+  qemu-system-x86_64 -S -nodefaults -no-user-config -machine none -display none -uuid "$GUID" \
+    -qmp "unix:$QMP,server=on,wait=off" 2>"$PRIVATE/qemu.log" &
+  qemu=$!
+  eventually_unless_gone "$qemu" test -S "$QMP"
+  "$ROOT/build/sanitized/vail-qemu" --qmp "$QMP" --socket "$SOCKET" 2>"$PRIVATE/agent.log" || status=$?
+  expect_equal "$check gives up" 1 "$status"
+  expect_match "it has added the VM" "allowed io.vaild.Machine.RegisterVirtualMachine vm=$GUID" "$(cat "$LOG")"
+  expect "it removes the VM that it has added" running_vms_are ""
+  kill_and_wait "$qemu"
+}
+
 mkdir -m 777 "$PRIVATE/guest"
 start_daemon
+check_removal
 check_other_agent
 check_withdrawal
 check_busy_monitor
