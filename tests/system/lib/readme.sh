@@ -6,7 +6,7 @@
 # copy_tree FOLDER: copies the sources, and what `make run` has built of the programs, to FOLDER.
 copy_tree() {
   mkdir -p "$1"
-  (cd "$ROOT" && tar --create --exclude=build/{coverage,fuzz,interop,kernel,proofs,qemu,sanitized,tests,tidy} \
+  (cd "$ROOT" && tar --create --exclude=build/{coverage,demo,fuzz,interop,kernel,proofs,qemu,sanitized,tests,tidy} \
     Makefile client daemon proto systemd tests/install-packages build) | tar --extract -C "$1"
   chmod -R a+rX "$1"
 }
