@@ -86,15 +86,37 @@ static void refuse(const ContextSearches *searches, const SearchQuestion *questi
 	close(pidfd);
 }
 
+/* Gives up a socket of the examiner. The filter forbids to close it. */
+static void drop_socket(int socket)
+{
+	dup3(EXAMINER_NULL_FD, socket, O_CLOEXEC);
+}
+
+/* Gives up the socket that search() keeps for the answer. */
+static void enter_fetcher(void)
+{
+	drop_socket(EXAMINER_CONTEXT_FD);
+}
+
+static SearchedProcess searched_process(const SearchQuestion *question, int pidfd)
+{
+	return (SearchedProcess){
+		.pid = question->pid,
+		.pidfd = pidfd,
+		.enter_child = enter_fetcher,
+	};
+}
+
 /* Searches for what the question names, and stores the value for the answer if FOUND. */
 static Lookup find(const FsRoots *roots, const SearchQuestion *question, int pidfd, uint32_t *ret)
 {
+	const SearchedProcess process = searched_process(question, pidfd);
 	GraphicsContextKind kind = 0;
 	pid_t pid = 0;
 	Lookup lookup;
 
 	if (question->topic == SEARCH_CONTEXT) {
-		lookup = graphics_context_find(roots, question->pid, pidfd, &kind);
+		lookup = graphics_context_find(roots, &process, &kind);
 		*ret = kind;
 	} else {
 		lookup = pid_namespace_find(roots, question->pid, question->inner_pid, true, &pid);
@@ -125,6 +147,7 @@ static bool answer_with_gpus(const ContextSearches *searches, const SearchQuesti
 static void find_and_answer(const ContextSearches *searches, const SearchQuestion *question,
 			    int pidfd)
 {
+	const SearchedProcess process = searched_process(question, pidfd);
 	HeldGpus held = { 0 };
 	uint32_t value = 0;
 	Lookup lookup;
@@ -134,15 +157,22 @@ static void find_and_answer(const ContextSearches *searches, const SearchQuestio
 		answer(searches, question, lookup, value);
 		return;
 	}
-	lookup = held_gpus_find(&searches->roots, question->pid, pidfd, &held);
+	lookup = held_gpus_find(&searches->roots, &process, &held);
 	if (!answer_with_gpus(searches, question, lookup, &held))
 		answer(searches, question, lookup, 0);
 }
 
-/* Gives up a socket of the examiner. The filter forbids to close it. */
-static void drop_socket(int socket)
+/*
+ * Waits until no child is left that fetched fds. Until then this process counts as a child of its
+ * payer, which therefore pays for those that hang.
+ */
+static void await_fetchers(void)
 {
-	dup3(EXAMINER_NULL_FD, socket, O_CLOEXEC);
+	pid_t pid;
+
+	do
+		pid = wait(NULL);
+	while (pid > 0 || errno == EINTR);
 }
 
 /* The life of a child. */
@@ -156,9 +186,10 @@ static _Noreturn void search(const ContextSearches *searches, const SearchQuesti
 		_exit(EXIT_FAILURE);
 	drop_socket(searches->other_socket);
 	find_and_answer(searches, question, pidfd);
-	/* The daemon notices the examiner's death only when no child has the socket, and the exit
-	 * may hang. */
+	/* The daemon notices the examiner's death only when no child has the socket. */
 	drop_socket(answers);
+	close(pidfd);
+	await_fetchers();
 	_exit(EXIT_SUCCESS);
 }
 

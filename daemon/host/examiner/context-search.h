@@ -11,8 +11,8 @@
 
 /*
  * Searches for graphics contexts, held GPUs and pids, each in a child process. The child sends the
- * answer and then exits. Its exit closes the fds that it has fetched, which can take for ever, so
- * nobody waits for it.
+ * answer, and exits when the close of every fd that was fetched has returned. That can take for
+ * ever, so nobody waits for it.
  *
  * A payer has at most LIMIT_CLOSES_UNDER_WAY children. Its next question waits until one of them
  * exits, or is answered with LOOKUP_EXHAUSTED when the youngest is LIMIT_CLOSE_MILLISECONDS old.

@@ -95,13 +95,13 @@ static Lookup examine_device(void *context, dev_t device)
 										   : LOOKUP_ABSENT;
 }
 
-Lookup graphics_context_find(const FsRoots *roots, pid_t pid, int pidfd,
+Lookup graphics_context_find(const FsRoots *roots, const SearchedProcess *process,
 			     GraphicsContextKind *ret_kind)
 {
 	ContextSearch search = { .roots = roots };
 	bool is_complete;
 	Lookup lookup =
-		process_devices_visit(roots, pid, pidfd, examine_device, &search, &is_complete);
+		process_devices_visit(roots, process, examine_device, &search, &is_complete);
 
 	*ret_kind = search.kind;
 	return lookup;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "daemon/core/host.h"
+#include "daemon/host/process/fd-fetcher.h"
 #include "daemon/host/process/fs-roots.h"
 
 /* Devices whose numbers are assigned at boot; 0 if not present. No device has number 0. */
@@ -20,7 +21,7 @@ typedef struct DynamicDevices {
  * Returns LOOKUP_FOUND with *ret_kind set, LOOKUP_ABSENT, LOOKUP_GONE, LOOKUP_UNREADABLE if access
  * is denied, or LOOKUP_EXHAUSTED if out of fds or memory.
  */
-Lookup graphics_context_find(const FsRoots *roots, pid_t pid, int pidfd,
+Lookup graphics_context_find(const FsRoots *roots, const SearchedProcess *process,
 			     GraphicsContextKind *ret_kind);
 
 DynamicDevices dynamic_devices_read(const FsRoots *roots);

@@ -33,7 +33,7 @@ static Lookup add_device(void *context, dev_t device)
 	return LOOKUP_ABSENT;
 }
 
-Lookup held_gpus_find(const FsRoots *roots, pid_t pid, int pidfd, HeldGpus *ret)
+Lookup held_gpus_find(const FsRoots *roots, const SearchedProcess *process, HeldGpus *ret)
 {
 	HeldSearch search;
 	bool is_complete;
@@ -43,7 +43,7 @@ Lookup held_gpus_find(const FsRoots *roots, pid_t pid, int pidfd, HeldGpus *ret)
 	search.read_count = 0;
 	ret->count = 0;
 	ret->is_complete = true;
-	Lookup lookup = process_devices_visit(roots, pid, pidfd, add_device, &search, &is_complete);
+	Lookup lookup = process_devices_visit(roots, process, add_device, &search, &is_complete);
 	ret->is_complete &= is_complete;
 	if (lookup != LOOKUP_ABSENT)
 		return lookup;

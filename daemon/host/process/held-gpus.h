@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "daemon/core/host.h"
+#include "daemon/host/process/fd-fetcher.h"
 #include "daemon/host/process/fs-roots.h"
 
 /*
@@ -15,6 +16,6 @@
  * Returns LOOKUP_FOUND with *ret set, LOOKUP_ABSENT if all fds were examined, LOOKUP_GONE,
  * LOOKUP_EXHAUSTED, or LOOKUP_UNREADABLE, also if none was found and the process may have more.
  */
-Lookup held_gpus_find(const FsRoots *roots, pid_t pid, int pidfd, HeldGpus *ret);
+Lookup held_gpus_find(const FsRoots *roots, const SearchedProcess *process, HeldGpus *ret);
 
 #endif

@@ -124,8 +124,8 @@ static Lookup find(GraphicsContextKind *ret_kind)
 
 	cr_assert_geq(child, 0);
 	if (child == 0) {
-		result->lookup =
-			graphics_context_find(&fixture.roots, pid, fixture.self, &result->kind);
+		const SearchedProcess process = { .pid = pid, .pidfd = fixture.self };
+		result->lookup = graphics_context_find(&fixture.roots, &process, &result->kind);
 		_exit(0);
 	}
 	waitpid(child, NULL, 0);
@@ -165,17 +165,24 @@ Test(graphics_context, a_regular_file_is_no_context)
 	close(file);
 }
 
+/* As find(), but in this process. */
+static Lookup find_by_pidfd(pid_t pid, int pidfd)
+{
+	const SearchedProcess process = { .pid = pid, .pidfd = pidfd };
+	GraphicsContextKind kind;
+
+	return graphics_context_find(&fixture.roots, &process, &kind);
+}
+
 Test(graphics_context, a_process_that_has_ended)
 {
-	GraphicsContextKind kind;
 	pid_t child = start_child();
 	int pidfd = pidfd_open(child, 0);
 
-	cr_assert_eq(graphics_context_find(&fixture.roots, child, fixture.self, &kind),
-		     LOOKUP_ABSENT);
+	cr_assert_eq(find_by_pidfd(child, fixture.self), LOOKUP_ABSENT);
 	end_child(child);
-	cr_assert_neq(graphics_context_find(&fixture.roots, child, pidfd, &kind), LOOKUP_ABSENT);
+	cr_assert_neq(find_by_pidfd(child, pidfd), LOOKUP_ABSENT);
 	/* Another process may have the number by now. */
-	cr_assert_eq(graphics_context_find(&fixture.roots, getpid(), pidfd, &kind), LOOKUP_GONE);
+	cr_assert_eq(find_by_pidfd(getpid(), pidfd), LOOKUP_GONE);
 	close(pidfd);
 }

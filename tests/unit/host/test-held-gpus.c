@@ -57,7 +57,8 @@ static Result find(pid_t pid)
 	cr_assert_geq(pidfd, 0);
 	cr_assert_geq(child, 0);
 	if (child == 0) {
-		shared->lookup = held_gpus_find(&roots, pid, pidfd, &shared->held);
+		const SearchedProcess process = { .pid = pid, .pidfd = pidfd };
+		shared->lookup = held_gpus_find(&roots, &process, &shared->held);
 		_exit(0);
 	}
 	waitpid(child, NULL, 0);
