@@ -46,6 +46,22 @@ test_root_in_namespace() {
     "$(printf '%s\n' "$LIST" | talk_inside 5 | statuses)"
 }
 
+# In its own namespace, each of these processes has the uid of nobody. The kernel tells the daemon the
+# uid of the host, but the namespace is another one.
+test_unmapped() {
+  local user
+
+  expect_equal "alice in a namespace that maps no uid cannot register" STATUS_ACCESS_DENIED \
+    "$(printf '%s\n' "$CONTEXT" "$(register "$GUID")" |
+      run_as vail-alice unshare --user "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" |
+      tail -n 1 | statuses)"
+  for user in root vail-alice; do
+    expect_equal "$user in a namespace that maps no uid is not an operator" STATUS_ACCESS_DENIED \
+      "$(printf '%s\n' "$QUARANTINES" |
+        run_as "$user" unshare --user "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" | statuses)"
+  done
+}
+
 # Two uids of alice's namespace use two of her three connections.
 test_charged_to_owner() {
   local in
@@ -130,6 +146,7 @@ start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
 make_namespace
 test_root_in_namespace
+test_unmapped
 test_charged_to_owner
 test_outside_pid_namespace
 test_daemon_in_namespace
