@@ -24,6 +24,10 @@ typedef struct ChildStack {
  * that the parent leaves alone until the child has exited. The same holds for the stack. Mark the
  * function as CHILD_FUNCTION.
  *
+ * If the host runs out of memory and the kernel kills the child, it kills the parent, too. Children
+ * do not make that more likely, because the kernel chooses by the size of the memory, which both
+ * share. A restart loses nothing.
+ *
  * Returns the pid, or a negative number if out of memory or processes.
  */
 pid_t child_start(ChildStack *stack, int (*run)(void *context), void *context);
