@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vail-view: shows the screen of a VM in a window, and passes input to it. Or writes the screen as
- * images, or opens a display channel for another program.
+ * vail-view: shows the screen of a VM in a window, passes input to it, and shares its clipboard. Or
+ * writes the screen as images, or opens a display channel for another program.
  *
  *   vail-view.c    finds the VM, and chooses between the window, frames and a channel
  *   view-options.c the command line
@@ -18,6 +18,10 @@
  *   placement.c    where the picture is in the window
  *   keyboard.c     which keys of the window reach the guest
  *   guest-size.c   when the guest is asked for another size
+ *   clipboard-sync.c
+ *                  which texts pass between the clipboards of the desktop and of the guest
+ *   rights-text.c  sentences about missing rights
+ *   notice.c       a sentence that is shown for some seconds
  *   text-image.c   draws a sentence
  *   font.c         its characters
  *   passed-channel.c
@@ -69,8 +73,13 @@ static bool find_machine(ViewOptions *options)
 /* Returns the exit status. */
 static int show_window(const ViewOptions *options)
 {
-	const WindowRequest request = { options->machine, options->guid, options->name,
-					options->socket };
+	const WindowRequest request = {
+		.machine = options->machine,
+		.guid = options->guid,
+		.name = options->name,
+		.socket = options->socket,
+		.no_clipboard = options->no_clipboard,
+	};
 
 	return desktop_window_run(&request);
 }

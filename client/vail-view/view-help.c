@@ -24,6 +24,8 @@ void view_help_print(void)
 	     "  --console N        show console N of a QEMU guest, as --name \"console N\" does\n"
 	     "  --timeout SECONDS  fail if no frame comes in this time; by default, wait for\n"
 	     "                     ever\n"
+	     "  --no-clipboard     keep the clipboards of the window's desktop and of the\n"
+	     "                     virtual machine apart\n"
 	     "  --exec PROGRAM...  run PROGRAM with a D-Bus display like that of QEMU; {} in\n"
 	     "                     its arguments stands for the number of the file\n"
 	     "                     descriptor, which is also in $VAIL_DISPLAY_FD\n"

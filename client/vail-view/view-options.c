@@ -34,6 +34,7 @@ enum {
 	OPTION_EXEC,
 	OPTION_DBUS_FD,
 	OPTION_RIGHTS,
+	OPTION_NO_CLIPBOARD,
 };
 
 static const struct option long_options[] = {
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
 	{ "exec", required_argument, NULL, OPTION_EXEC },
 	{ "dbus-fd", required_argument, NULL, OPTION_DBUS_FD },
 	{ "rights", required_argument, NULL, OPTION_RIGHTS },
+	{ "no-clipboard", no_argument, NULL, OPTION_NO_CLIPBOARD },
 	{ 0 },
 };
 
@@ -161,6 +163,9 @@ static int set_option(ViewOptions *options, char **argv, int result)
 		return set_socket_fd(options);
 	case OPTION_RIGHTS:
 		return display_rights_parse(optarg, &options->rights) ? EXIT_DONE : EXIT_USAGE;
+	case OPTION_NO_CLIPBOARD:
+		options->no_clipboard = true;
+		return EXIT_DONE;
 	case OPTION_SOCKET:
 		options->socket = optarg;
 		return EXIT_DONE;
@@ -191,7 +196,7 @@ static int check_channel_options(const ViewOptions *options)
 	if (options->program && options->socket_fd >= 0)
 		return usage_error("--exec and --dbus-fd exclude each other; see vail-view --help");
 	if (options->is_raw || options->png || options->name || options->frames > 0 ||
-	    options->timeout > 0)
+	    options->timeout > 0 || options->no_clipboard)
 		return usage_error("%s goes with --rights and --socket only; see vail-view --help",
 				   option);
 	if (options->socket_fd >= 0 && !channel_socket_is_usable(options->socket_fd))
@@ -215,6 +220,9 @@ static int check_options(ViewOptions *options)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
 		return check_window_options(options);
+	if (options->no_clipboard)
+		return usage_error("--no-clipboard is for the window, and goes with neither --png "
+				   "nor --raw; see vail-view --help");
 	const char *to_stdout = options->is_raw ? "--raw" : "--png -";
 	bool uses_stdout = options->is_raw || strcmp(options->png, "-") == 0;
 	if (uses_stdout && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)

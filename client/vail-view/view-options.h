@@ -20,6 +20,7 @@ typedef struct ViewOptions {
 	char console[CONSOLE_NAME_SIZE]; /* the name that --console stands for */
 	const char *socket;
 	bool is_raw;
+	bool no_clipboard;
 	unsigned long frames;  /* number of frames to write; 0 for no limit */
 	unsigned long timeout; /* in seconds; 0 for none */
 	char **program;        /* of --exec, with its arguments; NULL without one */

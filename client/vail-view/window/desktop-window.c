@@ -13,8 +13,11 @@
 #include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
+#include "client/vail-view/notice.h"
+#include "client/vail-view/rights-text.h"
 #include "client/vail-view/viewer.h"
 #include "client/vail-view/waker.h"
+#include "client/vail-view/window/desktop-clipboard.h"
 #include "client/vail-view/window/input.h"
 #include "client/vail-view/window/screenshot.h"
 #include "client/vail-view/window/window.h"
@@ -33,6 +36,9 @@ typedef struct Desktop {
 	Viewer viewer;
 	Window window;
 	Input input;
+	DesktopClipboard clipboard;
+	Notice notice;         /* about the clipboard and lost rights */
+	unsigned int has_told; /* rights that were withdrawn, as the notice has said */
 	Waker waker;
 	uint32_t wake_event; /* SDL's type of the waker's event */
 	int64_t lost_at;     /* when the picture was no longer shared; WAKER_NEVER if it is */
@@ -110,7 +116,11 @@ static void say(Desktop *desktop)
 	const char *hint = "";
 
 	if (is_live(desktop)) {
-		window_say(&desktop->window, input_sentence(&desktop->input, sentence), true);
+		const char *text = input_sentence(&desktop->input, sentence);
+
+		window_say(&desktop->window,
+			   text ? text : notice_sentence(&desktop->notice, now_milliseconds()),
+			   true);
 		return;
 	}
 	viewer_describe_wait(&desktop->viewer, wait);
@@ -127,6 +137,23 @@ static void say(Desktop *desktop)
 	window_say(&desktop->window, sentence, false);
 }
 
+/* Says which rights the window has lost. Those of input are said by input_sentence(). */
+static void note_lost_rights(Desktop *desktop)
+{
+	const GuestChannel *channel = &desktop->input.channel;
+	unsigned int lost = channel->had_rights & channel->wanted & ~channel->rights;
+	char sentence[RIGHTS_LOST_SIZE];
+
+	if (channel->state != GUEST_CHANNEL_READY && channel->lack != LACK_RIGHT)
+		return; /* vaild has not said yet what is left */
+	rights_lost(lost & ~desktop->has_told, channel->rights, desktop->input.machine, sentence);
+	if (*sentence) {
+		log_message("%s", sentence);
+		notice_say(&desktop->notice, sentence, now_milliseconds());
+	}
+	desktop->has_told = lost;
+}
+
 static void show(Desktop *desktop)
 {
 	viewer_process(&desktop->viewer);
@@ -134,11 +161,18 @@ static void show(Desktop *desktop)
 	remove_picture(desktop);
 	show_cursor(desktop);
 	input_process(&desktop->input, &desktop->viewer);
+	desktop_clipboard_process(&desktop->clipboard);
+	note_lost_rights(desktop);
 	say(desktop);
 	window_draw(&desktop->window);
 }
 
 /* ---- The loop ---- */
+
+static int64_t earlier(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
 
 /* Has the waker wake the loop when vaild has sent something, or at the next deadline. */
 static void watch(Desktop *desktop)
@@ -146,16 +180,17 @@ static void watch(Desktop *desktop)
 	const Viewer *viewer = &desktop->viewer;
 	bool is_watching = viewer->state == VIEWER_WATCHING;
 	struct pollfd fds[1 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
-	int64_t at = input_poll_for(&desktop->input, viewer, fds + 1), other = WAKER_NEVER;
+	int64_t at = input_poll_for(&desktop->input, viewer, fds + 1);
 
+	at = earlier(at, notice_deadline(&desktop->notice));
 	if (viewer->state == VIEWER_RECONNECTING)
-		other = viewer->retry_at;
+		at = earlier(at, viewer->retry_at);
 	else if (desktop->lost_at != WAKER_NEVER && desktop->window.canvas.picture.texture)
-		other = desktop->lost_at + PICTURE_STAYS;
+		at = earlier(at, desktop->lost_at + PICTURE_STAYS);
 	if (is_watching)
 		fds[0] = (struct pollfd){ .fd = vail_descriptor(viewer->watch),
 					  .events = vail_events(viewer->watch) };
-	waker_watch(&desktop->waker, fds, ARRAY_SIZE(fds), at < other ? at : other);
+	waker_watch(&desktop->waker, fds, ARRAY_SIZE(fds), at);
 }
 
 static void save(Desktop *desktop)
@@ -185,6 +220,8 @@ static bool is_attention(const SDL_Event *event)
 static bool handle(Desktop *desktop, const SDL_Event *event)
 {
 	WindowRequested requested = input_handle(&desktop->input, event);
+
+	desktop_clipboard_handle(&desktop->clipboard, event);
 
 	/* vaild tells nobody but operators of the end of a quarantine. */
 	if (desktop->viewer.is_in_quarantine && is_attention(event))
@@ -253,6 +290,18 @@ static char *title_begin(const WindowRequest *request, struct vail *vail)
 	return title;
 }
 
+/* Begins what needs the window: input and the clipboard. */
+static void start_parts(Desktop *desktop, const WindowRequest *request)
+{
+	unsigned int wanted = request->no_clipboard ? 0 : VAIL_DISPLAY_CLIPBOARD;
+	GuestChannel *channel = &desktop->input.channel;
+
+	input_init(&desktop->input, &desktop->window, request->socket, request->guid,
+		   request->machine, wanted);
+	desktop_clipboard_init(&desktop->clipboard, channel, desktop->window.window,
+			       &desktop->notice, !request->no_clipboard);
+}
+
 static int open_and_run(Desktop *desktop, const WindowRequest *request)
 {
 	_cleanup_free_ char *title = title_begin(request, desktop->viewer.vail);
@@ -265,8 +314,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		window_close(&desktop->window);
 		return EXIT_FAILED;
 	}
-	input_init(&desktop->input, &desktop->window, request->socket, request->guid,
-		   request->machine);
+	start_parts(desktop, request);
 	desktop->wake_event = SDL_RegisterEvents(1);
 	int error = waker_start(&desktop->waker, wake, desktop);
 	if (error < 0) {
@@ -275,6 +323,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		exit_status = run(desktop, request->machine);
 		waker_stop(&desktop->waker);
 	}
+	desktop_clipboard_deinit(&desktop->clipboard);
 	input_deinit(&desktop->input);
 	window_close(&desktop->window);
 	return exit_status;

@@ -5,16 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/client-list.h"
+#include "client/common/display-names.h"
 #include "client/common/user-message.h"
 #include "proto/fd-util.h"
+#include "proto/json.h"
 #include "proto/macros.h"
-
-/* Names of QEMU's display. */
-#define DISPLAY_ROOT "/org/qemu/Display1"
-#define CONSOLE      "org.qemu.Display1.Console"
-#define KEYBOARD     "org.qemu.Display1.Keyboard"
-#define MOUSE        "org.qemu.Display1.Mouse"
-#define PROPERTIES   "org.freedesktop.DBus.Properties"
 
 /* The names of errors about an object or interface that is not there begin with this. */
 #define UNKNOWN "org.freedesktop.DBus.Error.Unknown"
@@ -33,14 +29,17 @@
 /* Messages that are handled in one turn, so that an agent cannot stop the drawing. */
 #define MESSAGES_A_TURN 64
 
-/* Calls that may wait for the agent to read. Beyond that, presses are dropped. */
-#define CALLS_MAX 256
+/* Messages that may wait. Beyond that, an agent that calls the window has the channel closed. */
+#define REPLIES_MAX 1024
 
-void guest_channel_init(GuestChannel *channel, const char *path, const char *guid)
+void guest_channel_init(GuestChannel *channel, const char *path, const char *guid,
+			unsigned int wanted)
 {
 	*channel = (GuestChannel){
 		.path = path,
 		.guid = guid,
+		.wanted = wanted,
+		.rights = VAIL_DISPLAY_VIEW,
 		.retry_at = GUEST_CHANNEL_NEVER,
 		.delay = FIRST_DELAY,
 	};
@@ -50,6 +49,18 @@ void guest_channel_deinit(GuestChannel *channel)
 {
 	vail_close(TAKE_POINTER(channel->vail)); /* calls on_opened() */
 	channel->bus = sd_bus_close_unref(channel->bus);
+}
+
+bool guest_channel_has(const GuestChannel *channel, unsigned int right)
+{
+	return channel->state == GUEST_CHANNEL_READY && channel->rights & right;
+}
+
+uint64_t guest_channel_unsent(const GuestChannel *channel)
+{
+	uint64_t count;
+
+	return !channel->bus || sd_bus_get_n_queued_write(channel->bus, &count) < 0 ? 0 : count;
 }
 
 /* ---- The end of a channel ---- */
@@ -102,24 +113,34 @@ static bool starts_with(const char *text, const char *beginning)
 	return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-/* The first reply of the agent. */
-static int on_mouse(sd_bus_message *reply, void *context, sd_bus_error *error)
+/* The first reply of the agent: a property of the mouse, or of the console without input. */
+static int on_property(sd_bus_message *reply, void *context, sd_bus_error *error)
 {
 	GuestChannel *channel = context;
-
+	bool has_input = channel->rights & VAIL_DISPLAY_INPUT;
 	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 
 	(void)error;
-	if (refusal || read_is_absolute(channel, reply) < 0) {
+	if (refusal || (has_input && read_is_absolute(channel, reply) < 0)) {
 		if (refusal && starts_with(refusal->name, UNKNOWN))
 			refuse(channel, LACK_CONSOLE, NULL);
 		channel->is_broken = true;
 	} else {
 		channel->state = GUEST_CHANNEL_READY;
-		channel->lack = LACK_NOTHING;
-		channel->had_right = true;
+		channel->lack = has_input ? LACK_NOTHING : LACK_RIGHT;
+		channel->had_rights |= channel->rights;
 	}
 	return 1;
+}
+
+static int ask_for_property(GuestChannel *channel)
+{
+	bool has_input = channel->rights & VAIL_DISPLAY_INPUT;
+
+	return sd_bus_call_method_async(channel->bus, NULL, NULL, channel->console,
+					DISPLAY_PROPERTIES, "Get", on_property, channel, "ss",
+					has_input ? DISPLAY_MOUSE : DISPLAY_CONSOLE,
+					has_input ? "IsAbsolute" : "Label");
 }
 
 static int read_changes(GuestChannel *channel, sd_bus_message *signal)
@@ -127,7 +148,7 @@ static int read_changes(GuestChannel *channel, sd_bus_message *signal)
 	const char *interface, *name;
 	int result = sd_bus_message_read(signal, "s", &interface);
 
-	if (result < 0 || strcmp(interface, MOUSE) != 0)
+	if (result < 0 || strcmp(interface, DISPLAY_MOUSE) != 0)
 		return result;
 	result = sd_bus_message_enter_container(signal, 'a', "{sv}");
 	while (result >= 0 && (result = sd_bus_message_enter_container(signal, 'e', "sv")) > 0) {
@@ -141,15 +162,32 @@ static int read_changes(GuestChannel *channel, sd_bus_message *signal)
 	return result;
 }
 
-/* Sees all messages but replies. The window has nothing that an agent could call. */
+/*
+ * Tests whether the message is a call of the window's clipboard, which is the only object that the
+ * window may have on the bus.
+ */
+static bool is_clipboard_call(sd_bus_message *message)
+{
+	const char *path = sd_bus_message_get_path(message);
+
+	return sd_bus_message_is_method_call(message, NULL, NULL) > 0 && path &&
+	       strcmp(path, DISPLAY_CLIPBOARD_PATH) == 0;
+}
+
+/* Sees all messages but replies. */
 static int on_message(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	GuestChannel *channel = context;
 	const char *path = sd_bus_message_get_path(message);
 
 	(void)error;
-	if (sd_bus_message_is_signal(message, PROPERTIES, "PropertiesChanged") > 0 && path &&
-	    strcmp(path, channel->console) == 0)
+	if (is_clipboard_call(message)) {
+		channel->is_broken =
+			channel->is_broken || guest_channel_unsent(channel) > REPLIES_MAX;
+		return channel->is_broken;
+	}
+	if (sd_bus_message_is_signal(message, DISPLAY_PROPERTIES, "PropertiesChanged") > 0 &&
+	    path && strcmp(path, channel->console) == 0)
 		read_changes(channel, message);
 	return 1;
 }
@@ -159,6 +197,8 @@ static int start_bus(GuestChannel *channel, int socket)
 {
 	_cleanup_close_ int owned = socket;
 	int result = sd_bus_new(&channel->bus);
+
+	channel->openings++;
 
 	if (result >= 0)
 		result = sd_bus_set_fd(channel->bus, owned, owned);
@@ -172,9 +212,7 @@ static int start_bus(GuestChannel *channel, int socket)
 	if (result >= 0)
 		result = sd_bus_start(channel->bus);
 	if (result >= 0)
-		result = sd_bus_call_method_async(channel->bus, NULL, NULL, channel->console,
-						  PROPERTIES, "Get", on_mouse, channel, "ss", MOUSE,
-						  "IsAbsolute");
+		result = ask_for_property(channel);
 	return result;
 }
 
@@ -214,26 +252,55 @@ static void refuse_status(GuestChannel *channel, const struct vail *vail, NTSTAT
 	refuse(channel, LACK_OTHER, reason ? reason : "out of memory");
 }
 
+/* Returns the rights of the channel that was opened. */
+static unsigned int read_rights(const char *parameters)
+{
+	JsonParser *parser = json_parser_new();
+	const char *problem;
+	JsonValue *reply =
+		parser ? json_parse(parser, parameters, strlen(parameters), &problem) : NULL;
+	const JsonValue *display = json_member(reply, "display");
+	unsigned int rights = display_rights_read(json_member(display, "rights"));
+
+	json_free(reply);
+	json_parser_free(parser);
+	return rights;
+}
+
+/* Uses the new channel in place of the former one, if there is one. Takes ownership. */
+static void use_channel(GuestChannel *channel, int socket, unsigned int rights)
+{
+	_cleanup_close_ int owned = socket;
+
+	if (channel->bus && !(rights & ~channel->rights))
+		return; /* the new one is no better */
+	channel->bus = sd_bus_close_unref(channel->bus);
+	channel->is_broken = false;
+	channel->rights = rights;
+	if (!(rights & channel->wanted)) {
+		refuse(channel, LACK_RIGHT, NULL);
+		return;
+	}
+	channel->state = GUEST_CHANNEL_STARTING;
+	if (owned >= 0 && start_bus(channel, TAKE_FD(owned)) >= 0)
+		return;
+	channel->bus = sd_bus_close_unref(channel->bus);
+	refuse(channel, LACK_OTHER, "out of memory or file descriptors");
+}
+
 static bool on_opened(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
 		      void *context)
 {
 	GuestChannel *channel = context;
 
-	(void)parameters;
 	(void)continues;
 	if (vail != channel->vail)
 		return false; /* the handle is being closed */
 	channel->is_answered = true;
-	if (status != STATUS_SUCCESS) {
+	if (status == STATUS_SUCCESS)
+		use_channel(channel, vail_take_descriptor(vail, 0), read_rights(parameters));
+	else if (!channel->bus)
 		refuse_status(channel, vail, status);
-		return true;
-	}
-	int socket = vail_take_descriptor(vail, 0);
-	channel->state = GUEST_CHANNEL_STARTING;
-	if (socket < 0 || start_bus(channel, socket) < 0) {
-		channel->bus = sd_bus_close_unref(channel->bus);
-		refuse(channel, LACK_OTHER, "out of memory or file descriptors");
-	}
 	return true;
 }
 
@@ -241,9 +308,9 @@ static void ask(GuestChannel *channel)
 {
 	char parameters[160];
 
-	snprintf(parameters, sizeof(parameters),
-		 "{\"virtualMachineGuid\":\"%s\",\"rights\":[\"view\",\"input\"]}", channel->guid);
-	channel->state = GUEST_CHANNEL_ASKED;
+	snprintf(parameters, sizeof(parameters), "{\"virtualMachineGuid\":\"%s\"}", channel->guid);
+	if (!channel->bus)
+		channel->state = GUEST_CHANNEL_ASKED;
 	NTSTATUS status = vail_new(channel->path, &channel->vail);
 	vail_set_resume(channel->vail, false);
 	if (status == STATUS_SUCCESS)
@@ -251,7 +318,8 @@ static void ask(GuestChannel *channel)
 				     false, on_opened, channel);
 	if (status == STATUS_SUCCESS)
 		return;
-	refuse_status(channel, channel->vail, status);
+	if (!channel->bus)
+		refuse_status(channel, channel->vail, status);
 	channel->is_answered = true;
 }
 
@@ -260,7 +328,8 @@ static void finish_asking(GuestChannel *channel, int64_t now)
 {
 	channel->is_answered = false;
 	vail_close(TAKE_POINTER(channel->vail));
-	channel->opened_at = now;
+	if (channel->state == GUEST_CHANNEL_STARTING)
+		channel->opened_at = now;
 	if (channel->state != GUEST_CHANNEL_CLOSED)
 		return;
 	if (channel->lack == LACK_RIGHT)
@@ -295,11 +364,21 @@ static void note_shares(GuestChannel *channel, uint64_t shares, int64_t now)
 		channel->retry_at = now + FIRST_DELAY;
 }
 
+/* Asks for a channel with more rights if a right is missing. */
+static void ask_for_more(GuestChannel *channel, uint64_t rights_seen)
+{
+	channel->rights_seen = rights_seen;
+	if (channel->wanted & ~channel->rights)
+		ask(channel);
+}
+
 void guest_channel_open_if_due(GuestChannel *channel, const char *name,
 			       GuestChannelOccasions occasions, int64_t now)
 {
 	bool is_occasion = occasions.rights != channel->rights_seen;
 
+	if (channel->state == GUEST_CHANNEL_READY && is_occasion && !channel->vail)
+		ask_for_more(channel, occasions.rights);
 	if (channel->state != GUEST_CHANNEL_CLOSED || channel->vail)
 		return;
 	note_shares(channel, occasions.shares, now);
@@ -353,73 +432,4 @@ int64_t guest_channel_poll_for(const GuestChannel *channel, bool may_open,
 	if (sd_bus_get_timeout(channel->bus, &microseconds) > 0 && microseconds != UINT64_MAX)
 		at = (int64_t)(microseconds / 1000) + 1;
 	return at;
-}
-
-/* ---- Input ---- */
-
-static uint64_t unsent(const GuestChannel *channel)
-{
-	uint64_t count;
-
-	return sd_bus_get_n_queued_write(channel->bus, &count) < 0 ? 0 : count;
-}
-
-bool guest_channel_is_idle(const GuestChannel *channel)
-{
-	return channel->state == GUEST_CHANNEL_READY && unsent(channel) == 0;
-}
-
-/* Sends a call without a reply. The arguments have these types. */
-static void call(GuestChannel *channel, const char *interface, const char *member,
-		 const char *types, ...)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-	va_list arguments;
-
-	if (channel->state != GUEST_CHANNEL_READY || channel->is_broken)
-		return;
-	int result = sd_bus_message_new_method_call(channel->bus, &message, NULL, channel->console,
-						    interface, member);
-	if (result >= 0)
-		result = sd_bus_message_set_expect_reply(message, 0);
-	va_start(arguments, types);
-	if (result >= 0)
-		result = sd_bus_message_appendv(message, types, arguments);
-	va_end(arguments);
-	if (result >= 0)
-		result = sd_bus_send(channel->bus, message, NULL);
-	channel->is_broken = result < 0; /* guest_channel_process() closes it */
-}
-
-void guest_channel_key(GuestChannel *channel, uint8_t code, bool is_down)
-{
-	if (!is_down)
-		call(channel, KEYBOARD, "Release", "u", (uint32_t)code);
-	else if (channel->bus && unsent(channel) < CALLS_MAX)
-		call(channel, KEYBOARD, "Press", "u", (uint32_t)code);
-}
-
-void guest_channel_button(GuestChannel *channel, GuestButton button, bool is_down)
-{
-	if (!is_down)
-		call(channel, MOUSE, "Release", "u", (uint32_t)button);
-	else if (channel->bus && unsent(channel) < CALLS_MAX)
-		call(channel, MOUSE, "Press", "u", (uint32_t)button);
-}
-
-void guest_channel_position(GuestChannel *channel, Point point)
-{
-	call(channel, MOUSE, "SetAbsPosition", "uu", (uint32_t)point.x, (uint32_t)point.y);
-}
-
-void guest_channel_motion(GuestChannel *channel, Point distance)
-{
-	call(channel, MOUSE, "RelMotion", "ii", distance.x, distance.y);
-}
-
-/* The size in millimetres is unknown, so QEMU uses its usual density. */
-void guest_channel_size(GuestChannel *channel, Size size)
-{
-	call(channel, CONSOLE, "SetUIInfo", "qqiiuu", 0, 0, 0, 0, (uint32_t)size.width,
-	     (uint32_t)size.height);
 }

@@ -12,9 +12,10 @@
 #include <vail.h>
 
 /*
- * The display channel through which the window sends keys, the pointer and its size to the guest.
- * vaild opens it if this process has the right to input. The agent of the VM serves
- * org.qemu.Display1 on it. Nothing here blocks. All times are in milliseconds.
+ * The display channel through which the window sends keys, the pointer and its size to the guest,
+ * and through which clipboard and sound pass. vaild opens it with the rights that this process has.
+ * If that is view alone, the channel is closed again. The agent of the VM serves org.qemu.Display1
+ * on it. Nothing here blocks. All times are in milliseconds.
  */
 
 /* No time for guest_channel_poll_for(). */
@@ -31,10 +32,10 @@ typedef enum GuestChannelState {
 	GUEST_CHANNEL_CLOSED,
 	GUEST_CHANNEL_ASKED,    /* vaild was asked to open it */
 	GUEST_CHANNEL_STARTING, /* the agent has not replied yet */
-	GUEST_CHANNEL_READY,    /* the guest gets input */
+	GUEST_CHANNEL_READY,    /* see guest_channel_has() */
 } GuestChannelState;
 
-/* Why vaild or the agent has refused the last channel. */
+/* Why the guest gets no input: vaild or the agent has refused the last channel, or a right. */
 typedef enum GuestChannelLack {
 	LACK_NOTHING,
 	LACK_RIGHT,   /* the display client has no right to input */
@@ -49,13 +50,16 @@ typedef struct GuestChannel {
 	GuestChannelState state;
 	GuestChannelLack lack;
 	char reason[CHANNEL_REASON_SIZE]; /* of LACK_OTHER, without a period */
-	bool had_right;                   /* a channel was ready once */
+	unsigned int wanted;              /* rights that the window has a use for, beside view */
+	unsigned int rights;              /* of the channel, or of the last one */
+	unsigned int had_rights;          /* of all channels that were ready */
 	char console[CONSOLE_PATH_SIZE];  /* "" if the picture is not a console */
 	bool is_absolute;                 /* the guest takes positions; otherwise motions */
 
 	struct vail *vail; /* while vaild is asked; otherwise NULL */
 	bool is_answered;  /* vail is to be closed */
 	sd_bus *bus;       /* to the agent; NULL without a channel */
+	uint64_t openings; /* number of buses so far */
 	bool is_broken;    /* the channel is to be closed */
 
 	uint64_t rights_seen; /* the occasions of the last attempt */
@@ -65,9 +69,19 @@ typedef struct GuestChannel {
 	int64_t delay;     /* until the attempt after the next */
 } GuestChannel;
 
-/* path, guid: must outlive the channel. */
-void guest_channel_init(GuestChannel *channel, const char *path, const char *guid);
+/*
+ * path, guid: must outlive the channel.
+ * wanted: the rights that the window has a use for, such as VAIL_DISPLAY_INPUT.
+ */
+void guest_channel_init(GuestChannel *channel, const char *path, const char *guid,
+			unsigned int wanted);
 void guest_channel_deinit(GuestChannel *channel);
+
+/* Tests whether the channel can be used for what this right allows. */
+bool guest_channel_has(const GuestChannel *channel, unsigned int right);
+
+/* Returns the number of messages that wait for the agent to read. */
+uint64_t guest_channel_unsent(const GuestChannel *channel);
 
 /* Counts changes that can make another attempt succeed. The numbers only grow. */
 typedef struct GuestChannelOccasions {
@@ -77,8 +91,9 @@ typedef struct GuestChannelOccasions {
 
 /*
  * Asks vaild for a channel, if none is open and the rights are a new occasion, or a delay after a
- * failure has passed. New shares shorten that delay. Call it only while this process is registered
- * for the VM.
+ * failure has passed. New shares shorten that delay. Also asks on that occasion if the channel
+ * lacks a right that is wanted, and replaces the channel by one with more rights. Call it only
+ * while this process is registered for the VM.
  *
  * name: of the picture, like "console 0".
  */
@@ -99,7 +114,7 @@ void guest_channel_process(GuestChannel *channel, int64_t now);
 int64_t guest_channel_poll_for(const GuestChannel *channel, bool may_open,
 			       struct pollfd ret_fds[GUEST_CHANNEL_FDS]);
 
-/* ---- Input, which is dropped unless the channel is ready ---- */
+/* ---- Input, which is dropped without a channel that has the right ---- */
 
 /* Tests whether the agent has read everything. Otherwise, motions should wait. */
 bool guest_channel_is_idle(const GuestChannel *channel);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-view/window/input.h"
 
-#include <pwd.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "client/common/plain-words.h"
 #include "client/vail-view/clock.h"
+#include "client/vail-view/rights-text.h"
 #include "client/vail-view/window/key-codes.h"
 
 /* Time for which the window says why the guest gets no input, in milliseconds. */
@@ -16,12 +13,9 @@
 /* Steps of the wheel that one event can have. */
 #define WHEEL_MAX 16
 
-/* Buffer size for the name of a user. */
-#define USER_SIZE 64
-
 static bool is_ready(const Input *input)
 {
-	return input->channel.state == GUEST_CHANNEL_READY;
+	return guest_channel_has(&input->channel, VAIL_DISPLAY_INPUT);
 }
 
 /* The user has tried to use the guest in vain. Says why, and tries to open a channel. */
@@ -292,29 +286,18 @@ WindowRequested input_handle(Input *input, const SDL_Event *event)
 
 /* ---- Why there is no input ---- */
 
-static void name_user(char name[USER_SIZE])
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	if (user)
-		snprintf(name, USER_SIZE, "%s", user->pw_name);
-	else
-		snprintf(name, USER_SIZE, "%u", (unsigned int)getuid());
-}
-
 static void say_right(const Input *input, char buffer[INPUT_SENTENCE_SIZE])
 {
-	char user[USER_SIZE], machine[PLAIN_QUOTE_SIZE];
+	char advice[RIGHTS_ADVICE_SIZE];
+	const GuestChannel *channel = &input->channel;
 
-	name_user(user);
-	snprintf(buffer, INPUT_SENTENCE_SIZE,
-		 "%s Its owner can allow it with: vailctl vm update %s --user %s:view,input (and "
-		 "--user for each other user).",
-		 input->channel.had_right ? "You may no longer type into this virtual machine, "
-					    "because your right to input was withdrawn."
-					  : "You may see this virtual machine, but not type into "
-					    "it.",
-		 plain_quote(input->machine, machine), user);
+	rights_advice(channel->rights | VAIL_DISPLAY_INPUT, input->machine, advice);
+	snprintf(buffer, INPUT_SENTENCE_SIZE, "%s %s",
+		 channel->had_rights & VAIL_DISPLAY_INPUT
+			 ? "You may no longer type into this virtual machine, because your right "
+			   "to input was withdrawn."
+			 : "You may see this virtual machine, but not type into it.",
+		 advice);
 }
 
 const char *input_sentence(const Input *input, char buffer[INPUT_SENTENCE_SIZE])
@@ -362,10 +345,10 @@ static const char *status_of(const Input *input)
 /* ---- Turns ---- */
 
 void input_init(Input *input, Window *window, const char *path, const char *guid,
-		const char *machine)
+		const char *machine, unsigned int wanted)
 {
 	*input = (Input){ .window = window, .machine = machine, .size = GUEST_SIZE_INIT };
-	guest_channel_init(&input->channel, path, guid);
+	guest_channel_init(&input->channel, path, guid, wanted | VAIL_DISPLAY_INPUT);
 	keyboard_init(&input->keyboard, send_key, input);
 }
 

@@ -46,9 +46,10 @@ typedef struct Input {
  *
  * path: of vaild's socket, see vail_new().
  * guid, machine: of the VM, and as the user has typed it; must outlive the input.
+ * wanted: the rights that the window has a use for on the same channel, beside input.
  */
 void input_init(Input *input, Window *window, const char *path, const char *guid,
-		const char *machine);
+		const char *machine, unsigned int wanted);
 void input_deinit(Input *input);
 
 /* Handles an event. Returns what the user asks for. */

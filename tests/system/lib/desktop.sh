@@ -69,6 +69,25 @@ expect_title() {
   expect_match "$1" "$2" "$(title)"
 }
 
+# expect_notice CHECK PATTERN COMMAND...: runs the command, after which the window says a sentence for
+# some seconds. Repeats that, because this test may be stopped for longer.
+expect_notice() {
+  eventually_unless_gone "$VIEWER" gives_notice "${@:2}" || true
+  expect_match "$1" "$2" "$(title)"
+}
+gives_notice() {
+  local before
+
+  ! title_matches "$1" || return 0
+  before=$(said "$1")
+  "${@:2}"
+  eventually_unless_gone "$VIEWER" said_again "$before" "$1"
+  title_matches "$1"
+}
+# said PATTERN: prints how often the viewer has logged the sentence.
+said() { grep -cE -- "$1" "$PRIVATE/window.said" || true; }
+said_again() { [ "$(said "$2")" -gt "$1" ]; }
+
 # Gives the window the focus, unless it has it. Activating it again could take the focus away shortly.
 focus() {
   window_has_focus || xdotool windowactivate "$WINDOW"

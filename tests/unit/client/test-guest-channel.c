@@ -34,7 +34,7 @@ static bool turn(void)
 
 static void setup(void)
 {
-	guest_channel_init(&channel, NOWHERE, GUID);
+	guest_channel_init(&channel, NOWHERE, GUID, VAIL_DISPLAY_INPUT);
 	occasions = (GuestChannelOccasions){ .rights = 1, .shares = 1 };
 	now = 1000;
 	cr_assert(turn());

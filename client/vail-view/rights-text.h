@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_VIEW_RIGHTS_TEXT_H
+#define CLIENT_VAIL_VIEW_RIGHTS_TEXT_H
+
+#include "client/common/client-list.h"
+#include "client/common/plain-words.h"
+
+/* Sentences about rights on a display, for the user of the window. */
+
+/* Buffer size for advice, and for the sentence about lost rights with it. */
+#define RIGHTS_ADVICE_SIZE (PLAIN_QUOTE_SIZE + DISPLAY_RIGHTS_SIZE + 256)
+#define RIGHTS_LOST_SIZE   (RIGHTS_ADVICE_SIZE + 256)
+
+/*
+ * Writes who can give the user of this process the rights, and how.
+ *
+ * rights: all that the user shall have then.
+ * machine: the VM, as typed.
+ */
+void rights_advice(unsigned int rights, const char *machine, char advice[RIGHTS_ADVICE_SIZE]);
+
+/*
+ * Writes what the user lacks without the rights to clipboard and sound that were withdrawn. Leaves
+ * the buffer empty if lost has neither.
+ *
+ * lost, rights: those that were withdrawn, and those that are left.
+ */
+void rights_lost(unsigned int lost, unsigned int rights, const char *machine,
+		 char sentence[RIGHTS_LOST_SIZE]);
+
+#endif
