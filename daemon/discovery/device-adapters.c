@@ -13,7 +13,10 @@ static bool is_same_device(const Adapter *adapter, const FoundGpu *gpu)
 	return strcmp(adapter->device->driver, gpu->device.driver) == 0;
 }
 
-/* Ends the adapters of lost devices and updates the others. Marks the devices of the latter. */
+/*
+ * Ends the adapters of lost devices and updates the others. Marks the devices of the latter. An
+ * adapter stays as it is if its device could not be looked at.
+ */
 static void update_listed(Broker *broker, const GpuInventory *inventory, bool *is_listed,
 			  DeviceAdapters *result)
 {
@@ -25,8 +28,9 @@ static void update_listed(Broker *broker, const GpuInventory *inventory, bool *i
 		if (!adapter->device)
 			continue;
 		const FoundGpu *gpu = gpu_inventory_find(inventory, adapter->device->location);
-		if (gpu && is_same_device(adapter, gpu)) {
-			*adapter->device = gpu->device;
+		if (gpu && (gpu->error < 0 || is_same_device(adapter, gpu))) {
+			if (gpu->error == 0)
+				*adapter->device = gpu->device;
 			is_listed[gpu - inventory->items] = true;
 		} else {
 			adapter_end(broker, adapter, END_ADAPTER_REMOVED);
@@ -52,6 +56,12 @@ static void list(Broker *broker, const GpuInventory *inventory, bool *is_listed,
 {
 	update_listed(broker, inventory, is_listed, result);
 	for (size_t i = 0; i < inventory->count; i++) {
+		int error = inventory->items[i].error;
+
+		if (error < 0) {
+			result->error = result->unreadable++ > 0 ? result->error : error;
+			continue;
+		}
 		if (is_listed[i])
 			continue;
 		if (add(broker, &inventory->items[i]))

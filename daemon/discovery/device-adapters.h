@@ -10,8 +10,11 @@
 typedef struct DeviceAdapters {
 	size_t added;
 	size_t removed;
-	size_t left_out;  /* devices beyond LIMIT_FOUND_ADAPTERS */
-	bool has_no_room; /* out of memory, so some devices are not listed */
+	size_t left_out;   /* devices beyond LIMIT_FOUND_ADAPTERS */
+	size_t unreadable; /* devices that could not be looked at; those that were listed still are
+			    */
+	int error;         /* a negative errno, of the first of these */
+	bool has_no_room;  /* out of memory, so some devices are not listed */
 } DeviceAdapters;
 
 /*

@@ -20,11 +20,32 @@ typedef struct DeviceText {
 	char text[DEVICE_PATH_SIZE * 2];
 } DeviceText;
 
-/* Reads the target of a link. Returns NULL if it does not exist or does not fit. */
-static const char *read_link(int folder, const char *path, DeviceText *ret)
+/*
+ * Tests whether the error says that something does not exist, or that its device has just gone. Any
+ * other error leaves open what is there.
+ */
+static bool means_absent(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ENODEV || error == ENXIO;
+}
+
+/* Stores errno as a negative one, unless it means that nothing is there. The first one stays. */
+static void note_error(int *error)
+{
+	if (*error == 0 && !means_absent(errno))
+		*error = -errno;
+}
+
+/*
+ * Reads the target of a link. Returns NULL if it does not exist, does not fit or cannot be read; in
+ * the last case sets *error.
+ */
+static const char *read_link(int folder, const char *path, DeviceText *ret, int *error)
 {
 	ssize_t size = readlinkat(folder, path, ret->text, sizeof(ret->text));
 
+	if (size < 0 && errno != EINVAL) /* which says that it is no link */
+		note_error(error);
 	if (size < 0 || (size_t)size >= sizeof(ret->text))
 		size = 0;
 	ret->text[size] = '\0';
@@ -32,11 +53,13 @@ static const char *read_link(int folder, const char *path, DeviceText *ret)
 }
 
 /* Reads an attribute, in the same way. */
-static const char *read_attribute(int folder, const char *path, DeviceText *ret)
+static const char *read_attribute(int folder, const char *path, DeviceText *ret, int *error)
 {
 	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ssize_t size = fd >= 0 ? read(fd, ret->text, sizeof(ret->text)) : -1;
 
+	if (size < 0)
+		note_error(error);
 	if (size < 0 || (size_t)size >= sizeof(ret->text))
 		size = 0;
 	ret->text[size] = '\0';
@@ -69,18 +92,19 @@ static int read_virtio_driver(const char *sysfs, const char *device, DeviceText 
 	int length = snprintf(path, sizeof(path), "%s/devices/%s", sysfs, device);
 	DIR *folder = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
 	const struct dirent *entry;
+	int error = 0;
 
 	*ret_driver = NULL;
 	if (!folder)
-		return errno == ENOENT ? 0 : -errno;
+		return means_absent(errno) ? 0 : -errno;
 	while (!*ret_driver && (entry = readdir(folder))) {
 		if (!gpu_is_virtio_device(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/driver", entry->d_name);
-		*ret_driver = read_link(dirfd(folder), path, text);
+		*ret_driver = read_link(dirfd(folder), path, text, &error);
 	}
 	closedir(folder);
-	return 0;
+	return error;
 }
 
 /*
@@ -92,16 +116,19 @@ static int describe(const char *sysfs, FoundGpu *gpu)
 	_cleanup_close_ int folder = open_folder(sysfs, "devices", gpu->path);
 	DeviceText driver, virtio_driver, vendor, functions;
 	GpuDeviceFacts facts = { 0 };
-
-	if (folder < 0 && errno != ENOENT)
-		return -errno;
-	if (folder >= 0)
-		facts = (GpuDeviceFacts){
-			.driver = read_link(folder, "driver", &driver),
-			.vendor = read_attribute(folder, "vendor", &vendor),
-			.total_functions = read_attribute(folder, "sriov_totalvfs", &functions),
-		};
 	int result = 0;
+
+	if (folder < 0)
+		note_error(&result);
+	else
+		facts = (GpuDeviceFacts){
+			.driver = read_link(folder, "driver", &driver, &result),
+			.vendor = read_attribute(folder, "vendor", &vendor, &result),
+			.total_functions =
+				read_attribute(folder, "sriov_totalvfs", &functions, &result),
+		};
+	if (result < 0)
+		return result;
 	if (facts.driver && strstr(facts.driver, "/virtio"))
 		result = read_virtio_driver(sysfs, gpu->path, &virtio_driver, &facts.virtio_driver);
 	if (result == 0)
@@ -109,18 +136,22 @@ static int describe(const char *sysfs, FoundGpu *gpu)
 	return result;
 }
 
-static bool add_nodes(DIR *class, GpuInventory *inventory)
+/* Returns 0 or a negative errno. */
+static int add_nodes(DIR *class, GpuInventory *inventory)
 {
 	const struct dirent *entry;
-	DeviceText link;
+	DeviceText text;
 	GpuNode node;
+	int error = 0;
 
-	while ((entry = readdir(class)))
-		if (gpu_node_parse(entry->d_name, read_link(dirfd(class), entry->d_name, &link),
-				   &node) &&
+	while (error == 0 && (entry = readdir(class))) {
+		const char *link = read_link(dirfd(class), entry->d_name, &text, &error);
+
+		if (gpu_node_parse(entry->d_name, link, &node) &&
 		    !gpu_inventory_add(inventory, &node))
-			return false;
-	return true;
+			error = -ENOMEM;
+	}
+	return error;
 }
 
 int device_read_gpus(const char *sysfs, GpuInventory *ret)
@@ -132,15 +163,14 @@ int device_read_gpus(const char *sysfs, GpuInventory *ret)
 	DIR *class = opendir(path);
 	if (!class)
 		return errno == ENOENT ? 0 : -errno;
-	bool is_complete = add_nodes(class, ret);
+	int error = add_nodes(class, ret);
 	closedir(class);
-	if (!is_complete)
-		return -ENOMEM;
+	if (error < 0)
+		return error;
 	gpu_inventory_finish(ret);
-	int error = 0;
-	for (size_t i = 0; i < ret->count && error == 0; i++)
-		error = describe(sysfs, &ret->items[i]);
-	return error;
+	for (size_t i = 0; i < ret->count; i++)
+		ret->items[i].error = describe(sysfs, &ret->items[i]);
+	return 0;
 }
 
 /* --- functions ------------------------------------------------------------------------------- */
@@ -157,26 +187,41 @@ static void add_held(HeldGpus *held, const HeldGpu *gpu)
 		held->is_complete = false;
 }
 
+/* Opens a folder that need not exist. Returns -1 otherwise, with *error set if that is not known.
+ */
+static int open_noted(const char *sysfs, const char *folder, const char *name, int *error)
+{
+	int fd = open_folder(sysfs, folder, name);
+
+	if (fd < 0)
+		note_error(error);
+	return fd;
+}
+
 /* Reads what sysfs says about a function, and adds it. */
 static void add_function(HeldGpus *held, const char *sysfs, const char *name)
 {
-	_cleanup_close_ int pci = open_folder(sysfs, "bus/pci/devices", name);
-	_cleanup_close_ int mdevs = open_folder(sysfs, "bus/mdev", "devices");
-	_cleanup_close_ int mdev = pci < 0 ? open_folder(sysfs, "bus/mdev/devices", name) : -1;
+	int error = 0;
+	_cleanup_close_ int pci = open_noted(sysfs, "bus/pci/devices", name, &error);
+	_cleanup_close_ int mdevs = open_noted(sysfs, "bus/mdev", "devices", &error);
+	_cleanup_close_ int mdev = open_noted(sysfs, "bus/mdev/devices", name, &error);
 	DeviceText link, type, physfn, class, vgpu_type;
 	GpuFunctionFacts facts = { .name = name };
 	HeldGpu gpu;
 
 	if (pci >= 0) {
-		facts.physfn = read_link(pci, "physfn", &physfn);
-		facts.pci_class = read_attribute(pci, "class", &class);
-		facts.vgpu_type = read_attribute(pci, "nvidia/current_vgpu_type", &vgpu_type);
+		facts.physfn = read_link(pci, "physfn", &physfn, &error);
+		facts.pci_class = read_attribute(pci, "class", &class, &error);
+		facts.vgpu_type =
+			read_attribute(pci, "nvidia/current_vgpu_type", &vgpu_type, &error);
 	} else if (mdev >= 0) {
-		facts.mdev_link = read_link(mdevs, name, &link);
-		facts.mdev_type = read_link(mdev, "mdev_type", &type);
-		facts.pci_class = read_attribute(mdev, "../class", &class);
+		facts.mdev_link = read_link(mdevs, name, &link, &error);
+		facts.mdev_type = read_link(mdev, "mdev_type", &type, &error);
+		facts.pci_class = read_attribute(mdev, "../class", &class, &error);
 	}
-	if (gpu_function_classify(&facts, &gpu))
+	if (error < 0) /* half of its facts would make it another one */
+		held->is_complete = false;
+	else if (gpu_function_classify(&facts, &gpu))
 		add_held(held, &gpu);
 }
 
@@ -189,8 +234,10 @@ static void add_group(HeldGpus *held, const char *sysfs, const char *group)
 	DIR *devices = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
 	const struct dirent *entry;
 
-	if (!devices)
+	if (!devices) {
+		held->is_complete &= means_absent(errno);
 		return;
+	}
 	while ((entry = readdir(devices)))
 		if (entry->d_name[0] != '.')
 			add_function(held, sysfs, entry->d_name);
@@ -222,11 +269,14 @@ void device_read_held(const char *sysfs, dev_t device, HeldGpus *held)
 {
 	char path[DEVICE_PATH_SIZE];
 	DeviceText link;
+	int error = 0;
 
 	if (add_nvidia(held, device))
 		return;
 	snprintf(path, sizeof(path), "%s/dev/char/%u:%u", sysfs, major(device), minor(device));
-	GpuCharDevice what = gpu_char_device_parse(read_link(AT_FDCWD, path, &link));
+	GpuCharDevice what = gpu_char_device_parse(read_link(AT_FDCWD, path, &link, &error));
+	if (error < 0)
+		held->is_complete = false;
 	switch (what.kind) {
 	case CHAR_DEVICE_GPU:
 		add_paravirtual(held, what.name);

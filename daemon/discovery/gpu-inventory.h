@@ -10,6 +10,7 @@ typedef struct FoundGpu {
 	AdapterDevice device;
 	char path[DEVICE_PATH_SIZE]; /* below /sys/devices */
 	char name[GPU_NAME_SIZE];    /* for people; empty until the device is described */
+	int error;                   /* a negative errno if it could not be looked at, else 0 */
 } FoundGpu;
 
 typedef struct GpuInventory {

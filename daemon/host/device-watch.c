@@ -46,6 +46,11 @@ static void report(const DeviceWatch *watch, int error, const DeviceAdapters *re
 		snprintf(problem, sizeof(problem),
 			 "are not all listed, because memory ran out; run \"vailctl reload\" when "
 			 "there is more");
+	else if (result->unreadable > 0)
+		snprintf(problem, sizeof(problem),
+			 "could not all be looked at, and those are listed as they were: %zu of "
+			 "them below %s, %s; let vaild read them, then run \"vailctl reload\"",
+			 result->unreadable, server->options.roots.sys, strerror(-result->error));
 	else if (result->left_out > 0)
 		snprintf(problem, sizeof(problem),
 			 "are too many: %zu of them are not listed, because vaild lists at most %d",

@@ -347,6 +347,29 @@ Test(gpu_devices, other_devices_are_not_held_gpus)
 	cr_assert_eq(look_at(1, 3), 0u, "without a link");
 }
 
+/* A link to itself can be read as little as an attribute whose driver answers EIO. */
+Test(gpu_devices, functions_that_cannot_be_looked_at)
+{
+	static const char *const facts[] = { "class", "nvidia/current_vgpu_type" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(facts); i++) {
+		char function[64], path[128], number[16];
+
+		snprintf(function, sizeof(function), "pci0000:40/0000:41:00.%u", i + 1);
+		snprintf(number, sizeof(number), "511:%u", i);
+		snprintf(path, sizeof(path), "devices/%s/physfn", function);
+		tree_pci(&tree, function, "vfio-pci", "0x10de", DISPLAY_CLASS);
+		tree_link(&tree, path, "../0000:41:00.0");
+		tree_group(&tree, i, number, function);
+		cr_assert_eq(look_at(511, i), 1u);
+		cr_assert(held.is_complete);
+		snprintf(path, sizeof(path), "devices/%s/%s", function, facts[i]);
+		tree_link(&tree, path, strrchr(path, '/') + 1);
+		cr_assert_eq(look_at(511, i), 0u, "%s", facts[i]);
+		cr_assert_not(held.is_complete, "it may have one");
+	}
+}
+
 Test(gpu_devices, functions_that_vanish_while_they_are_read)
 {
 	tree_group(&tree, 12, "511:0", "pci0000:00/0000:00:02.1");
