@@ -40,9 +40,12 @@ static void write_gpu(Writer *writer, Broker *broker, const HeldGpu *gpu)
 	writer_object_end(writer);
 }
 
-/* lookup: the result of the search, which has set *held if it is FOUND. */
+/*
+ * Writes what one of the VM's processes holds. lookup: the result of the search, which has set
+ * *held if it is FOUND.
+ */
 static void write_holder(const ListView *view, Writer *writer, const VirtualMachine *vm,
-			 Lookup lookup, const HeldGpus *held)
+			 const Process *process, Lookup lookup, const HeldGpus *held)
 {
 	size_t count = lookup == LOOKUP_FOUND ? held->count : 0;
 
@@ -51,7 +54,11 @@ static void write_holder(const ListView *view, Writer *writer, const VirtualMach
 	writer_guid(writer, &vm->guid);
 	OPTIONAL_STRING(writer, "name", vm->name);
 	writer_key(writer, "vmmPid");
-	encode_pid(writer, vm->vmm, view->caller->pid_namespace);
+	encode_pid(writer, process, view->caller->pid_namespace);
+	if (process != vm->vmm) {
+		writer_key(writer, "incoming");
+		writer_boolean(writer, true);
+	}
 	writer_key(writer, "since");
 	writer_seconds(writer, vm->since);
 	writer_key(writer, "complete");
@@ -65,27 +72,56 @@ static void write_holder(const ListView *view, Writer *writer, const VirtualMach
 	writer_object_end(writer);
 }
 
+/* Returns the running VM with the serial, or NULL. */
+static const VirtualMachine *find_vm(const ListView *view, uint64_t serial)
+{
+	const VirtualMachine *vm = entity_container(
+		entity_find(view->service->broker, ENTITY_VIRTUAL_MACHINE, serial), VirtualMachine);
+
+	return vm_is_ending(vm) ? NULL : vm;
+}
+
+/* Moves to the next process that runs a VM: after the VMM, the incoming VMM of the same VM. */
+static ListStep next_process(const ListView *view, ListCursor *cursor,
+			     const VirtualMachine **ret_vm, const Process **ret_process)
+{
+	const VirtualMachine *vm = cursor->is_inside ? find_vm(view, cursor->position) : NULL;
+
+	cursor->is_inside = false;
+	if (vm && vm->incoming) {
+		*ret_vm = vm;
+		*ret_process = vm->incoming->process;
+		return LIST_ITEM;
+	}
+	ListStep step = list_next_entity(view, cursor, NULL);
+	if (step != LIST_ITEM)
+		return step;
+	*ret_vm = find_vm(view, cursor->position);
+	*ret_process = (*ret_vm)->vmm;
+	cursor->is_inside = (*ret_vm)->incoming != NULL;
+	return LIST_ITEM;
+}
+
 /*
- * Looks at the VMM's open files at the moment at which the item is written. The VMM may have opened
+ * Looks at the process's open files at the moment at which the item is written. It may have opened
  * or closed a device since the last time, and another VM may have got it.
  */
 static ListStep next_holder(const ListView *view, ListCursor *cursor, Writer *writer)
 {
 	const Host *host = view->service->host;
 	ListCursor next = *cursor;
-	ListStep step = list_next_entity(view, &next, NULL);
+	const VirtualMachine *vm;
+	const Process *process;
+	ListStep step = next_process(view, &next, &vm, &process);
 	HeldGpus held;
 
 	if (step == LIST_ITEM && writer) {
-		const VirtualMachine *vm = entity_container(
-			entity_find(view->service->broker, ENTITY_VIRTUAL_MACHINE, next.position),
-			VirtualMachine);
-		Lookup lookup = host->find_held_gpus(host->self, view->caller, vm->vmm->key,
-						     vm->vmm->uid, &held);
+		Lookup lookup = host->find_held_gpus(host->self, view->caller, process->key,
+						     process->uid, &held);
 
 		if (lookup == LOOKUP_PENDING)
 			return LIST_WAITS;
-		write_holder(view, writer, vm, lookup, &held);
+		write_holder(view, writer, vm, process, lookup, &held);
 	}
 	*cursor = next;
 	return step;
@@ -104,8 +140,9 @@ static const Guid *holder_machine(const Entity *entity)
 
 static size_t holder_parts(const Entity *entity)
 {
-	(void)entity;
-	return 1 + LIMIT_HELD_GPUS;
+	size_t processes = container_of(entity, VirtualMachine, entity)->incoming ? 2 : 1;
+
+	return processes * (1 + LIMIT_HELD_GPUS);
 }
 
 const ListOperations list_gpu_holders = {

@@ -66,6 +66,7 @@ typedef struct Request {
 
 	bool is_repeated;      /* with STATUS_PENDING: the session asks again in its next turn */
 	uint64_t awaited_ends; /* see request_await_ends(); 0 before the first call */
+	uint64_t awaited_look; /* see request_await_look(); 0 before the first call */
 
 	/* The VM that the request concerns, stored by value because the handler may end it. */
 	Guid virtual_machine;
@@ -111,6 +112,7 @@ typedef struct ListView {
 typedef struct ListCursor {
 	uint64_t position; /* 0 at the beginning */
 	size_t parts;      /* of the items counted so far */
+	bool is_inside;    /* the entity at the position has a further item */
 } ListCursor;
 
 typedef enum ListStep {

@@ -210,3 +210,49 @@ Test(gpu_holders, vmm_that_holds_more_than_is_examined)
 	list(fixture.admin, 1);
 	cr_assert_not(is_complete());
 }
+
+static void begin_hand_over(FakeProcess *incoming)
+{
+	cr_assert_str_eq(callf(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+			       "{\"virtualMachineGuid\":\"%s\",\"vmmPid\":%d}", GUID_A,
+			       incoming->pid),
+			 "STATUS_SUCCESS");
+}
+
+Test(gpu_holders, incoming_vmm_has_an_item_of_its_own)
+{
+	FakeHost *fake_host = fixture.fake_host;
+	FakeProcess *incoming = fake_host_process(fake_host, OTHER_VMM_PID, 947);
+	bool is_incoming = false;
+
+	hold(vmm, HELD_GPU_PARAVIRTUAL, "faux/vgem", "faux/vgem");
+	begin_hand_over(incoming);
+	hold(incoming, HELD_GPU_MDEV, "4b20d080-1b54-4048-85b3-a6a62d165c01", "0000:41:00.0");
+	incoming->held_turns = 2;
+	list(fixture.admin, 2);
+	cr_assert_eq(reply_number(fake_host, "holders[0].vmmPid"), (uint64_t)vmm->pid);
+	cr_assert_null(reply_value(fake_host, "holders[0].incoming"));
+	cr_assert_str_eq(reply_string(fake_host, "holders[0].gpus[0].kind"), "paravirtual");
+	cr_assert_str_eq(reply_string(fake_host, "holders[1].virtualMachineGuid"), GUID_A);
+	cr_assert_eq(reply_number(fake_host, "holders[1].vmmPid"), (uint64_t)OTHER_VMM_PID);
+	cr_assert(json_read_boolean(reply_value(fake_host, "holders[1].incoming"), &is_incoming) &&
+		  is_incoming);
+	cr_assert_str_eq(reply_string(fake_host, "holders[1].gpus[0].kind"), "mdev");
+	fake_host_exit(fake_host, vmm);
+	list(fixture.admin, 1);
+	cr_assert_eq(reply_number(fake_host, "holders[0].vmmPid"), (uint64_t)OTHER_VMM_PID);
+	cr_assert_null(reply_value(fake_host, "holders[0].incoming"), "it is the VMM now");
+}
+
+Test(gpu_holders, incoming_vmm_is_listed_with_more)
+{
+	static const char request[] = "{\"method\":\"" LIST_GPU_HOLDERS "\",\"more\":true}\n";
+	FakeProcess *incoming = fake_host_process(fixture.fake_host, OTHER_VMM_PID, 947);
+
+	begin_hand_over(incoming);
+	const char *text = exchange(fixture.fake_host, fixture.admin, request);
+	const char *second = strchr(text, '\n');
+	cr_assert_null(strstr(second + 1, "\"continues\":true"));
+	cr_assert_not_null(strstr(second, "\"incoming\":true"), "%s", text);
+	cr_assert_eq(strchr(second + 1, '\n') + 1, text + strlen(text), "there are two replies");
+}
