@@ -65,6 +65,7 @@ static const PlainWord reasons[] = {
 	{ "adapterRemoved", "the adapter was removed" },
 	{ "driverGone", "the adapter's driver has gone" },
 	{ "sharerExited", "the process that shared the object has exited" },
+	{ "functionClosed", "the VMM no longer has the GPU's function open" },
 	{ "overBudget", "the object has grown over the limit of shared memory" },
 	{ "agentGone", "the VM's agent serves its display no longer" },
 	{ "rightsWithdrawn", "a right on the display was withdrawn" },

@@ -96,6 +96,7 @@ static char *ending(const VailEvent *event)
 		{ "driverGone", ": driver exited" },
 		{ "sharerExited", ": sharer exited" },
 		{ "overBudget", ": over the limit" },
+		{ "functionClosed", ": closed by the VMM" },
 		{ "rightsWithdrawn", ": right withdrawn" },
 		{ "agentGone", ": agent gone" },
 		{ "daemonStopped", ": vaild stopped" },

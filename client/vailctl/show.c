@@ -261,11 +261,19 @@ static void fill_virtual_gpus(Table *table, const JsonValue *vm)
 		const char *handle = member_text(virtual_gpu, "virtualGpu");
 		const char *adapter = member_text(virtual_gpu, "adapter");
 		const char *profile = member_text(virtual_gpu, "profile");
+		const char *function = member_text(virtual_gpu, "function");
 
 		table_add(table, "Virtual GPU:");
 		table_add(table, handle);
-		table_add(table, "on adapter:");
-		table_add(table, adapter);
+		if (function) {
+			table_add(table, "found as:");
+			table_add_format(table, "%s %s", member_text(virtual_gpu, "source"),
+					 function);
+		}
+		if (adapter && *adapter != '\0') {
+			table_add(table, "on adapter:");
+			table_add(table, adapter);
+		}
 		if (profile) {
 			table_add(table, "with profile:");
 			table_add(table, profile);

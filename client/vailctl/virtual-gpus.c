@@ -45,6 +45,8 @@ static const TableColumn columns[] = {
 	{ .name = "VGPU" },
 	{ .name = "GUID", .prefix = GUID_PREFIX, .drop = 2 },
 	{ .name = "VM", .minimum = 8 },
+	{ .name = "SOURCE", .drop = 4 },
+	{ .name = "FUNCTION", .minimum = 12, .drop = 5 },
 	{ .name = "ADAPTER", .minimum = 8, .drop = 1 },
 	{ .name = "PROFILE", .minimum = 8, .drop = 3 },
 };
@@ -56,6 +58,8 @@ static void add_row(const VirtualGpuRow *row, void *context)
 	table_add(table, member_text(row->virtual_gpu, "virtualGpu"));
 	table_add(table, member_text(row->vm, "virtualMachineGuid"));
 	table_add(table, member_text(row->vm, "name"));
+	table_add(table, member_text(row->virtual_gpu, "source"));
+	table_add(table, member_text(row->virtual_gpu, "function"));
 	table_add(table,
 		  row->adapter_name ? row->adapter_name : member_text(row->virtual_gpu, "adapter"));
 	table_add(table, member_text(row->virtual_gpu, "profile"));
@@ -81,6 +85,8 @@ static void write_row(const VirtualGpuRow *row, void *context)
 	write_member(writer, "\"adapter\":", member_text(row->virtual_gpu, "adapter"));
 	write_member(writer, "\"adapterName\":", row->adapter_name);
 	write_member(writer, "\"profile\":", member_text(row->virtual_gpu, "profile"));
+	write_member(writer, "\"source\":", member_text(row->virtual_gpu, "source"));
+	write_member(writer, "\"function\":", member_text(row->virtual_gpu, "function"));
 	writer_object_end(writer);
 }
 

@@ -145,6 +145,37 @@ NTSTATUS request_await_ends(Request *request, NTSTATUS refused)
 	return STATUS_PENDING;
 }
 
+static NTSTATUS no_virtual_gpu(Request *request)
+{
+	if (request->subject.vm->looks.is_certain)
+		return failure_set(&request->failure, STATUS_GRAPHICS_VAIL_STATE_CHANGED,
+				   "noVirtualGpu",
+				   "the VM has no virtual GPU: none is assigned, and its VMM has "
+				   "none open; assign one with io.vaild.Machine.AssignVirtualGpu");
+	return failure_set(&request->failure, STATUS_INSUFFICIENT_RESOURCES, "notLookedAt",
+			   "the VM has no virtual GPU assigned, and whether its VMM has one open "
+			   "cannot be seen now; try again later, or assign one with "
+			   "io.vaild.Machine.AssignVirtualGpu");
+}
+
+NTSTATUS request_await_look(Request *request)
+{
+	const Host *host = request->service->host;
+	const VirtualMachine *vm = request->subject.vm;
+
+	if (!vm_depends_on_looks(vm))
+		return STATUS_SUCCESS;
+	if (request->awaited_look == 0)
+		request->awaited_look = request->service->broker->looks_begun + 1;
+	if (vm->looks.done < request->awaited_look)
+		host->look_at_gpus(host->self, request->caller, vm->entity.serial,
+				   request->awaited_look);
+	if (vm->looks.done < request->awaited_look)
+		return STATUS_PENDING;
+	return vm_was_seen_with_gpu(vm, request->awaited_look) ? STATUS_SUCCESS
+							       : no_virtual_gpu(request);
+}
+
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure)
 {
 	switch (lookup) {
@@ -280,6 +311,20 @@ static NTSTATUS await_pruning(Request *request)
 	return request->is_repeated ? STATUS_PENDING : STATUS_SUCCESS;
 }
 
+/*
+ * Tests whether the look for which an authorised open has waited has ended the caller's
+ * registration, because the VM has lost its last virtual GPU.
+ */
+static bool has_lost_virtual_gpu(const Request *request)
+{
+	const Rule rule = request->method->rule;
+	const Subject *subject = &request->subject;
+
+	return request->awaited_look != 0 && !subject->registration &&
+	       subject->vm->virtual_gpu_count == 0 &&
+	       (rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER);
+}
+
 static NTSTATUS run(Request *request, const JsonValue *parameters)
 {
 	const Method *method = request->method;
@@ -292,6 +337,8 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 		status = find_subject(request, &request->subject);
 	if (status == STATUS_SUCCESS)
 		status = await_pruning(request);
+	if (status == STATUS_SUCCESS && has_lost_virtual_gpu(request))
+		return no_virtual_gpu(request);
 	if (status == STATUS_SUCCESS && !operator_only)
 		status = authorise(request);
 	if (status == STATUS_SUCCESS && method->handler)

@@ -37,6 +37,14 @@ NTSTATUS request_await_fdstore(const Request *request);
  */
 NTSTATUS request_await_ends(Request *request, NTSTATUS refused);
 
+/*
+ * Checks that the subject's VM has a virtual GPU. If all that it may have are found ones, waits for
+ * a look that begins after the first call. Returns STATUS_SUCCESS, STATUS_PENDING,
+ * STATUS_GRAPHICS_VAIL_STATE_CHANGED without a virtual GPU, or STATUS_INSUFFICIENT_RESOURCES if
+ * that cannot be seen now.
+ */
+NTSTATUS request_await_look(Request *request);
+
 /* Converts a failed lookup of the calling process into a status. */
 NTSTATUS caller_lookup_failure(Lookup lookup, Failure *failure);
 

@@ -96,6 +96,16 @@ static void encode_agent(Writer *writer, const Agent *agent, PidNamespace reader
 	writer_object_end(writer);
 }
 
+/* The member is not optional, so it is empty if the device of a found vGPU is not listed. */
+static void encode_adapter_of(Writer *writer, const VirtualGpu *virtual_gpu)
+{
+	writer_key(writer, "adapter");
+	if (virtual_gpu->adapter)
+		writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
+	else
+		writer_string(writer, "");
+}
+
 static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 {
 	const VirtualGpu *virtual_gpu;
@@ -106,11 +116,12 @@ static void encode_virtual_gpus(Writer *writer, const VirtualMachine *vm)
 		writer_object_begin(writer);
 		writer_key(writer, "virtualGpu");
 		writer_handle(writer, &virtual_gpu->handle_entry.handle);
-		writer_key(writer, "adapter");
-		writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
+		encode_adapter_of(writer, virtual_gpu);
 		OPTIONAL_STRING(writer, "profile", virtual_gpu->profile);
+		OPTIONAL_STRING(writer, "function",
+				virtual_gpu->held ? virtual_gpu->held->function : NULL);
 		writer_key(writer, "source");
-		writer_string(writer, "api");
+		writer_string(writer, virtual_gpu_source_name(virtual_gpu));
 		writer_object_end(writer);
 	}
 	writer_array_end(writer);
@@ -237,8 +248,10 @@ static void encode_event_entity(Writer *writer, const Event *event, PidNamespace
 		virtual_gpu = container_of(event->entity, VirtualGpu, entity);
 		writer_key(writer, "virtualGpu");
 		writer_handle(writer, &virtual_gpu->handle_entry.handle);
-		writer_key(writer, "adapter");
-		writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
+		if (virtual_gpu->adapter) {
+			writer_key(writer, "adapter");
+			writer_handle(writer, &virtual_gpu->adapter->handle_entry.handle);
+		}
 		return;
 	case ENTITY_ADAPTER:
 		writer_key(writer, "adapter");

@@ -53,6 +53,8 @@ NTSTATUS method_open_display(Request *request)
 	NTSTATUS status = check_rights(request);
 
 	if (status == STATUS_SUCCESS)
+		status = request_await_look(request);
+	if (status == STATUS_SUCCESS)
 		status = request_await_fdstore(request);
 	if (status == STATUS_SUCCESS)
 		status = display_channel_prepare(

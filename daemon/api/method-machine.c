@@ -349,7 +349,11 @@ NTSTATUS method_assign_virtual_gpu(Request *request)
 
 NTSTATUS method_remove_virtual_gpu(Request *request)
 {
-	virtual_gpu_remove(request->service->broker, request->subject.virtual_gpu);
+	if (request->subject.virtual_gpu->held)
+		return failure_set(&request->failure, STATUS_NOT_SUPPORTED, "found",
+				   "this virtual GPU was found: the VM has it as long as its VMM "
+				   "has the function open; detach the function from the VM");
+	virtual_gpu_remove(request->service->broker, request->subject.virtual_gpu, END_REQUESTED);
 	request->changed = true;
 	return STATUS_SUCCESS;
 }

@@ -161,8 +161,10 @@ NTSTATUS method_open_shared_object(Request *request)
 	Broker *broker = request->service->broker;
 	SharedObject *object = request->subject.object;
 	ObjectHolder *holder = NULL;
-	NTSTATUS status = update_size(request);
+	NTSTATUS status = request_await_look(request);
 
+	if (status == STATUS_SUCCESS)
+		status = update_size(request);
 	if (status == STATUS_SUCCESS && !object_holder(object, request->caller->process))
 		status =
 			holder_prepare(broker, request->caller, object, &holder, &request->failure);

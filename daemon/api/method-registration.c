@@ -32,12 +32,9 @@ static NTSTATUS register_caller(Request *request, Registration **ret_registratio
 	VirtualMachine *vm = request->subject.vm;
 	GraphicsContextKind graphics_context = GRAPHICS_CONTEXT_VAILD;
 
-	if (TAILQ_EMPTY(&vm->virtual_gpus))
-		return failure_set(&request->failure, STATUS_GRAPHICS_VAIL_STATE_CHANGED,
-				   "noVirtualGpu",
-				   "the VM has no virtual GPU assigned; assign one with "
-				   "io.vaild.Machine.AssignVirtualGpu");
-	NTSTATUS status = request_await_fdstore(request);
+	NTSTATUS status = request_await_look(request);
+	if (status == STATUS_SUCCESS)
+		status = request_await_fdstore(request);
 	if (status == STATUS_SUCCESS)
 		status = find_graphics_context(request, &graphics_context);
 	if (status != STATUS_SUCCESS)

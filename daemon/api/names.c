@@ -129,6 +129,11 @@ const char *adapter_source_name(AdapterSource source)
 	return names[source];
 }
 
+const char *virtual_gpu_source_name(const VirtualGpu *virtual_gpu)
+{
+	return virtual_gpu->held ? held_gpu_kind_name((HeldGpuKind)virtual_gpu->held->kind) : "api";
+}
+
 const char *held_gpu_kind_name(HeldGpuKind kind)
 {
 	static const char *const names[] = {
@@ -196,6 +201,7 @@ const char *end_reason_name(EndReason reason)
 		[END_AGENT_GONE] = "agentGone",
 		[END_RIGHTS_WITHDRAWN] = "rightsWithdrawn",
 		[END_OVER_BUDGET] = "overBudget",
+		[END_FUNCTION_CLOSED] = "functionClosed",
 		[END_DAEMON_STOPPED] = "daemonStopped",
 	};
 	_Static_assert(ARRAY_SIZE(names) == END_MAX, "each reason has a name");

@@ -24,6 +24,9 @@ const char *consent_source_name(bool is_drop_in);
 
 const char *adapter_source_name(AdapterSource source);
 const char *held_gpu_kind_name(HeldGpuKind kind);
+
+/* Returns "api" if a request has assigned it, else what kind of function was found. */
+const char *virtual_gpu_source_name(const VirtualGpu *virtual_gpu);
 const char *end_reason_name(EndReason reason);
 const char *vm_part_name(VmPart part); /* that of the member of io.vaild.Machine.VirtualMachine */
 const char *event_kind_name(EventKind kind);

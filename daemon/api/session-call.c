@@ -84,6 +84,7 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 		.fds = session->fds ? session->fds->items : NULL,
 		.fd_count = call->fd_count,
 		.awaited_ends = session->reading->message.awaited_ends,
+		.awaited_look = session->reading->message.awaited_look,
 	};
 	NTSTATUS status = prepare_answer(session, call, &stream, &outgoing, &request.failure);
 
@@ -98,6 +99,7 @@ bool session_call(Session *session, const Call *call, Buffer *out)
 	}
 	stream_free(stream);
 	session->reading->message.awaited_ends = request.awaited_ends;
+	session->reading->message.awaited_look = request.awaited_look;
 	session->is_repeated = request.is_repeated;
 	if (status == STATUS_SUCCESS)
 		status = finish_answer(&request, call->terminator);

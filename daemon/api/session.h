@@ -46,6 +46,7 @@ typedef struct SessionMessage {
 	size_t fd_count;
 	InputMetadata metadata;
 	uint64_t awaited_ends; /* see request_await_ends() */
+	uint64_t awaited_look; /* see request_await_look() */
 } SessionMessage;
 
 /* The state of a session that an idle one does not have. */

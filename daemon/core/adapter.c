@@ -268,6 +268,10 @@ void adapters_end_overdue(Broker *broker)
 
 /* --- end ------------------------------------------------------------------------------------- */
 
+/*
+ * Ends the vGPUs that were assigned on the adapter. One that was found ends only when a look has
+ * seen that nobody holds it: the device may just have got another driver.
+ */
 static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
 {
 	uint64_t cursor = 0;
@@ -277,7 +281,11 @@ static void end_virtual_gpus(Broker *broker, const Adapter *adapter)
 		VirtualGpu *virtual_gpu = entity_container(entity, VirtualGpu);
 
 		cursor = entity->serial;
-		if (virtual_gpu->adapter == adapter)
+		if (virtual_gpu->adapter != adapter)
+			continue;
+		if (virtual_gpu->held)
+			virtual_gpu->adapter = NULL;
+		else
 			virtual_gpu_end(broker, virtual_gpu, END_ADAPTER_REMOVED);
 	}
 }

@@ -8,6 +8,7 @@
 #include "daemon/core/drop-in.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
+#include "daemon/core/found-gpu.h"
 #include "daemon/core/found-vm.h"
 #include "daemon/core/gpu-process.h"
 #include "daemon/core/handle-entry.h"
@@ -50,6 +51,7 @@ struct Broker {
 	TAILQ_HEAD(, DisplayChannel) cut_channels;
 	Ending cutting;            /* ends them; has begun while there are any */
 	uint64_t display_deadline; /* when channels end that wait for their server; 0 for none */
+	uint64_t looks_begun;      /* see daemon/core/found-gpu.h */
 	bool is_restoring; /* suppresses events, because they were sent before the restart */
 	bool is_stopping;  /* connections close because the daemon stops, not their clients */
 };

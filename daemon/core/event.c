@@ -33,6 +33,7 @@ NTSTATUS end_reason_status(EndReason reason)
 	case END_OVER_BUDGET:
 		return STATUS_QUOTA_EXCEEDED;
 	case END_REQUESTED:
+	case END_FUNCTION_CLOSED:
 	case END_DAEMON_STOPPED:
 	case END_MAX:
 		break;

@@ -26,6 +26,7 @@ typedef enum EndReason {
 	END_AGENT_GONE,       /* the agent no longer serves the VM's displays */
 	END_RIGHTS_WITHDRAWN, /* the display client has lost a right of the channel */
 	END_OVER_BUDGET,      /* the object's memory grew beyond a limit */
+	END_FUNCTION_CLOSED,  /* the VM's processes no longer have the function of a GPU open */
 	END_DAEMON_STOPPED,
 	END_MAX,
 } EndReason;

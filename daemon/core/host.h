@@ -114,6 +114,13 @@ typedef struct Host {
 	Lookup (*find_held_gpus)(void *self, const Caller *caller, ProcessKey key, uid_t uid,
 				 HeldGpus *ret);
 
+	/*
+	 * Lets a look begin at what the processes of the VM with this serial have open
+	 * (found-gpu.h). It has this number or a higher one, and may be under way. The caller's
+	 * session is pumped again when a look has been applied, which may be before this returns.
+	 */
+	void (*look_at_gpus)(void *self, const Caller *caller, uint64_t vm, uint64_t number);
+
 	/* Finds a user by name or decimal uid. */
 	Lookup (*find_user)(void *self, const char *user, uid_t *ret_uid);
 

@@ -64,13 +64,17 @@ void virtual_gpu_commit(Broker *broker, VirtualGpu *virtual_gpu)
 	entity_insert(broker, &virtual_gpu->entity);
 	TAILQ_INSERT_TAIL(&virtual_gpu->vm->virtual_gpus, virtual_gpu, link);
 	virtual_gpu->vm->virtual_gpu_count++;
-	virtual_gpu->adapter->virtual_gpus++;
+	if (virtual_gpu->held)
+		virtual_gpu->vm->found_gpu_count++;
+	else
+		virtual_gpu->adapter->virtual_gpus++;
 	virtual_gpu_event(broker, virtual_gpu, EVENT_VIRTUAL_GPU_ASSIGNED, END_REQUESTED);
 }
 
 void virtual_gpu_discard(Broker *broker, VirtualGpu *virtual_gpu)
 {
 	charge_return(&virtual_gpu->charge, &broker->accounts);
+	free(virtual_gpu->held);
 	free(virtual_gpu->profile);
 	free(virtual_gpu);
 }
@@ -91,7 +95,10 @@ static void take_away(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 
 	TAILQ_REMOVE(&vm->virtual_gpus, virtual_gpu, link);
 	vm->virtual_gpu_count--;
-	virtual_gpu->adapter->virtual_gpus--;
+	if (virtual_gpu->held)
+		vm->found_gpu_count--;
+	else
+		virtual_gpu->adapter->virtual_gpus--;
 	handle_entry_remove(broker, &virtual_gpu->handle_entry);
 	entity_remove(broker, &virtual_gpu->entity);
 	broker_remove_ended(broker, virtual_gpu->entity.serial, reason);
@@ -108,11 +115,11 @@ void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 		vm_end_registrations(broker, vm, END_LAST_VIRTUAL_GPU_REMOVED);
 }
 
-void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu)
+void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason)
 {
 	VirtualMachine *vm = virtual_gpu->vm;
 
-	take_away(broker, virtual_gpu, END_REQUESTED);
+	take_away(broker, virtual_gpu, reason);
 	if (TAILQ_EMPTY(&vm->virtual_gpus))
 		vm_prune(broker, vm, END_LAST_VIRTUAL_GPU_REMOVED);
 }

@@ -428,7 +428,7 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	const SharedObject *object;
 	const DisplayChannel *channel;
 	const DisplayServer *server;
-	size_t registrations = 0, virtual_gpus = 0, channels = 0;
+	size_t registrations = 0, virtual_gpus = 0, found_gpus = 0, channels = 0;
 	uint64_t bytes = 0;
 
 	assert(vm_is_listed(broker, vm) && vm_after(broker, vm->entity.serial - 1) == vm);
@@ -453,10 +453,13 @@ void vm_check(Broker *broker, const VirtualMachine *vm)
 	TAILQ_FOREACH (virtual_gpu, &vm->virtual_gpus, link) {
 		assert(virtual_gpu->vm == vm);
 		virtual_gpus++;
+		found_gpus += virtual_gpu->held != NULL;
+		assert(virtual_gpu->held ? !virtual_gpu->charge.account
+					 : virtual_gpu->adapter != NULL);
 		assert(vm_is_ending(vm) ||
 		       virtual_gpu_find(broker, &virtual_gpu->handle_entry.handle) == virtual_gpu);
 	}
-	assert(virtual_gpus == vm->virtual_gpu_count);
+	assert(virtual_gpus == vm->virtual_gpu_count && found_gpus == vm->found_gpu_count);
 	LIST_FOREACH (gpu_process, &vm->gpu_processes, of_vm)
 		assert(gpu_process->vm == vm);
 	LIST_FOREACH (object, &vm->objects, of_vm)

@@ -110,20 +110,29 @@ typedef struct VmTakeOver VmTakeOver;
 typedef struct DisplayServer DisplayServer;
 typedef struct Registration Registration;
 
-typedef enum VirtualGpuSource { VIRTUAL_GPU_SOURCE_API } VirtualGpuSource;
-
+/*
+ * A virtual GPU of a VM. A request has assigned it on an adapter, or it was found: the VMM has a
+ * function of a GPU open, see daemon/core/found-gpu.h.
+ */
 typedef struct VirtualGpu {
 	HandleEntry handle_entry;
 	Entity entity;
 	VirtualMachine *vm;
-	Adapter *adapter;
-	char *profile; /* NULL if none was requested */
-	VirtualGpuSource source;
-	Charge charge;
+	Adapter *adapter; /* of a found one, NULL if its device is not listed */
+	char *profile;    /* NULL if none was requested or is known */
+	HeldGpu *held;    /* the function that was found; NULL if a request has assigned it */
+	uint64_t seen;    /* number of the last look that has seen it; 0 for none */
+	Charge charge;    /* of none if it was found */
 	TAILQ_ENTRY(VirtualGpu) link;
 } VirtualGpu;
 
 typedef TAILQ_HEAD(VirtualGpuList, VirtualGpu) VirtualGpuList;
+
+/* The last look at what the VM's processes have open, see daemon/core/found-gpu.h. */
+typedef struct VmLooks {
+	uint64_t done;   /* its number; 0 before the first one */
+	bool is_certain; /* it has seen everything */
+} VmLooks;
 
 struct VirtualMachine {
 	Guid guid;
@@ -138,6 +147,8 @@ struct VirtualMachine {
 	IncomingVmm *incoming; /* NULL unless a hand-over is under way */
 	VirtualGpuList virtual_gpus;
 	size_t virtual_gpu_count;
+	size_t found_gpu_count; /* of these */
+	VmLooks looks;
 	LIST_HEAD(, Registration) registrations;
 	size_t registration_count;
 	LIST_HEAD(, GpuProcess) gpu_processes;
@@ -306,7 +317,7 @@ VirtualGpu *virtual_gpu_find(Broker *broker, const Handle *handle);
  * leaves that to vm_prune().
  */
 void virtual_gpu_end(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason);
-void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu);
+void virtual_gpu_remove(Broker *broker, VirtualGpu *virtual_gpu, EndReason reason);
 
 /* --- for incoming-vmm.c ---------------------------------------------------------------------- */
 

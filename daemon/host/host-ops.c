@@ -138,6 +138,13 @@ static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessK
 					 ret);
 }
 
+static void host_ops_look_at_gpus(void *self, const Caller *caller, uint64_t vm, uint64_t number)
+{
+	Server *server = self;
+
+	gpu_looks_want(&server->looks, vm, number, container_of(caller, Connection, caller));
+}
+
 static Lookup host_ops_find_user(void *self, const char *user, uid_t *ret_uid)
 {
 	(void)self;
@@ -358,6 +365,7 @@ static void host_ops_event(void *self, const Event *event)
 	service_manager_changed(&server->manager);
 	if (event->changes_sharers)
 		connections_update_fd_passing(&server->connections, event);
+	gpu_looks_note(&server->looks, event);
 	streams_send(&server->service, event);
 	machine_watch_event(&server->machines, event);
 }
@@ -384,6 +392,7 @@ void host_ops_init(Host *host, Server *server)
 		.read_groups = host_ops_read_groups,
 		.find_graphics_context = host_ops_find_graphics_context,
 		.find_held_gpus = host_ops_find_held_gpus,
+		.look_at_gpus = host_ops_look_at_gpus,
 		.find_user = host_ops_find_user,
 		.read_user = host_ops_read_user,
 		.is_login_user = host_ops_is_login_user,

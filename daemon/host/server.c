@@ -150,6 +150,7 @@ static void server_init_parts(Server *server, const ExaminerSockets *sockets)
 	driver_timeout_init(&server->driver_wait, base);
 	device_watch_init(&server->devices, server);
 	machine_watch_init(&server->machines, server);
+	gpu_looks_init(&server->looks, server);
 	add_signal(server, &server->terminate_event, SIGTERM, on_terminate);
 	add_signal(server, &server->interrupt_event, SIGINT, on_terminate);
 	add_signal(server, &server->reload_event, SIGHUP, on_reload);
@@ -300,6 +301,7 @@ static void server_deinit(Server *server)
 	store_deinit(&server->service.store);
 	quarantine_store_close(&server->quarantines);
 	examiner_deinit(&server->examiner);
+	gpu_looks_deinit(&server->looks);
 	audit_log_deinit(&server->journal);
 	fdstore_waits_deinit(&server->fdstore_waits);
 	service_manager_deinit(&server->manager);
@@ -355,6 +357,7 @@ static int run(const ServerOptions *options, bool *ret_started)
 		configure_machines(&server);
 		configure_keep(&server);
 		machine_watch_refresh(&server.machines);
+		gpu_looks_start(&server.looks);
 	}
 	bool served = ready && server_serve(&server);
 	server_deinit(&server);

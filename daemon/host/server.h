@@ -7,6 +7,7 @@
 #include "daemon/host/driver-timeout.h"
 #include "daemon/host/examiner/examiner-client.h"
 #include "daemon/host/fd-info.h"
+#include "daemon/host/gpu-looks.h"
 #include "daemon/host/log/audit-log.h"
 #include "daemon/host/machine-watch.h"
 #include "daemon/host/net/connection.h"
@@ -62,6 +63,7 @@ typedef struct Server {
 	DriverTimeout driver_wait;
 	DeviceWatch devices;
 	MachineWatch machines;
+	GpuLooks looks;
 	Connections connections;
 	Listener listener;
 	struct event terminate_event;

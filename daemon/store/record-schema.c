@@ -91,12 +91,21 @@ static const JsonField vm_fields[] = {
 	OPTIONAL_BOOLEAN("isFound", RecordedVm, is_found),
 };
 
+static const JsonField function_fields[] = {
+	NUMBER_TO("kind", RecordedFunction, kind, HELD_GPU_KIND_MAX - 1),
+	NUMBER_TO("pciClass", RecordedFunction, pci_class, 0xffffff),
+	TEXT("function", RecordedFunction, function),
+	OPTIONAL_TEXT("device", RecordedFunction, device),
+};
+static const JsonTable function_table = RECORD_TABLE(function_fields);
+
 static const JsonField virtual_gpu_fields[] = {
 	NUMBER("serial", RecordedVirtualGpu, serial),
 	HANDLE("handle", RecordedVirtualGpu, handle),
 	NUMBER("virtualMachine", RecordedVirtualGpu, vm),
 	NUMBER("adapter", RecordedVirtualGpu, adapter),
 	OPTIONAL_TEXT("profile", RecordedVirtualGpu, profile),
+	OPTIONAL_STRUCTURE("found", RecordedVirtualGpu, found, was_found, &function_table),
 	UID("account", RecordedVirtualGpu, payer.uid),
 	OPTIONAL_BOOLEAN("operatorPays", RecordedVirtualGpu, payer.is_operator),
 };

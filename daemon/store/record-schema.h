@@ -71,13 +71,23 @@ typedef struct RecordedVm {
 	bool is_found; /* by systemd-machined; no request registered it */
 } RecordedVm;
 
+/* A function of a GPU that a look has found. */
+typedef struct RecordedFunction {
+	uint64_t kind; /* a HeldGpuKind */
+	uint64_t pci_class;
+	char *function;
+	char *device; /* NULL if none is known */
+} RecordedFunction;
+
 typedef struct RecordedVirtualGpu {
 	uint64_t serial;
 	Handle handle;
 	uint64_t vm;
-	uint64_t adapter;
+	uint64_t adapter; /* 0 if it was found */
 	char *profile;
-	Payer payer;
+	RecordedFunction found;
+	bool was_found;
+	Payer payer; /* nobody if it was found */
 } RecordedVirtualGpu;
 
 /* A driver reservation, in pages. */

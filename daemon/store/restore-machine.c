@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Restores VMs, their vGPUs and registrations. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/store/restore.h"
@@ -146,27 +147,60 @@ RestoreReason restore_vm(Restore *restore, void *record)
 	return from->has_incoming ? restore_incoming(restore, &from->incoming, vm) : RESTORE_OK;
 }
 
+/* Copies a text of a record. Returns false if it does not fit. */
+static bool copy_text(char *ret, size_t size, const char *text)
+{
+	int length = snprintf(ret, size, "%s", text ? text : "");
+
+	return length >= 0 && (size_t)length < size;
+}
+
+/* The next look tells whether the VM still has the function. */
+static RestoreReason prepare_found(Restore *restore, const RecordedVirtualGpu *from,
+				   VirtualMachine *vm, VirtualGpu **ret_virtual_gpu)
+{
+	HeldGpu held = { .kind = (uint32_t)from->found.kind,
+			 .pci_class = (uint32_t)from->found.pci_class };
+	Failure failure;
+
+	if (from->found.function[0] == '\0' ||
+	    !copy_text(held.function, sizeof(held.function), from->found.function) ||
+	    !copy_text(held.parent, sizeof(held.parent), from->found.device) ||
+	    !copy_text(held.profile, sizeof(held.profile), from->profile))
+		return RESTORE_INVALID_FIELD;
+	return restore_reason(
+		found_gpu_prepare(restore->broker, vm, &held, ret_virtual_gpu, &failure));
+}
+
+static RestoreReason prepare_assigned(Restore *restore, RecordedVirtualGpu *from,
+				      VirtualMachine *vm, VirtualGpu **ret_virtual_gpu)
+{
+	const Caller caller = { .account = from->payer.uid,
+				.is_operator = from->payer.is_operator };
+	Adapter *adapter = restore_find_adapter(restore, from->adapter);
+	Failure failure;
+
+	if (!adapter)
+		return RESTORE_ADAPTER_IS_GONE;
+	return restore_reason(virtual_gpu_prepare(restore->broker, &caller, vm, adapter,
+						  &from->profile, ret_virtual_gpu, &failure));
+}
+
 RestoreReason restore_virtual_gpu(Restore *restore, void *record)
 {
 	RecordedVirtualGpu *from = record;
 	Broker *broker = restore->broker;
-	const Caller caller = { .account = from->payer.uid,
-				.is_operator = from->payer.is_operator };
 	VirtualMachine *vm = restore_find_vm(restore, from->vm);
-	Adapter *adapter = restore_find_adapter(restore, from->adapter);
 	VirtualGpu *virtual_gpu;
-	Failure failure;
 
 	if (!vm)
 		return restore_without_vm(restore, from->vm);
-	if (!adapter)
-		return RESTORE_ADAPTER_IS_GONE;
 	if (handle_entry_is_taken(broker, &from->handle))
 		return RESTORE_HANDLE_IS_TAKEN;
-	NTSTATUS status = virtual_gpu_prepare(broker, &caller, vm, adapter, &from->profile,
-					      &virtual_gpu, &failure);
-	if (status != STATUS_SUCCESS)
-		return restore_reason(status);
+	RestoreReason reason = from->was_found ? prepare_found(restore, from, vm, &virtual_gpu)
+					       : prepare_assigned(restore, from, vm, &virtual_gpu);
+	if (reason != RESTORE_OK)
+		return reason;
 	virtual_gpu->handle_entry.handle = from->handle;
 	virtual_gpu->entity.serial = from->serial;
 	virtual_gpu_commit(broker, virtual_gpu);

@@ -187,17 +187,32 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 	return save(store, STORE_VIRTUAL_MACHINE, record.serial, &record, failure);
 }
 
+static RecordedFunction record_function(HeldGpu *held)
+{
+	return (RecordedFunction){
+		.kind = held->kind,
+		.pci_class = held->pci_class,
+		.function = held->function,
+		.device = held->parent[0] != '\0' ? held->parent : NULL,
+	};
+}
+
 NTSTATUS store_save_virtual_gpu(Store *store, const VirtualGpu *virtual_gpu, Failure *failure)
 {
-	const RecordedVirtualGpu record = {
+	RecordedVirtualGpu record = {
 		.serial = virtual_gpu->entity.serial,
 		.handle = virtual_gpu->handle_entry.handle,
 		.vm = virtual_gpu->vm->entity.serial,
-		.adapter = virtual_gpu->adapter->entity.serial,
 		.profile = virtual_gpu->profile,
-		.payer = virtual_gpu->charge.account->payer,
+		.was_found = virtual_gpu->held != NULL,
 	};
 
+	if (virtual_gpu->held) {
+		record.found = record_function(virtual_gpu->held);
+	} else {
+		record.adapter = virtual_gpu->adapter->entity.serial;
+		record.payer = virtual_gpu->charge.account->payer;
+	}
 	return save(store, STORE_VIRTUAL_GPU, record.serial, &record, failure);
 }
 

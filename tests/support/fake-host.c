@@ -8,6 +8,7 @@
 
 #include "daemon/api/stream.h"
 #include "daemon/core/audit-record.h"
+#include "daemon/store/apply-look.h"
 
 void fake_host_check(bool holds, const char *condition, const char *file, int line)
 {
@@ -180,6 +181,47 @@ static Lookup fake_find_held_gpus(void *self, const Caller *caller, ProcessKey k
 	if (process->held_lookup == LOOKUP_FOUND)
 		*ret = process->held;
 	return process->held_lookup;
+}
+
+static void add_held(FakeHost *fake_host, const Process *vmm, GpuLook *look)
+{
+	const FakeProcess *process = find_by_key(fake_host, vmm->key);
+
+	if (!process || !process->alive)
+		return;
+	if (process->held_lookup == LOOKUP_FOUND)
+		gpu_look_add(look, &process->held);
+	else if (process->held_lookup != LOOKUP_ABSENT)
+		look->is_certain = false;
+}
+
+void fake_host_look(FakeHost *fake_host, uint64_t serial)
+{
+	Broker *broker = fake_host->service.broker;
+	VirtualMachine *vm = entity_container(entity_find(broker, ENTITY_VIRTUAL_MACHINE, serial),
+					      VirtualMachine);
+	GpuLook look = { .is_certain = true };
+
+	if (!vm || vm_is_ending(vm))
+		return;
+	look.number = gpu_look_begin(broker);
+	add_held(fake_host, vm->vmm, &look);
+	if (vm->incoming)
+		add_held(fake_host, vm->incoming->process, &look);
+	store_apply_look(&fake_host->service.store, vm, &look);
+}
+
+static void fake_look_at_gpus(void *self, const Caller *caller, uint64_t vm, uint64_t number)
+{
+	FakeHost *fake_host = self;
+
+	(void)caller;
+	(void)number;
+	fake_host->looks++;
+	if (fake_host->look_turns == 0)
+		fake_host_look(fake_host, vm);
+	else
+		fake_host->look_turns--;
 }
 
 static const FakeUser *find_user_by_uid(const FakeHost *fake_host, uid_t uid)
@@ -492,6 +534,7 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.read_groups = fake_read_groups,
 		.find_graphics_context = fake_find_graphics_context,
 		.find_held_gpus = fake_find_held_gpus,
+		.look_at_gpus = fake_look_at_gpus,
 		.find_user = fake_find_user,
 		.read_user = fake_read_user,
 		.is_login_user = fake_is_login_user,

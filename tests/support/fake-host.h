@@ -181,6 +181,8 @@ typedef struct FakeHost {
 	bool exhaust_groups;   /* read_groups() returns EXHAUSTED */
 	size_t context_reads;
 	size_t held_reads;
+	size_t looks;            /* calls of look_at_gpus() */
+	unsigned int look_turns; /* such calls that only begin a look, which a later one ends */
 
 	Caller *callers[256];
 	size_t caller_count;
@@ -276,6 +278,9 @@ void fake_host_kill(FakeHost *fake_host, FakeProcess *process);
 
 /* Notifies the daemon of the exits of watched processes that it does not know yet. */
 void fake_host_report_exits(FakeHost *fake_host);
+
+/* Looks at what the processes of the VM with this serial have open, and applies it. */
+void fake_host_look(FakeHost *fake_host, uint64_t serial);
 
 /* Kills a process and notifies the daemon. */
 void fake_host_exit(FakeHost *fake_host, FakeProcess *process);

@@ -7,6 +7,10 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/fake-devices.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-devices.sh"
+# shellcheck source=tests/system/lib/gpu-holders.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/gpu-holders.sh"
 
 GUID=eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee
 NEXT_GUID=dddddddd-dddd-4ddd-8ddd-dddddddddddd
@@ -14,28 +18,6 @@ CARD=pci0000:00/0000:00:02.0
 FUNCTION=pci0000:00/0000:00:02.1
 
 vailctl() { "$PRIVATE/build/vailctl" --socket "$SOCKET" "$@"; }
-
-# add_node DEVICE NODE: adds a DRM node of the device below /sys/devices.
-add_node() {
-  mkdir -p "/sys/devices/$1/drm/$2" /sys/class/drm
-  ln -s "../../devices/$1/drm/$2" "/sys/class/drm/$2"
-}
-
-# add_pci DEVICE DRIVER VENDOR: adds a PCI device that is a display.
-add_pci() {
-  mkdir -p "/sys/devices/$1" /sys/bus/pci/devices
-  echo "$3" >"/sys/devices/$1/vendor"
-  echo 0x030000 >"/sys/devices/$1/class"
-  ln -s "../../../bus/pci/drivers/$2" "/sys/devices/$1/driver"
-  ln -s "../../../devices/$1" "/sys/bus/pci/devices/${1##*/}"
-}
-
-# Makes an empty /sys, and the folder of udev's database.
-make_sys() {
-  mount -t tmpfs tmpfs /sys
-  mount -t tmpfs tmpfs /run
-  mkdir -p /sys/devices /run/udev/data
-}
 
 # udev_adds MINOR: adds the file of a DRM node to the database, as udev does.
 udev_adds() {
@@ -104,13 +86,6 @@ test_only_shown() {
         "{\"virtualMachineGuid\":\"$GUID\",\"adapter\":\"$adapter\"}")" | statuses)"
 }
 
-# start_holder FILE: starts a process of the VMM's user that has the file open. Sets VMM to its pid.
-start_holder() {
-  exec_as vail-vmm "$HELPERS/with-fd" open "$1" sleep infinity &
-  VMM=$!
-  eventually runs_as "$VMM" 947 sleep
-}
-
 # holders USER: prints GUID, function and kind of all that is held, as the user sees it.
 holders() {
   ask "$1" "$(call io.vaild.Gpu.ListHolders)" | field '[.parameters.holders[] | .virtualMachineGuid as $guid |
@@ -119,11 +94,7 @@ holders() {
 
 # Gives the number of /dev/zero to a VFIO group with a virtual function.
 make_function() {
-  add_pci "$FUNCTION" vfio-pci 0x8086
-  ln -s ../0000:00:02.0 "/sys/devices/$FUNCTION/physfn"
-  mkdir -p /sys/dev/char /sys/kernel/iommu_groups/12/devices
-  ln -s "../../../../devices/$FUNCTION" /sys/kernel/iommu_groups/12/devices/0000:00:02.1
-  ln -s ../../devices/virtual/vfio/12 /sys/dev/char/1:5
+  add_function "$FUNCTION" 0000:00:02.0 12 1:5
   ln -s "../../devices/$CARD/drm/card0" /sys/dev/char/1:7
 }
 

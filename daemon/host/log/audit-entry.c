@@ -130,6 +130,9 @@ static const struct {
 				   "left." },
 	[END_OVER_BUDGET] = { "Its memory has grown beyond a limit.",
 			      "`vailctl limits` shows the use of each limit." },
+	[END_FUNCTION_CLOSED] = { "No process that runs the virtual machine has the function of "
+				  "the GPU open any more.",
+				  "No action is required." },
 	[END_DAEMON_STOPPED] = { "vaild was stopped.", "No action is required." },
 };
 

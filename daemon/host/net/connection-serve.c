@@ -272,6 +272,7 @@ void connection_end_waits(Connection *connection)
 		return;
 	connection_end_search(connection);
 	fdstore_end_wait(&connection_server(connection)->fdstore_waits, connection->waits);
+	gpu_looks_end_wait(connection->waits);
 	free(connection->waits);
 	connection->waits = NULL;
 }

@@ -26,6 +26,8 @@ typedef struct ConnectionWaits {
 	SLIST_HEAD(, FoundProcess) found; /* see caller-search.c */
 	bool waits_for_fdstore;           /* in PeerUser.storing */
 	TAILQ_ENTRY(ConnectionWaits) of_storing;
+	struct VmLook *look; /* see gpu-looks.c, or NULL */
+	TAILQ_ENTRY(ConnectionWaits) of_look;
 } ConnectionWaits;
 
 /* The timeout of a partial message. */
