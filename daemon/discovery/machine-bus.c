@@ -27,7 +27,6 @@
 #define RETRY_SECONDS_MAX 32
 
 static void connection_lost(MachineBus *bus, int error);
-static void list_machines(MachineBus *bus);
 
 static void set_state(MachineBus *bus, MachineBusState state, int error)
 {
@@ -160,19 +159,19 @@ static int on_list(sd_bus_message *reply, void *context, sd_bus_error *ret_error
 		set_state(bus, MACHINE_BUS_REFUSED, result);
 		return 0;
 	}
-	if (bus->must_list)
-		list_machines(bus);
 	ask_machines(bus);
 	return 0;
 }
 
-/* Asks for a list, now or after the one that is awaited. */
+/*
+ * Asks for a list, unless one is awaited: machined sends its signals and replies in order, so a
+ * reply after a signal knows what that signal is about.
+ */
 static void list_machines(MachineBus *bus)
 {
 	sd_bus_message *call = NULL;
 
-	bus->must_list = bus->listing != NULL;
-	if (bus->must_list)
+	if (bus->listing)
 		return;
 	int result = sd_bus_message_new_method_call(bus->connection, &call, MACHINED, MACHINED_PATH,
 						    MACHINED_MANAGER, "ListMachines");
@@ -438,7 +437,7 @@ static void disconnect(MachineBus *bus)
 	event_del(&bus->retry_event);
 	cancel_calls(bus);
 	bus->connection = sd_bus_close_unref(bus->connection);
-	bus->is_ready = bus->is_installed = bus->must_list = false;
+	bus->is_ready = bus->is_installed = false;
 	bus->owner[0] = '\0';
 	machine_table_outdated(&bus->table);
 }

@@ -56,7 +56,6 @@ struct MachineBus {
 	sd_bus *connection;   /* NULL if there is none */
 	bool is_ready;        /* the bus has answered, and its signals are subscribed to */
 	bool is_installed;    /* the bus could start machined */
-	bool must_list;       /* again, after the list that is awaited */
 	char owner[256];      /* the unique name of machined on the bus, or "" */
 	sd_bus_slot *listing; /* NULL unless a list is awaited */
 	MachineBusCall calls[MACHINE_BUS_CALLS_MAX]; /* for the properties of machines */
