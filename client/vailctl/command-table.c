@@ -194,6 +194,8 @@ static const Command commands[] = {
 	  "cat /proc/sys/kernel/random/uuid\n\n"
 	  "If the VM runs already, the process is its incoming VMM. It takes over the VM\n"
 	  "when the present VMM exits. Only the agent is used of the other options.\n\n"
+	  "A VM that systemd-machined has named is taken over at once, with all options.\n"
+	  "Without --pid it keeps its VMM.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
 	{ { "vm", "update" }, 1, 1, false, OPTION_BIT(OPTION_PID) | VM_OPTIONS | TAKES_VM,
 	  command_vm_update, "VM [OPTION]...",

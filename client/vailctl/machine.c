@@ -39,14 +39,21 @@ static int check_agent(const Options *options)
 	return EXIT_DONE;
 }
 
-/* vailctl cannot be the VMM itself, because the VM would end when vailctl exits. */
-static int check_vmm(const Options *options)
+/*
+ * vailctl cannot be the VMM itself, because the VM would end when vailctl exits. A VM that vaild
+ * has found keeps its VMM.
+ */
+static int check_vmm(Tool *tool, VailMachine *machine)
 {
+	const Options *options = &tool->options;
 	bool has_pid = options_have(options, OPTION_PID);
 
-	if (!has_pid && !options->run)
-		return usage_error(
-			"vm add needs a VMM; give its --pid PID, or -- COMMAND to run it");
+	if (!has_pid && !options->run) {
+		machine->vmm_pid = vm_found_vmm(tool, tool->arguments[0]);
+		if (machine->vmm_pid == 0)
+			return usage_error(
+				"vm add needs a VMM; give its --pid PID, or -- COMMAND to run it");
+	}
 	if (has_pid && options->run)
 		return usage_error("--pid and -- COMMAND exclude each other; give only one");
 	return EXIT_DONE;
@@ -82,7 +89,7 @@ int command_vm_add(Tool *tool)
 	const char *guid = tool->arguments[0];
 	_cleanup_free_ char *before = NULL;
 	VailMachine machine = machine_of(options);
-	int wrong = check_vmm(options);
+	int wrong = check_vmm(tool, &machine);
 
 	if (!wrong)
 		wrong = check_agent(options);
@@ -97,7 +104,7 @@ int command_vm_add(Tool *tool)
 					"nothing was done, because %s runs already, with process "
 					"%d as its VMM; to change its settings, run: vailctl vm "
 					"update %s",
-					guid, (int)options->pid, guid);
+					guid, (int)machine.vmm_pid, guid);
 	if (status == STATUS_SUCCESS)
 		vm_note_same_name(tool, guid, options->name);
 	return tool_finish(tool, status);

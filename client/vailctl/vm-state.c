@@ -50,21 +50,38 @@ static void write_settings(Writer *writer, const JsonValue *machine)
 	writer_terminator(writer, '\0');
 }
 
-/* Asks for the list, because vaild logs the refusal of a description. */
+/*
+ * Returns the VM, which belongs to *machines, or NULL. Asks for the list, because vaild logs the
+ * refusal of a description.
+ */
+static const JsonValue *find_listed(Tool *tool, const char *guid, Listing *machines)
+{
+	char canonical[GUID_TEXT_LENGTH + 1];
+	Guid parsed;
+
+	if (!guid_parse(guid, &parsed) ||
+	    listing_fetch(tool, LIST_MACHINES, NULL, "virtualMachines", machines) != STATUS_SUCCESS)
+		return NULL;
+	return listing_find(machines, "virtualMachineGuid", guid_format(&parsed, canonical));
+}
+
+pid_t vm_found_vmm(Tool *tool, const char *guid)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	const JsonValue *machine = find_listed(tool, guid, &machines);
+	const char *source = machine ? member_text(machine, "source") : NULL;
+
+	return source && strcmp(source, "machined") == 0 ? (pid_t)member_number(machine, "vmmPid")
+							 : 0;
+}
+
 char *vm_settings(Tool *tool, const char *guid)
 {
 	_cleanup_(listing_deinit) Listing machines = { 0 };
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
-	char canonical[GUID_TEXT_LENGTH + 1];
 	Writer writer = WRITER_INIT(&text);
-	Guid parsed;
+	const JsonValue *machine = find_listed(tool, guid, &machines);
 
-	if (!guid_parse(guid, &parsed) ||
-	    listing_fetch(tool, LIST_MACHINES, NULL, "virtualMachines", &machines) !=
-		    STATUS_SUCCESS)
-		return NULL;
-	const JsonValue *machine =
-		listing_find(&machines, "virtualMachineGuid", guid_format(&parsed, canonical));
 	if (!machine)
 		return NULL;
 	write_settings(&writer, machine);

@@ -21,6 +21,12 @@ NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply);
 char *vm_settings(Tool *tool, const char *guid);
 
 /*
+ * Returns the pid of the VMM if systemd-machined has named the VM, and nobody has added it. Returns
+ * 0 otherwise, and if the caller may not see it.
+ */
+pid_t vm_found_vmm(Tool *tool, const char *guid);
+
+/*
  * Logs that another VM has the name as well, which fits no single VM then. Only VMs that the caller
  * may see count. guid: the VM that has got the name. name: NULL for none.
  */

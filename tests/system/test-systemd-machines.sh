@@ -175,6 +175,8 @@ take_over() {
   expect "an operator can remove it" quietly box vailctl vm remove "$GUID"
   expect "then it is found again, because it still runs" \
     eventually vms_are "$GUID machined guest $first"
+  expect "an operator need not know the VMM" quietly box vailctl vm add "$GUID" --user vail-alice
+  expect_equal "the VM keeps the one that was found" "$GUID api guest $first" "$(vms)"
   box kill "$first"
   expect "its end is noticed" eventually vms_are ""
 }

@@ -172,7 +172,9 @@ bool played_bus_answer(PlayedBus *bus)
 						      "refused"));
 	send_as(bus, reply, is_for_machined(call) ? OWNER : DRIVER);
 	sd_bus_message_unref(call);
-	memmove(bus->calls, bus->calls + 1, --bus->call_count * sizeof(*bus->calls));
+	bus->call_count--;
+	for (size_t i = 0; i < bus->call_count; i++)
+		bus->calls[i] = bus->calls[i + 1];
 	return true;
 }
 
