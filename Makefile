@@ -144,7 +144,7 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 ## Test programs
 
 # Tests of a client that is not built are left out.
-UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
+UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
 UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see

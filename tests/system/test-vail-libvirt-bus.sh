@@ -12,7 +12,6 @@
 . "$ROOT/tests/system/lib/libvirt.sh"
 
 QEMU_UID=64055
-TEXT_MODE="720 400" PATTERN="640 400"
 
 # Prints the user and the effective capabilities of the only vail-qemu.
 agent_privileges() {
@@ -21,6 +20,8 @@ agent_privileges() {
 }
 
 check_start() {
+  local ids
+
   make_disk
   define guest "$GUID" "<graphics type='dbus'/>"
   quietly box systemctl start vail-libvirt
@@ -35,9 +36,9 @@ check_start() {
   expect_equal "the VM has the guest's name, QEMU as its VMM, and QEMU's user as its agent" \
     "guest $(box cat /run/libvirt/qemu/guest.pid) $QEMU_UID" \
     "$(vm '"\(.name) \(.vmmPid) \(.agent.user)"')"
+  ids="$QEMU_UID $QEMU_UID $QEMU_UID $QEMU_UID"
   expect_equal "vail-qemu is a process of that user without privileges" \
-    "Uid: $QEMU_UID $QEMU_UID $QEMU_UID $QEMU_UID;Gid: $QEMU_UID $QEMU_UID $QEMU_UID $QEMU_UID;Groups: ;CapEff: 0000000000000000;" \
-    "$(agent_privileges)"
+    "Uid: $ids;Gid: $ids;Groups: ;CapEff: 0000000000000000;" "$(agent_privileges)"
   expect "bob is refused" is_refused vail-bob
   expect_match "vail-libvirt status shows the guest as shared" \
     'display D-Bus, on a bus of its own display clients vail-alice shared yes' \
@@ -55,9 +56,14 @@ check_guest() {
   expect "alice sees the restarted guest" eventually shows_after_key "$TEXT_MODE"
   quietly box virsh save guest /root/guest.save
   expect "a saved guest is no VM any more" eventually vm_is_gone
-  # Without --xml, libvirt would look for the bus that it has ended with the saved QEMU.
+  # The saved definition names the bus that libvirt has ended with the saved QEMU.
   quietly box virsh restore /root/guest.save --xml "$(inactive_xml)"
   expect "alice sees the restored guest" eventually sees vail-alice
+  quietly box virsh managedsave guest
+  expect "a guest with a managed save is no VM any more" eventually vm_is_gone
+  quietly box virsh managedsave-define guest "$(inactive_xml)"
+  quietly box virsh start guest
+  expect "alice sees the guest that is started from it" eventually sees vail-alice
 }
 
 check_metadata() {
@@ -114,7 +120,29 @@ check_removal() {
   expect "a guest that is started again is shared" eventually is_shared
   quietly box virsh destroy guest
   expect "a destroyed guest is no VM any more" eventually vm_is_gone
+  quietly box virsh undefine guest
 }
+
+# start_with GRAPHICS NAME USER...: starts a guest of another name with these display clients.
+start_with() {
+  local graphics=$1 name=$2
+  shift 2
+
+  define "$name" "$GUID" "$graphics"
+  consent "$name" --set "$(of "$@")" --config
+  quietly box virsh start "$name"
+}
+
+# expect_refused CHECK NAME PATTERN: checks that vail-libvirt says this instead of sharing the guest.
+expect_refused() {
+  eventually libvirt_log_has "$2: ($3|started vail-qemu)"
+  expect "$1" libvirt_log_has "$2: $3"
+  expect "$1: the display is not opened" libvirt_log_lacks "$2: (started vail-qemu|libvirt does not open)"
+  expect "$1: the guest is no VM of vaild" vm_is_gone
+  quietly box virsh destroy "$2"
+  quietly box virsh undefine "$2"
+}
+libvirt_log_lacks() { ! libvirt_log_has "$1"; }
 
 # A domain can name the address of any bus. This one is bob's, and lets everybody in.
 check_bus_of_another_user() {
@@ -124,34 +152,16 @@ check_bus_of_another_user() {
   box install -d -o vail-bob /srv/bob
   quietly box systemd-run --unit bob-bus --uid vail-bob dbus-daemon --config-file=/etc/bob.conf --nofork
   eventually box test -S /srv/bob/bus
-  quietly box virsh undefine guest
-  define guest "$GUID" "<graphics type='dbus' address='unix:path=/srv/bob/bus'/>"
-  consent guest --set "$(of vail-alice)" --config
-  quietly box virsh start guest
-  expect "a bus of another user is refused" \
-    eventually libvirt_log_has 'the bus of its display is not one of QEMU.s user'
-  expect "the guest is no VM of vaild" vm_is_gone
-  quietly box virsh destroy guest
+  start_with "<graphics type='dbus' address='unix:path=/srv/bob/bus'/>" foreign vail-alice
+  expect_refused "a bus of another user is refused" foreign \
+    "not shared, because the bus of its display is not one of QEMU's user"
 }
 
-# libvirt would take the display from another client when it is opened.
+# libvirt would disconnect another client of the display when it opens the display.
 check_unknown_user() {
-  local before
-
-  quietly box virsh undefine guest
-  before=$(times_started)
-  define guest "$GUID" "<graphics type='dbus' p2p='yes'/>"
-  consent guest --set "$(of vail-alice vail-nobody-of-this-name)" --config
-  quietly box virsh start guest
-  expect "an unknown user in the metadata is reported" eventually libvirt_log_has \
-    'guest: not shared, because its metadata name the user "?vail-nobody-of-this-name"?, whom this host'
-  expect_equal "the display is not opened for it" "$before" "$(times_started)"
-  quietly box virsh destroy guest
-}
-times_started() {
-  box journalctl --sync
-  box journalctl --quiet --no-pager -o cat --unit vail-libvirt.service |
-    grep -cE 'started vail-qemu|does not open the display' || true
+  start_with "<graphics type='dbus' p2p='yes'/>" unknown vail-alice vail-nobody
+  expect_refused "an unknown user in the metadata is refused" unknown \
+    'not shared, because its metadata name the user "?vail-nobody"?, whom this host does not know'
 }
 
 needs_libvirt "vail-libvirt shares a display on a bus"

@@ -14,8 +14,9 @@
 SILENT=6f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 # nobody may register for this guest
 
 check_start() {
+  make_disk
   define guest "$GUID" "<graphics type='vnc' autoport='yes'/><graphics type='dbus' p2p='yes'/>"
-  define silent "$SILENT" "<graphics type='dbus' p2p='yes'/>"
+  DISK="" define silent "$SILENT" "<graphics type='dbus' p2p='yes'/>"
   consent guest --set "$(of vail-alice)" --config
   expect "the service starts while libvirt runs" quietly box systemctl start vail-libvirt
   expect "virsh start is all that has to be done" quietly box virsh start guest
@@ -28,10 +29,14 @@ check_start() {
     eventually libvirt_log_has 'silent: not shared, because its metadata name no display client'
   expect_equal "a guest without consent is no VM of vaild" "" \
     "$(box vailctl --json list | jq -r ".virtualMachines[] | select(.virtualMachineGuid == \"$SILENT\")")"
+  GUID=$SILENT expect "so alice cannot see it" is_unknown_to vail-alice
 }
 
+# is_unknown_to USER: tests whether vaild knows no VM of the guest.
+is_unknown_to() { ! sees "$1" && grep -q STATUS_NOT_FOUND "$PRIVATE/view.log"; }
+
 check_status() {
-  define plain 7f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 ""
+  DISK="" define plain 7f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 ""
   box vail-libvirt status >"$PRIVATE/status"
   expect_match "vail-libvirt status shows the shared guest" \
     'guest 5f1ae8ba-.* running .* display clients vail-alice .*shared yes' \
@@ -151,6 +156,8 @@ fd_count() { box sh -c "ls /proc/$(property MainPID vail-libvirt.service)/fd" | 
 
 check_restarts() {
   local before fds agent
+  start_viewer
+  expect "alice's viewer shows the guest" eventually viewer_shows "$TEXT_MODE"
   before=$(handle) fds=$(fd_count) agent=$(box pgrep -x vail-qemu)
   restart_libvirt
   restart_libvirt
@@ -168,6 +175,10 @@ check_restarts() {
   quietly box systemctl restart vail-libvirt
   expect "a restarted vail-libvirt shares the screen again" eventually is_shared_anew "$before"
   expect_seen_by_alice_alone "after the restart of vail-libvirt"
+  expect "the viewer that ran all the time shows what the guest draws" \
+    eventually viewer_shows_after_key "$PATTERN"
+  expect "it shows the guest that has restarted itself" eventually viewer_shows_after_key "$TEXT_MODE"
+  expect_equal "it is still the same viewer" "$VIEWER" "$(box pgrep -x vail-view)"
 }
 
 # The messages of all guests are in one journal.
@@ -179,11 +190,15 @@ check_messages() {
   eventually is_shared
 }
 
+no_viewer() { ! box pgrep -x vail-view >/dev/null; }
+
 check_guest_states() {
   quietly box virsh save guest /root/guest.save
   expect "a saved guest is no VM any more" eventually vm_is_gone
+  expect "the viewer ends with it" eventually no_viewer
   quietly box virsh restore /root/guest.save
   expect "a restored guest is shared" eventually is_shared
+  expect_seen_by_alice_alone "after the restore"
   quietly box virsh managedsave guest
   expect "a guest with a managed save is no VM any more" eventually vm_is_gone
   quietly box virsh start guest

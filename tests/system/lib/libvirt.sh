@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the scripts use what is set here
 #
 # A real libvirtd in a box. To be sourced after box.sh. The tests use one guest at a time, with the
 # GUID; make_disk gives it a DISK.
@@ -7,6 +7,7 @@
 GUID=5f1ae8ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 NAMESPACE=https://vaild.io/libvirt/1
 DISK=
+TEXT_MODE="720 400" PATTERN="640 400" # sizes of its pictures
 
 # Skips the check if libvirt is not installed where the box gets its programs.
 needs_libvirt() {
@@ -111,6 +112,21 @@ is_shared_by_another() {
   local now
 
   now=$(box pgrep -x vail-qemu) && [ "$now" != "$1" ] && is_shared
+}
+
+# Starts a vail-view of alice's that saves each frame. Sets VIEWER to its pid in the box.
+start_viewer() {
+  box install -d -o vail-alice /srv/viewer
+  run_as vail-alice vail-view "$GUID" --png /srv/viewer/frame.png --frames 1000000 \
+    2>"$PRIVATE/viewer.log" &
+  eventually box pgrep -x vail-view >/dev/null
+  VIEWER=$(box pgrep -x vail-view)
+}
+viewer_shows() { [ "$(png_size "$BOX_ROOT/srv/viewer/frame.png" 2>/dev/null)" = "$1" ]; }
+
+# viewer_shows_after_key SIZE: see shows_after_key.
+viewer_shows_after_key() {
+  viewer_shows "$1" || { quietly box virsh send-key guest KEY_A && viewer_shows "$1"; }
 }
 
 # shows_after_key SIZE: tests whether alice sees a picture of this size, now or after another key. The
