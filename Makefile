@@ -283,7 +283,7 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 # Keeps the objects that only a pattern asks for.
 .SECONDARY:
 .PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
-        version deb clean help compile_commands.json
+        version deb rpm release clean help compile_commands.json
 
 -include $(shell find build \( -path build/deb -o -path build/interop -o -path build/kernel -o -path build/libvirt -o -path build/packages -o -path build/proofs -o -path build/qemu \) -prune -o -name '*.d' -print 2>/dev/null)
 
@@ -460,6 +460,14 @@ deb:
 	@tests/install-packages deb
 	@packaging/build-deb build/deb
 
+rpm:
+	@packaging/build-rpm build/rpm
+
+release:
+	@packaging/make-release build/release
+
+$(eval $(call command,check-packages,packages,all helpers,tests/packages/run))
+
 clean:
 	rm -rf build compile_commands.json
 
@@ -510,4 +518,9 @@ help:
 #:                     uninstall removes it
 #: make deb            install what is missing, and build Debian packages in
 #:                     build/deb/
+#: make rpm            build RPM packages in build/rpm/, on a system that has RPM
+#: make check-packages install what is missing, build the packages, and install,
+#:                     upgrade and remove them in a downloaded Debian 12
+#: make release        write the tarball and the notes of the version to
+#:                     build/release/, from its tag
 #: make clean          remove build/

@@ -2,9 +2,10 @@
 # shellcheck shell=bash disable=SC2034 # the scripts use what is set here
 #
 # A box is a container with a real systemd as PID 1, whose root is an overlay over the root of this
-# machine or, if that is set, over the system in the folder BOX_SYSTEM. It starts in about a second. Source this file after system-test.sh: the box runs in the
-# namespaces of the test and ends with them. It leaves a cgroup without processes on the host, which
-# box_stop removes, or the next box if box_stop did not run.
+# machine or, if that is set, over the system in the folder BOX_SYSTEM. It starts in about a second.
+# Source this file after system-test.sh: the box runs in the namespaces of the test and ends with them.
+# It leaves a cgroup without processes on the host, which box_stop removes, or the next box if box_stop
+# did not run.
 
 BOX=$PRIVATE/box
 BOX_ROOT=$BOX/root
@@ -47,6 +48,8 @@ add_test_users() {
 
 # Prepares the root of the box: the units that are enabled on the host are not started.
 box_prepare() {
+  local unit
+
   rm -rf "$BOX_ROOT"/etc/systemd/system/*.{wants,requires} "$BOX_ROOT/var/log/journal" \
     "$BOX_ROOT/etc/vaild" "$BOX_ROOT/var/lib/vaild"
   : >"$BOX_ROOT/etc/machine-id"
@@ -57,7 +60,6 @@ box_prepare() {
     'AllowIsolate=yes' >"$BOX_ROOT/etc/systemd/system/box.target"
   ln -sf box.target "$BOX_ROOT/etc/systemd/system/default.target"
   mkdir "$BOX_ROOT/etc/systemd/system/sysinit.target.wants"
-  local unit
   for unit in systemd-udevd systemd-udev-trigger systemd-hwdb-update systemd-timesyncd \
     systemd-update-utmp systemd-firstboot systemd-machine-id-commit apparmor keyboard-setup; do
     ln -sf /dev/null "$BOX_ROOT/etc/systemd/system/$unit.service"

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# A VM whose display client is a plain user, and a registered process of that user. To be sourced.
+set -eu
+
+GUID=$(cat /proc/sys/kernel/random/uuid)
+CLIENT=vail-autopkgtest
+STRANGER=vail-autopkgtest-other
+
+# fail SENTENCE
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# as USER COMMAND...
+as() { setpriv --reuid "$1" --regid "$1" --init-groups --inh-caps=-all -- "${@:2}"; }
+
+# Prints the pids that are registered for the VM.
+registered() {
+  vailctl --json registrations | jq -r --arg guid "$GUID" \
+    '.registrations[] | select(.virtualMachineGuid == $guid) | .pid'
+}
+
+# Ends everything that the test has started, and removes its users.
+clean_up() {
+  for pid in $(jobs -p); do
+    kill "$pid" 2>/dev/null || true
+  done
+  wait
+  for user in "$CLIENT" "$STRANGER"; do
+    userdel "$user" || true
+  done
+}
+
+# Starts vaild, the VM and the process. Sets REGISTERED to its pid.
+set_stage() {
+  for user in "$CLIENT" "$STRANGER"; do
+    useradd "$user"
+  done
+  trap clean_up EXIT
+  systemctl start vaild
+  sleep infinity &
+  vailctl vm add "$GUID" --name autopkgtest --pid $! --user "$CLIENT"
+  vailctl vgpu assign "$GUID"
+  as "$CLIENT" vailctl exec "$GUID" -- sleep infinity &
+  REGISTERED=$!
+  until [ "$(registered)" = "$REGISTERED" ]; do
+    kill -0 "$REGISTERED" || fail "the display client cannot register"
+    sleep 0.1
+  done
+}
+
+# expect_stage: expects the VM and the registration to exist.
+expect_stage() {
+  [ "$(registered)" = "$REGISTERED" ] || fail "the registration is lost"
+  vailctl show autopkgtest
+}

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Installs the packages, and nothing else, in a fresh Debian 12 under a real systemd: first those of
+# a server, then the viewer, then the rest. vaild, vailctl, vail-qemu and vail-view work.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
+# shellcheck source=tests/packages/packages.sh
+. "$ROOT/tests/packages/packages.sh"
+
+VM=11111111-1111-4111-8111-111111111111
+GUEST=22222222-2222-4222-8222-222222222222
+
+# expect_without CHECK NAME...: checks that none of these packages is installed.
+expect_without() {
+  local check=$1 name
+  shift
+  for name; do
+    expect "$check: $name is not installed" not is_installed "$name"
+  done
+}
+
+check_server() {
+  expect_install "the daemon and the library install" this vaild libvail0
+  expect_without "a server" libsdl2-2.0-0 libvirt0 libx11-6 libwayland-client0
+  expect "the service runs" property_is ActiveState active
+  expect "systemctl start succeeds" quietly box systemctl start vaild
+  expect_equal "service and socket are enabled, the timer is not" "enabled enabled disabled" \
+    "$(box systemctl is-enabled vaild.service vaild.socket vaild-metrics.timer | paste -sd' ')"
+  expect_equal "the service runs as its own user" vaild \
+    "$(box stat -c %U "/proc/$(property MainPID)")"
+  expect_match "a plain user runs vailctl" 'Version: +[0-9]' "$(run_as vail-alice vailctl status)"
+  expect_match "vailctl has the version of the package" "^vailctl $(version_of_vaild | sed 's/-.*//')$" \
+    "$(box vailctl --version)"
+  expect "the journal knows vaild's messages" grep_quietly '^f8cbc522b6714bd1b1c78139035ce42b ' \
+    box journalctl --no-pager --list-catalog
+}
+
+# grep_quietly PATTERN COMMAND...: tests whether the output of a command has the pattern.
+grep_quietly() { grep -E -- "$1" <<<"$("${@:2}")" >/dev/null; }
+
+check_main_job() {
+  ready_vm "$VM" "$ALICE_CLIENT"
+  expect_equal "a display client registers, and a stranger is refused" \
+    "STATUS_SUCCESS STATUS_ACCESS_DENIED" \
+    "$(for user in vail-alice vail-bob; do
+      ask "$user" "$CONTEXT" "$(register "$VM")" | tail -n 1
+    done | statuses)"
+}
+
+check_viewer() {
+  expect_install "the viewer installs" this vail-view
+  expect_without "a host with a viewer" libvirt0 vail-qemu vail-libvirt
+  expect_match "vail-view runs without libvirt" '^vail-view [0-9]' "$(run_as vail-alice vail-view --version)"
+}
+
+check_agent() {
+  expect_install "the agent of QEMU installs" this vail-qemu
+  expect_without "a host with QEMU" libvirt0 vail-libvirt
+  start_guest "$GUEST"
+  session_ask qemu "update 0 0 0 8 8"
+  expect "vail-view reads the guest's screen" run_as vail-alice sh -c \
+    'vail-view "a guest" --png - >/tmp/screen.png && test -s /tmp/screen.png'
+}
+
+check_rest() {
+  expect_install "all packages install" this
+  expect "vail-libvirt is not failed without a libvirtd" not property_is ActiveState failed vail-libvirt.service
+  printf '%s\n' '#include <vail.h>' 'int main(void) { return !vail_status_name(STATUS_SUCCESS); }' \
+    >"$PRIVATE/user.c"
+  expect "the development files are where pkg-config looks" test -e \
+    "$BOX_ROOT/usr/lib/$(gcc -print-multiarch)/pkgconfig/vail.pc"
+}
+
+trap box_stop EXIT
+start_debian
+check_server
+check_main_job
+check_viewer
+check_agent
+check_rest
+box_log_on_failure
+finish
