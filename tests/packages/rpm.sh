@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The RPM packages build, rpmlint finds no error, and they have the same files as the Debian packages,
+# apart from the folders that a system chooses.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
+
+PACKAGES=$ROOT/build/packages
+
+quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed "s/^/# /" "$PRIVATE/output"; return 1; }; }
+
+# normalised: reads paths from stdin, and prints them without what differs between the systems:
+# compressed pages, documents, and the folders of libraries, units and zsh's functions.
+normalised() {
+  sed -E -e '/\/usr\/share\/(doc|licenses)|\/$|build-id|dbgsym/d' -e 's/\.gz$//' \
+    -e 's|^(/usr)?/lib/systemd/system/|UNITS/|' -e 's|^/usr/lib(64)?/([a-z0-9_]+-linux-gnu[a-z0-9]*/)?(libvail\.so\|pkgconfig)|LIBRARY/\3|' \
+    -e 's|/zsh/[a-z-]+/|/zsh/|' | LC_ALL=C sort
+}
+
+deb_files() {
+  local deb
+
+  for deb in "$PACKAGES"/this/*.deb; do
+    dpkg-deb -c "$deb"
+  done | awk '{ print $6 }' | sed 's/^\.//' | normalised
+}
+
+# RPM lists folders like files.
+rpm_files() {
+  rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$PACKAGES"/rpm/*.rpm 2>/dev/null |
+    sed -n 's/^[-l][^ ]* \(\/.*\)/\1/p' | normalised | uniq
+}
+
+if ! command -v rpmbuild >/dev/null; then
+  skip "the RPM packages" "rpmbuild is not installed"
+  finish
+fi
+expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
+rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
+expect "they have the files of the Debian packages" quietly diff <(deb_files) <(rpm_files)
+expect "rpmlint finds no error in the spec" quietly rpmlint "$ROOT/packaging/rpm/vaild.spec"
+finish
