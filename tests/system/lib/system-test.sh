@@ -43,6 +43,9 @@ mount -t tmpfs -o mode=755 tmpfs "$PRIVATE"
 # The tests count adapters, so the GPUs of the machine do not count.
 [ ! -d /sys/class/drm ] || mount -t tmpfs tmpfs /sys/class/drm
 
+# They count VMs, so the machine's systemd-machined must not name any.
+[ ! -d /run/dbus ] || mount -t tmpfs tmpfs /run/dbus
+
 ## Users
 
 ALICE=47001
