@@ -14,9 +14,6 @@
  * who registers it takes it over, and then only requests change it.
  */
 
-/* The uid of the VMM of a found VM, until an entity with a known uid is attached to the process. */
-#define UID_UNKNOWN ((uid_t)-1)
-
 /*
  * Prepares a found VM. Takes over the used parts of settings. Without display clients in them,
  * nobody may register. By the time of vm_commit(), no other VM may have the GUID. Discard it with

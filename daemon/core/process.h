@@ -12,6 +12,9 @@
 
 typedef struct Broker Broker;
 
+/* The uid of the VMM of a found VM, until an entity with a known uid is attached to the process. */
+#define UID_UNKNOWN ((uid_t)-1)
+
 /*
  * A host process that entities depend on, such as its registrations, its GPU processes, and the VMs
  * that it runs. A Process exists, and the host process is watched, exactly as long as an entity is

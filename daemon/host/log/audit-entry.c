@@ -186,7 +186,8 @@ static void add_subject(LogEntry *entry, const char *guid, pid_t pid, uid_t uid)
 	if (guid)
 		log_entry_add(entry, "VAIL_VM=%s", guid);
 	log_entry_add(entry, "VAIL_PID=%d", (int)pid);
-	log_entry_add(entry, "VAIL_UID=%u", uid);
+	if (uid != UID_UNKNOWN)
+		log_entry_add(entry, "VAIL_UID=%u", uid);
 }
 
 /* Adds why a request was denied. */

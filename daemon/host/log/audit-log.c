@@ -147,16 +147,24 @@ static bool end_was_requested(EndReason reason)
 	return reason == END_REQUESTED || reason == END_REVOKED || reason == END_DAEMON_STOPPED;
 }
 
+/* Words the uid, which is not known of the VMM of a found VM. */
+static const char *uid_text(uid_t uid, char text[static 16])
+{
+	snprintf(text, 16, "%u", uid);
+	return uid == UID_UNKNOWN ? "?" : text;
+}
+
 /* Logs the unrequested end of a registration or a VM. */
 static void log_end(const Event *event)
 {
-	char guid[GUID_TEXT_LENGTH + 1];
+	char guid[GUID_TEXT_LENGTH + 1], uid[16];
 	LogEntry entry;
 
 	guid_format(event->virtual_machine, guid);
 	audit_entry_init_end(&entry, event);
-	log_entry_send(&entry, "%s vm=%s pid=%d uid=%u reason=%s", event_kind_name(event->kind),
-		       guid, (int)event->pid, event->uid, end_reason_name(event->reason));
+	log_entry_send(&entry, "%s vm=%s pid=%d uid=%s reason=%s", event_kind_name(event->kind),
+		       guid, (int)event->pid, uid_text(event->uid, uid),
+		       end_reason_name(event->reason));
 }
 
 /* Logs that a VM has another VMM now, or that its incoming VMM is gone. */
