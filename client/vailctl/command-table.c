@@ -47,7 +47,8 @@ static const Command commands[] = {
 	/* The first one is what vailctl does without a command. */
 	{ { "list", NULL }, 0, 0, false, PAGED, command_list, "",
 	  "Show the VMs and the processes registered for them",
-	  "vailctl without a command does the same, and so does vailctl vm list.\n" },
+	  "vailctl without a command does the same, and so does vailctl vm list. The STATE\n"
+	  "found is that of a VM that systemd-machined has named; see vailctl vm add.\n" },
 	{ { "show", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
 	  "Show the details of one virtual machine", NULL },
 	{ { "describe", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",

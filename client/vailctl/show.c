@@ -197,6 +197,14 @@ static const TableColumn machine_columns[] = {
 	{ .name = "DISPLAY CLIENTS", .minimum = 15, .drop = 7 },
 };
 
+/* Tests whether vaild has found the VM, and nobody has added it. */
+static bool is_found(const JsonValue *vm)
+{
+	const char *source = member_text(vm, "source");
+
+	return source && strcmp(source, "machined") == 0;
+}
+
 static void fill_machine(Table *table, const JsonValue *vm, const Listing *registrations)
 {
 	table_add(table, member_text(vm, "virtualMachineGuid"));
@@ -205,6 +213,8 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 		table_add_coloured(table, TABLE_RED, "quarantined");
 	else if (json_member(vm, "incomingVmmPid"))
 		table_add_coloured(table, TABLE_GREEN, "handing over");
+	else if (is_found(vm))
+		table_add_coloured(table, TABLE_GREEN, "found");
 	else
 		table_add_coloured(table, TABLE_GREEN, "running");
 	table_add_number(table, vm, "vmmPid");

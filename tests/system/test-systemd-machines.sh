@@ -82,7 +82,7 @@ leader_changes_its_image() {
 
   mkfifo "$PRIVATE/go"
   box sh -c 'setsid sh -c "read line; exec setpriv --reuid vail-vmm --regid vail-vmm --clear-groups \
-    --no-new-privs sleep infinity" <&3 3<&- >/dev/null 2>&1 & echo $!' \
+    --no-new-privs qemu-system-x86_64 -machine none -display none -S" <&3 3<&- >/dev/null 2>&1 & echo $!' \
     3<"$PRIVATE/go" >"$PRIVATE/pid" &
   exec 8>"$PRIVATE/go"
   wait $!
@@ -92,16 +92,19 @@ leader_changes_its_image() {
     eventually vms_have "$OTHER machined exec $pid"
   echo go >&8
   exec 8>&-
-  expect "the leader executes another program, as another user" eventually box_user_is "$pid" 947
+  expect "the leader executes QEMU, as another user" eventually box_runs_qemu "$pid"
   expect_match "the VM stays" "$OTHER machined exec $pid" "$(vms)"
   expect_match "vaild looks at the files of the process that it is now" "$OTHER +$pid +nothing|." \
     "$(box vailctl gpu holders)"
+  expect_match "vailctl list tells that it was found" "exec +found +$pid" "$(box vailctl list)"
   box kill "$pid"
   expect "the VM ends with its leader" eventually vms_are "$GUID machined guest $LEADER"
 }
 
 vms_have() { [[ ",$(vms)," == *",$1,"* ]]; }
-box_user_is() { [ "$(box stat -c %u "/proc/$1")" = "$2" ]; }
+box_runs_qemu() {
+  [[ "$(box cat "/proc/$1/comm")" == qemu-system* ]] && [ "$(box stat -c %u "/proc/$1")" = 947 ]
+}
 
 others_are_left_alone() {
   local first=$LEADER container no_id

@@ -197,6 +197,15 @@ Test(machine_bus, what_is_known_stays_while_machined_or_the_bus_is_away)
 	cr_assert_eq(leader_of(0), 301);
 }
 
+/* An fd that a stranger sends could block whoever closes it, so the bus passes none. */
+Test(machine_bus, no_fd_can_be_sent_to_the_daemon)
+{
+	machine_bus_refresh(&bus);
+	settle();
+	cr_assert_eq(bus.state, MACHINE_BUS_IDLE);
+	cr_assert_eq(sd_bus_can_send(played.peer, SD_BUS_TYPE_UNIX_FD), 0);
+}
+
 Test(machine_bus, only_some_questions_wait_at_a_time)
 {
 	for (size_t i = 0; i < PLAYED_MACHINES_MAX; i++) {
