@@ -80,7 +80,7 @@ static void report_state(MachineWatch *watch)
 	describe_state(&watch->bus, text, sizeof(text));
 	if (text[0] == '\0' && left_out > 0)
 		snprintf(text, sizeof(text),
-			 "are not all listed: %zu are left out, because vaild has reached a limit "
+			 "are not all listed: vaild leaves out %zu, because it has reached a limit "
 			 "or is out of memory; see vailctl limits",
 			 left_out);
 	if ((is_failure(&watch->bus) || left_out > 0) && strcmp(kept, text) != 0)
@@ -177,6 +177,11 @@ static bool look_at(MachineWatch *watch, const KnownMachine *machine, size_t *ad
 		return true;
 	case MACHINE_STEP_ADD:
 		break;
+	}
+	/* Once one is refused, the others would be, too, and each attempt costs system calls. */
+	if (watch->refused > 0) {
+		watch->refused++;
+		return true;
 	}
 	/* Watching the leader stores its pidfd, and send() would block the loop without room. */
 	if (*additions == ADDITIONS_PER_TURN || (notify >= 0 && fd_poll(notify, POLLOUT) == 0)) {

@@ -3,7 +3,8 @@
 #
 # In the sandbox of its unit, the daemon finds the VMs of the real systemd-machined: a leader that
 # executes another program, machines that are left alone, and restarts of machined, of the bus and of
-# the daemon. An operator takes a found VM over, and may name another VMM than machined does.
+# the daemon. An operator takes a found VM over, and may name another VMM than machined does. A limit
+# leaves VMs out until there is room.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -184,6 +185,24 @@ take_over() {
   expect "its end is noticed" eventually vms_are ""
 }
 
+limits_hold() {
+  local first
+
+  box sh -c 'echo "{ \"limits\": { \"virtualMachines\": 1 } }" >/etc/vaild/vaild.json'
+  expect "a limit is set" quietly box vailctl reload
+  leader
+  first=$LEADER
+  machine one vm "$first" "$GUID"
+  eventually vms_are "$GUID machined one $first"
+  leader
+  machine two vm "$LEADER" "$OTHER"
+  expect "status tells that a VM is left out" eventually remark_matches 'leaves out 1, '
+  expect_equal "it is not listed" "$GUID machined one $first" "$(vms)"
+  box kill "$first"
+  expect "it is listed when there is room" eventually vms_are "$OTHER machined two $LEADER"
+  expect "and the remark goes" eventually remark_is ""
+}
+
 for unit in dbus.service systemd-machined.service; do
   [ ! -e "/lib/systemd/system/$unit" ] || continue
   skip "$NAME" "this machine has no $unit"
@@ -197,5 +216,6 @@ leader_changes_its_image
 others_are_left_alone
 restarts
 take_over
+limits_hold
 box_log_on_failure
 finish
