@@ -29,7 +29,7 @@ session_log_has() {
 # /etc/shadow.
 start_session() {
   mkdir "$BOX_ROOT/etc/systemd/system/user@.service.d"
-  printf '%s\n' '[Service]' PAMName= "Environment=XDG_RUNTIME_DIR=$RUNTIME" \
+  printf '%s\n' '[Service]' PAMName= "Environment=XDG_RUNTIME_DIR=$RUNTIME HOME=/srv/alice" \
     >"$BOX_ROOT/etc/systemd/system/user@.service.d/no-pam.conf"
   quietly box systemctl daemon-reload
   box install -d -o vail-alice -g vail-alice /srv/alice
@@ -48,6 +48,7 @@ check_absence() {
     "$(as_alice systemd-analyze --user --man=no verify /usr/lib/systemd/user/vail-libvirt.service 2>&1)"
   expect "the user's service starts without a libvirt of the user" \
     quietly as_alice systemctl --user start vail-libvirt
+  eventually session_log_has '(trying again until libvirt answers|following qemu)'
   expect "it starts none" not_running libvirtd
 }
 not_running() { ! box pgrep -x "$1" >/dev/null; }
