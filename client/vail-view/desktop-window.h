@@ -15,6 +15,7 @@ typedef struct WindowRequest {
 	const char *name;   /* of the objects to show; NULL for the first one */
 	const char *socket; /* see vail_new() */
 	bool no_clipboard;  /* the guest's clipboard stays apart from the desktop's */
+	bool no_sound;      /* the guest is not heard */
 } WindowRequest;
 
 /* Shows the window until it is closed. Logs errors. Returns the exit status. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vail-view: shows the screen of a VM in a window, passes input to it, and shares its clipboard. Or
- * writes the screen as images, or opens a display channel for another program.
+ * vail-view: shows the screen of a VM in a window, passes input to it, and shares its clipboard and
+ * sound. Or writes the screen as images, or opens a display channel for another program.
  *
  *   vail-view.c    finds the VM, and chooses between the window, frames and a channel
  *   view-options.c the command line
@@ -20,6 +20,8 @@
  *   guest-size.c   when the guest is asked for another size
  *   clipboard-sync.c
  *                  which texts pass between the clipboards of the desktop and of the guest
+ *   sound-format.c converts the guest's samples
+ *   sound-pace.c   how much sound waits to be played
  *   rights-text.c  sentences about missing rights
  *   notice.c       a sentence that is shown for some seconds
  *   text-image.c   draws a sentence
@@ -79,6 +81,7 @@ static int show_window(const ViewOptions *options)
 		.name = options->name,
 		.socket = options->socket,
 		.no_clipboard = options->no_clipboard,
+		.no_sound = options->no_sound,
 	};
 
 	return desktop_window_run(&request);

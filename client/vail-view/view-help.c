@@ -26,6 +26,7 @@ void view_help_print(void)
 	     "                     ever\n"
 	     "  --no-clipboard     keep the clipboards of the window's desktop and of the\n"
 	     "                     virtual machine apart\n"
+	     "  --no-sound         do not play the sound of the virtual machine\n"
 	     "  --exec PROGRAM...  run PROGRAM with a D-Bus display like that of QEMU; {} in\n"
 	     "                     its arguments stands for the number of the file\n"
 	     "                     descriptor, which is also in $VAIL_DISPLAY_FD\n"

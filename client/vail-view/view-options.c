@@ -35,6 +35,7 @@ enum {
 	OPTION_DBUS_FD,
 	OPTION_RIGHTS,
 	OPTION_NO_CLIPBOARD,
+	OPTION_NO_SOUND,
 };
 
 static const struct option long_options[] = {
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
 	{ "dbus-fd", required_argument, NULL, OPTION_DBUS_FD },
 	{ "rights", required_argument, NULL, OPTION_RIGHTS },
 	{ "no-clipboard", no_argument, NULL, OPTION_NO_CLIPBOARD },
+	{ "no-sound", no_argument, NULL, OPTION_NO_SOUND },
 	{ 0 },
 };
 
@@ -166,6 +168,9 @@ static int set_option(ViewOptions *options, char **argv, int result)
 	case OPTION_NO_CLIPBOARD:
 		options->no_clipboard = true;
 		return EXIT_DONE;
+	case OPTION_NO_SOUND:
+		options->no_sound = true;
+		return EXIT_DONE;
 	case OPTION_SOCKET:
 		options->socket = optarg;
 		return EXIT_DONE;
@@ -196,7 +201,7 @@ static int check_channel_options(const ViewOptions *options)
 	if (options->program && options->socket_fd >= 0)
 		return usage_error("--exec and --dbus-fd exclude each other; see vail-view --help");
 	if (options->is_raw || options->png || options->name || options->frames > 0 ||
-	    options->timeout > 0 || options->no_clipboard)
+	    options->timeout > 0 || options->no_clipboard || options->no_sound)
 		return usage_error("%s goes with --rights and --socket only; see vail-view --help",
 				   option);
 	if (options->socket_fd >= 0 && !channel_socket_is_usable(options->socket_fd))
@@ -220,9 +225,10 @@ static int check_options(ViewOptions *options)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
 		return check_window_options(options);
-	if (options->no_clipboard)
-		return usage_error("--no-clipboard is for the window, and goes with neither --png "
-				   "nor --raw; see vail-view --help");
+	if (options->no_clipboard || options->no_sound)
+		return usage_error("%s is for the window, and goes with neither --png nor --raw; "
+				   "see vail-view --help",
+				   options->no_clipboard ? "--no-clipboard" : "--no-sound");
 	const char *to_stdout = options->is_raw ? "--raw" : "--png -";
 	bool uses_stdout = options->is_raw || strcmp(options->png, "-") == 0;
 	if (uses_stdout && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)

@@ -21,6 +21,7 @@ typedef struct ViewOptions {
 	const char *socket;
 	bool is_raw;
 	bool no_clipboard;
+	bool no_sound;
 	unsigned long frames;  /* number of frames to write; 0 for no limit */
 	unsigned long timeout; /* in seconds; 0 for none */
 	char **program;        /* of --exec, with its arguments; NULL without one */

@@ -20,6 +20,7 @@
 #include "client/vail-view/window/desktop-clipboard.h"
 #include "client/vail-view/window/input.h"
 #include "client/vail-view/window/screenshot.h"
+#include "client/vail-view/window/sound.h"
 #include "client/vail-view/window/window.h"
 
 /*
@@ -37,7 +38,8 @@ typedef struct Desktop {
 	Window window;
 	Input input;
 	DesktopClipboard clipboard;
-	Notice notice;         /* about the clipboard and lost rights */
+	Sound sound;
+	Notice notice;         /* about clipboard, sound and their rights */
 	unsigned int has_told; /* rights that were withdrawn, as the notice has said */
 	Waker waker;
 	uint32_t wake_event; /* SDL's type of the waker's event */
@@ -162,6 +164,7 @@ static void show(Desktop *desktop)
 	show_cursor(desktop);
 	input_process(&desktop->input, &desktop->viewer);
 	desktop_clipboard_process(&desktop->clipboard);
+	sound_process(&desktop->sound, now_milliseconds());
 	note_lost_rights(desktop);
 	say(desktop);
 	window_draw(&desktop->window);
@@ -179,9 +182,10 @@ static void watch(Desktop *desktop)
 {
 	const Viewer *viewer = &desktop->viewer;
 	bool is_watching = viewer->state == VIEWER_WATCHING;
-	struct pollfd fds[1 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
+	struct pollfd fds[2 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
 	int64_t at = input_poll_for(&desktop->input, viewer, fds + 1);
 
+	at = earlier(at, sound_poll_for(&desktop->sound, &fds[1 + GUEST_CHANNEL_FDS]));
 	at = earlier(at, notice_deadline(&desktop->notice));
 	if (viewer->state == VIEWER_RECONNECTING)
 		at = earlier(at, viewer->retry_at);
@@ -222,6 +226,7 @@ static bool handle(Desktop *desktop, const SDL_Event *event)
 	WindowRequested requested = input_handle(&desktop->input, event);
 
 	desktop_clipboard_handle(&desktop->clipboard, event);
+	sound_handle(&desktop->sound, event);
 
 	/* vaild tells nobody but operators of the end of a quarantine. */
 	if (desktop->viewer.is_in_quarantine && is_attention(event))
@@ -290,16 +295,18 @@ static char *title_begin(const WindowRequest *request, struct vail *vail)
 	return title;
 }
 
-/* Begins what needs the window: input and the clipboard. */
+/* Begins what needs the window: input, clipboard and sound. */
 static void start_parts(Desktop *desktop, const WindowRequest *request)
 {
-	unsigned int wanted = request->no_clipboard ? 0 : VAIL_DISPLAY_CLIPBOARD;
+	unsigned int wanted = (request->no_clipboard ? 0 : VAIL_DISPLAY_CLIPBOARD) |
+			      (request->no_sound ? 0 : VAIL_DISPLAY_AUDIO_OUTPUT);
 	GuestChannel *channel = &desktop->input.channel;
 
 	input_init(&desktop->input, &desktop->window, request->socket, request->guid,
 		   request->machine, wanted);
 	desktop_clipboard_init(&desktop->clipboard, channel, desktop->window.window,
 			       &desktop->notice, !request->no_clipboard);
+	sound_init(&desktop->sound, channel, &desktop->notice, !request->no_sound);
 }
 
 static int open_and_run(Desktop *desktop, const WindowRequest *request)
@@ -323,6 +330,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		exit_status = run(desktop, request->machine);
 		waker_stop(&desktop->waker);
 	}
+	sound_deinit(&desktop->sound);
 	desktop_clipboard_deinit(&desktop->clipboard);
 	input_deinit(&desktop->input);
 	window_close(&desktop->window);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLIENT_VAIL_VIEW_WINDOW_SOUND_H
+#define CLIENT_VAIL_VIEW_WINDOW_SOUND_H
+
+#include <SDL.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "client/vail-view/notice.h"
+#include "client/vail-view/window/guest-channel.h"
+#include "client/vail-view/window/sound-device.h"
+
+/*
+ * Plays the sound of the guest, as far as the display channel has the right to it. The agent calls
+ * org.qemu.Display1.AudioOutListener on a connection of its own, which ends with the channel.
+ */
+
+/* The most streams that the agent may have at a time. */
+#define SOUND_STREAMS 16
+
+typedef struct PlayedStream {
+	uint64_t id;
+	SoundFormat format;
+	bool is_valid; /* the format can be played */
+	SoundVolume volume;
+	SoundDevice device;
+} PlayedStream;
+
+typedef struct Sound {
+	bool is_wanted;
+	GuestChannel *channel;
+	Notice *notice;
+
+	uint64_t opening;          /* the number of the channel's bus that it was registered on */
+	sd_bus *bus;               /* on which the agent calls the listener; NULL without one */
+	sd_bus_slot *registration; /* the reply that is awaited */
+	bool is_refused;           /* the agent has no sound now, or the desktop cannot play it */
+	bool has_failed;           /* to play; the listener has to end */
+	bool has_said;             /* that sound cannot be played */
+	PlayedStream streams[SOUND_STREAMS];
+	size_t stream_count;
+} Sound;
+
+/*
+ * channel, notice: must outlive the sound.
+ * is_wanted: otherwise, nothing is played.
+ */
+void sound_init(Sound *sound, GuestChannel *channel, Notice *notice, bool is_wanted);
+void sound_deinit(Sound *sound);
+
+/* Handles an event. */
+void sound_handle(Sound *sound, const SDL_Event *event);
+
+/* Begins and ends with the channel, and handles messages. Call it after the channel's. */
+void sound_process(Sound *sound, int64_t now);
+
+/* Fills in what to poll for. Returns when sound_process() must be called without that. */
+int64_t sound_poll_for(const Sound *sound, struct pollfd *ret_fd);
+
+#endif
