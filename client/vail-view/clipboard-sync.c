@@ -45,11 +45,21 @@ static void take_back(ClipboardSync *sync)
 	sync->is_offered = false;
 }
 
+/* Reads the desktop's text, and notices if the focus was lost. */
+static DesktopText read_desktop(ClipboardSync *sync, ClipboardText *ret_text)
+{
+	DesktopText kind = sync->owner->read_desktop(sync->context, ret_text);
+
+	if (kind == DESKTOP_TEXT_UNKNOWN)
+		sync->has_focus = false;
+	return kind;
+}
+
 /* Offers the desktop's text if it is a new one. */
 static void check_desktop(ClipboardSync *sync)
 {
 	ClipboardText text = { 0 };
-	DesktopText kind = sync->owner->read_desktop(sync->context, &text);
+	DesktopText kind = read_desktop(sync, &text);
 	bool was_too_long = sync->is_too_long;
 
 	if (kind == DESKTOP_TEXT_UNKNOWN)
@@ -83,15 +93,22 @@ static void fetch(ClipboardSync *sync)
 	sync->owner->request_text(sync->context);
 }
 
-/* A program that has made the desktop's text keeps it, perhaps with more than plain text. */
-static bool desktop_has_known(const ClipboardSync *sync)
+/*
+ * Copies the text to the desktop. A program that has made the same text keeps it, perhaps with more
+ * than plain text. If the focus was lost, the text waits for it.
+ */
+static void pass_to_desktop(ClipboardSync *sync, const ClipboardText *text)
 {
-	ClipboardText text = { 0 };
-	bool has_known = sync->owner->read_desktop(sync->context, &text) == DESKTOP_TEXT_VALID &&
-			 is_known(sync, &text);
+	ClipboardText desktop = { 0 };
+	DesktopText kind = read_desktop(sync, &desktop);
 
-	clipboard_text_deinit(&text);
-	return has_known;
+	if (kind != DESKTOP_TEXT_UNKNOWN &&
+	    clipboard_text_set(&sync->known, text->bytes, text->size)) {
+		sync->guest_has_text = false;
+		if (kind != DESKTOP_TEXT_VALID || !is_known(sync, &desktop))
+			sync->owner->write_desktop(sync->context, &sync->known);
+	}
+	clipboard_text_deinit(&desktop);
 }
 
 void clipboard_sync_guest_text(ClipboardSync *sync, const ClipboardText *text)
@@ -101,14 +118,12 @@ void clipboard_sync_guest_text(ClipboardSync *sync, const ClipboardText *text)
 	sync->is_requested = false;
 	if (!is_current || (text && !sync->has_focus)) {
 		fetch(sync); /* the next one; without the focus, later */
-		return;
-	}
-	sync->guest_has_text = false;
-	if (!text)
+	} else if (text) {
+		pass_to_desktop(sync, text);
+	} else {
+		sync->guest_has_text = false;
 		sync->owner->say(sync->context, NO_TEXT);
-	else if (clipboard_text_set(&sync->known, text->bytes, text->size) &&
-		 !desktop_has_known(sync))
-		sync->owner->write_desktop(sync->context, &sync->known);
+	}
 }
 
 void clipboard_sync_guest_grab(ClipboardSync *sync, uint32_t serial, bool has_text)

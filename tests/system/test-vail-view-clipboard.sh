@@ -42,6 +42,7 @@ grabs() {
 # desktop_copies TEXT: an xclip of alice has the clipboard from now on.
 desktop_copies() {
   printf %s "$1" | run_as vail-alice env DISPLAY="$DISPLAY" xclip -selection clipboard >/dev/null 2>&1
+  eventually desktop_has "$1"
 }
 # The window reads the desktop's clipboard again when a key like Shift is pressed.
 copy_while_focused() {
@@ -71,6 +72,18 @@ leave_window() {
   eventually_unless_gone "$OTHER_VIEWER" other_has_focus
 }
 other_has_focus() { [ "$(xdotool getwindowfocus 2>/dev/null)" = "$OTHER" ]; }
+
+# Waits until the window has heard all that the guest has said so far. A change of the guest's mouse
+# comes after that, and shows in the title.
+IS_ABSOLUTE=0
+settle() {
+  local pattern="^a guest - "
+
+  IS_ABSOLUTE=$((1 - IS_ABSOLUTE))
+  [ "$IS_ABSOLUTE" = 1 ] || pattern="a click grabs the pointer"
+  qemu "mouse 0 $IS_ABSOLUTE"
+  eventually_unless_gone "$VIEWER" title_matches "$pattern"
+}
 
 set_rights() { "${CTL[@]}" vm update "$GUID" --user "vail-alice:$1" >/dev/null; }
 
@@ -112,6 +125,7 @@ check_focus() {
   qemu "reset 0"
   qemu "copy 0 pending"
   qemu "reset 0"
+  settle
   expect_equal "the desktop keeps its text while the window has no focus" secret "$(desktop_text)"
   expect_equal "nothing is offered to the guest meanwhile" "$before" "$(grabs)"
   focus

@@ -159,10 +159,16 @@ Test(clipboard_sync, a_request_gets_the_text_that_was_offered)
 
 Test(clipboard_sync, a_focus_that_was_lost_meanwhile_does_not_count)
 {
+	clipboard_sync_guest_grab(&shared, 0, true);
 	desktop_kind = DESKTOP_TEXT_UNKNOWN;
+	reply("g");
 	clipboard_sync_note_desktop(&shared);
-	expect("");
+	expect("request");
 	expect_offer(NULL);
+	desktop_kind = DESKTOP_TEXT_NONE;
+	clipboard_sync_set_focus(&shared, true);
+	reply("g");
+	expect("request write");
 }
 
 Test(clipboard_sync, the_guests_text_is_not_offered_to_it)
