@@ -205,7 +205,8 @@ $(eval $(call program,build/threads,build/tests/shared-handle,tests/threads/shar
 # A helper of the system tests is a file, or a folder of files.
 HELPERS = $(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
             $(patsubst %/,%,$(sort $(dir $(wildcard tests/system/helpers/*/*.c)))))
-HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) build/tests/helpers/define-cursor
+GUEST_PROGRAMS = $(patsubst tests/vm/%.c,build/tests/helpers/%,$(wildcard tests/vm/*.c))
+HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) $(GUEST_PROGRAMS)
 
 # These helpers need nothing of the tests, so that `make run` builds none.
 ALONE = register-process
@@ -213,8 +214,8 @@ ALONE = register-process
 helper_sources = $(or $(wildcard tests/system/helpers/$(1).c),$(wildcard tests/system/helpers/$(1)/*.c))
 $(foreach helper,$(HELPERS),$(eval $(call program,build,build/tests/helpers/$(helper),$(call helper_sources,$(helper)),$(if $(filter $(helper),$(ALONE)),,tests/support $(DAEMON)),$(call WITH_LIBVAIL,/../..) $(TEST_LIBS),build/libvail.so)))
 
-# This one runs in a guest that has no libraries.
-build/tests/helpers/define-cursor: build/tests/vm/define-cursor.o
+# These run in a guest that has no libraries.
+$(GUEST_PROGRAMS): build/tests/helpers/%: build/tests/vm/%.o
 	@mkdir -p $(@D)
 	$(LINK) -static -o $@ $<
 

@@ -46,27 +46,7 @@ gives_reason() {
 
 ## A guest that echoes what is typed
 
-# Makes a disk whose boot code writes "!", and then each character that is typed, to the serial line
-# and to the screen. It writes "<" when a shift key goes down, and ">" when none is down any more.
-make_echo_disk() {
-  {
-    printf '\xb4\x01\xb9\x07\x26\xcd\x10'         # mov ah,1; mov cx,2607; int 10: hide the cursor
-    printf '\xb8\xe3\x00\x31\xd2\xcd\x14'         # mov ax,e3; xor dx,dx; int 14
-    printf '\x31\xdb\xb0\x21\xe8\x26\x00'         # xor bx,bx; mov al,"!"; call send
-    printf '\xb4\x01\xcd\x16\x74\x07'             # mov ah,1; int 16; jz to the shift keys
-    printf '\x30\xe4\xcd\x16\xe8\x19\x00'         # xor ah,ah; int 16; call send
-    printf '\xb4\x02\xcd\x16\x24\x03\x38\xd8'     # mov ah,2; int 16; and al,3; cmp al,bl
-    printf '\x74\xe9\x88\xc3\x84\xc0'             # je to mov ah,1; mov bl,al; test al,al
-    printf '\xb0\x3c\x75\x02\xb0\x3e'             # mov al,"<"; jnz over the next; mov al,">"
-    printf '\xe8\x02\x00\xeb\xda'                 # call send; jmp to mov ah,1
-    printf '\x53\x50\x31\xd2\xb4\x01\xcd\x14\x58' # send: push bx, ax; xor dx,dx; mov ah,1; int 14
-    printf '\xb4\x0e\xbb\x07\x00\xcd\x10\x5b\xc3' # pop ax; mov ah,e; mov bx,7; int 10; pop bx; ret
-  } | boot_sector >"$PRIVATE/guest/disk"
-  chmod 666 "$PRIVATE/guest/disk"
-  WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
-}
-
-exec_qemu() { exec_as vail-vmm qemu-system-x86_64 "$@"; }
+QEMU_USER=vail-vmm
 
 serial_is() { [ "$(cat "$SERIAL")" = "$1" ]; }
 

@@ -300,7 +300,7 @@ check_known_console() {
 
 ## A guest in QEMU
 
-exec_qemu() { exec_as vail-vmm qemu-system-x86_64 "$@"; }
+QEMU_USER=vail-vmm
 
 # Tests whether the window shows exactly QEMU's own screendump. The guest is stopped meanwhile,
 # because the cursor of its text mode blinks.

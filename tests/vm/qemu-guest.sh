@@ -13,9 +13,27 @@ mkdir -m 777 "$PRIVATE/guest" "$PICTURES"
 
 ## Starting
 
-# exec_qemu ARGUMENT...: executes QEMU. Scripts that run it as another user or in a chroot redefine
-# this function.
-exec_qemu() { exec qemu-system-x86_64 "$@"; }
+# QEMU_TREE is the root folder of another Debian, whose QEMU is run instead of this machine's.
+# Paths below PRIVATE are the same there.
+if [ -n "${QEMU_TREE:-}" ]; then
+  mount --bind "$PRIVATE" "$QEMU_TREE$PRIVATE"
+  mount -t proc proc "$QEMU_TREE/proc"
+fi
+
+# Skips the whole test if only the QEMU of this machine is there.
+needs_qemu_tree() {
+  [ -z "${QEMU_TREE:-}" ] || return 0
+  skip "$NAME" "it needs Debian 13's QEMU; run it with tests/vm/qemu"
+  finish
+}
+
+# exec_qemu ARGUMENT...: executes QEMU as QEMU_USER. Scripts that need more redefine this function.
+QEMU_USER=root
+exec_qemu() {
+  [ -n "${QEMU_TREE:-}" ] || exec_as "$QEMU_USER" qemu-system-x86_64 "$@"
+  exec chroot --userspec="$(id -u "$QEMU_USER"):$(id -g "$QEMU_USER")" --groups= "$QEMU_TREE" \
+    qemu-system-x86_64 "$@"
+}
 
 qemu_answers() { monitor >/dev/null 2>&1; }
 qemu_answers_or_is_gone() { qemu_answers || is_gone_or_zombie "$QEMU"; }
@@ -50,6 +68,26 @@ make_changing_disk() {
     printf '\x88\xc8\xaa\xe2\xfb'                 # mov al,cl; stosb; loop to mov
     printf '\x30\xe4\xcd\x16\xb8\x03\x00\xcd\x10' # xor ah,ah; int 16; mov ax,3; int 10
     printf '\xeb\xde'                             # jmp to the start
+  } | boot_sector >"$PRIVATE/guest/disk"
+  chmod 666 "$PRIVATE/guest/disk"
+  WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
+}
+
+# Makes a disk whose boot code writes "!", and then each character that is typed, to the serial line
+# and to the screen. It writes "<" when a shift key goes down, and ">" when none is down any more.
+make_echo_disk() {
+  {
+    printf '\xb4\x01\xb9\x07\x26\xcd\x10'         # mov ah,1; mov cx,2607; int 10: hide the cursor
+    printf '\xb8\xe3\x00\x31\xd2\xcd\x14'         # mov ax,e3; xor dx,dx; int 14
+    printf '\x31\xdb\xb0\x21\xe8\x26\x00'         # xor bx,bx; mov al,"!"; call send
+    printf '\xb4\x01\xcd\x16\x74\x07'             # mov ah,1; int 16; jz to the shift keys
+    printf '\x30\xe4\xcd\x16\xe8\x19\x00'         # xor ah,ah; int 16; call send
+    printf '\xb4\x02\xcd\x16\x24\x03\x38\xd8'     # mov ah,2; int 16; and al,3; cmp al,bl
+    printf '\x74\xe9\x88\xc3\x84\xc0'             # je to mov ah,1; mov bl,al; test al,al
+    printf '\xb0\x3c\x75\x02\xb0\x3e'             # mov al,"<"; jnz over the next; mov al,">"
+    printf '\xe8\x02\x00\xeb\xda'                 # call send; jmp to mov ah,1
+    printf '\x53\x50\x31\xd2\xb4\x01\xcd\x14\x58' # send: push bx, ax; xor dx,dx; mov ah,1; int 14
+    printf '\xb4\x0e\xbb\x07\x00\xcd\x10\x5b\xc3' # pop ax; mov ah,e; mov bx,7; int 10; pop bx; ret
   } | boot_sector >"$PRIVATE/guest/disk"
   chmod 666 "$PRIVATE/guest/disk"
   WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")

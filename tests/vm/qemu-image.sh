@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
 # Builds the image of `make check-qemu`: a Debian 13 with its QEMU, and for a guest Debian's kernel
-# and an initramfs. To be sourced after debian-13.sh, guest-image.sh and qemu-guest.sh. The image is
-# cached in build/qemu until this file or one of the first two changes.
+# and an initramfs. To be sourced after debian-13.sh and guest-image.sh. The image is cached in
+# build/qemu until one of the three files changes.
 
 QEMU_PACKAGES=qemu-system-x86,qemu-system-modules-opengl,seabios
 QEMU_PACKAGES+=,linux-image-amd64,kmod,busybox-static
@@ -12,6 +12,7 @@ QEMU_PACKAGES+=,linux-image-amd64,kmod,busybox-static
 # alphabet that read-console learns, and a token from the kernel's command line. With fbcon=map:01,
 # the first terminal is on the first GPU, and the second one, once it is active, on the second GPU.
 # Then it writes "drawn" to the serial port and runs define-cursor, which is in a second initramfs.
+# A test can put another init into that one.
 print_guest_init() {
   cat <<'INIT'
 #!/bin/busybox sh
@@ -45,7 +46,8 @@ make_image() {
   # INITRD=No keeps the kernel's package from making an initramfs.
   INITRD=No build_debian_13 "$root" "$QEMU_PACKAGES" || return
   mkdir "$root/guest"
-  print_guest_init | make_initramfs "$root" virtio-gpu >"$root/guest/initrd" || return
+  print_guest_init | make_initramfs "$root" virtio-gpu virtio_input virtio_console evdev atkbd \
+    >"$root/guest/initrd" || return
   mv "$root"/boot/vmlinuz-* "$root/guest/vmlinuz" || return
   chmod 644 "$root/guest/vmlinuz"
   rm -rf "${root:?}"/lib/modules "${root:?}"/boot
@@ -58,23 +60,17 @@ prepare_image() {
   DEBIAN=$BUILT/root
 }
 
-# Executes the QEMU of the Debian 13 as vail-vmm. Paths below PRIVATE are the same in the chroot.
-exec_qemu() {
-  exec chroot --userspec="$(id -u vail-vmm):$(id -g vail-vmm)" --groups= "$DEBIAN" \
-    qemu-system-x86_64 "$@"
-}
+# make_guest_initrd PROGRAM...: adds static programs, and what is in $PRIVATE/additional, to the
+# guest's initramfs. The result is $PRIVATE/guest/initrd.
+make_guest_initrd() {
+  local program
 
-enter_debian() {
-  mount --bind "$PRIVATE" "$DEBIAN$PRIVATE"
-  mount -t proc proc "$DEBIAN/proc"
-}
-
-# Appends define-cursor to the guest's initramfs. The result is $PRIVATE/guest/initrd.
-add_define_cursor() {
   mkdir -p "$PRIVATE/additional/bin"
-  cp "$ROOT/build/tests/helpers/define-cursor" "$PRIVATE/additional/bin/"
+  for program; do
+    cp "$ROOT/build/tests/helpers/$program" "$PRIVATE/additional/bin/"
+  done
   {
-    cat "$DEBIAN/guest/initrd"
-    (cd "$PRIVATE/additional" && find . | "$DEBIAN/bin/busybox" cpio -o -H newc 2>/dev/null)
+    cat "$QEMU_TREE/guest/initrd"
+    (cd "$PRIVATE/additional" && find . | "$QEMU_TREE/bin/busybox" cpio -o -H newc 2>/dev/null)
   } >"$PRIVATE/guest/initrd"
 }
