@@ -77,6 +77,7 @@ static void note_shown(Console *console)
 {
 	console->is_known = true;
 	console->is_off = false;
+	console->may_release = false;
 }
 
 /* Unshares the screen. */
@@ -112,11 +113,20 @@ void console_show_memory(Console *console, const SharedPixels *pixels)
 	hide_screen(console);
 }
 
+void console_show_dmabuf(Console *console, const SharedPixels *pixels)
+{
+	bool was_shown = surface_is_shown(buffers_surface(&console->screen));
+
+	console_show_memory(console, pixels);
+	console->may_release = was_shown;
+}
+
 void console_redraw(Console *console, const int32_t rectangle[static 4])
 {
 	Surface *screen = buffers_surface(&console->screen);
 	VailRectangle redrawn;
 
+	console->may_release = false;
 	if (console->is_off && console->unseen_updates < UNSEEN_UPDATES_MAX)
 		console->unseen_updates++;
 	if (!surface_is_shown(screen) ||
@@ -130,6 +140,10 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 
 void console_disable(Console *console)
 {
+	if (console->may_release) {
+		console->may_release = false;
+		return;
+	}
 	console->is_known = true;
 	console->is_off = true;
 	console->unseen_updates = 0;

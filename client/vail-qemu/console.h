@@ -28,6 +28,7 @@ typedef struct Console {
 	bool is_known;               /* QEMU has shown or disabled the screen */
 	bool is_off;                 /* QEMU has disabled the screen */
 	unsigned int unseen_updates; /* since then */
+	bool may_release;            /* QEMU may disable the former buffer, which it has replaced */
 	bool is_stale;               /* the copy has another mode than QEMU's screen */
 	ScreenBuffers cursor;
 	uint64_t cursors; /* number of times that the guest has defined a cursor */
@@ -65,6 +66,13 @@ void console_deinit(Console *console);
  * again under the same handle.
  */
 void console_show_memory(Console *console, const SharedPixels *pixels);
+
+/*
+ * The same for a dma-buf. If it replaces another screen, the next console_disable() without a
+ * redraw before it is ignored. QEMU's virtio-gpu with blob=on shows the guest's next buffer, and
+ * then releases the former one; its D-Bus display tells that like a screen that is off.
+ */
+void console_show_dmabuf(Console *console, const SharedPixels *pixels);
 
 /* Replaces the content of the screen by a copy of the pixels. */
 void console_show_pixels(Console *console, const Pixels *pixels);

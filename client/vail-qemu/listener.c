@@ -37,7 +37,7 @@ static int on_scanout_dmabuf(sd_bus_message *message, void *context, sd_bus_erro
 	if (result < 0)
 		return result;
 	pixels.is_bottom_up = y0_top;
-	console_show_memory(context, &pixels);
+	console_show_dmabuf(context, &pixels);
 	return sd_bus_reply_method_return(message, "");
 }
 

@@ -178,6 +178,42 @@ Test(qemu_console, memory_is_shared_without_a_copy)
 	cr_assert_eq(screen->damage.count, 0u);
 }
 
+/* With blob=on, QEMU tells that it has released the former buffer as it tells that the screen is
+ * off. */
+Test(qemu_console, a_screen_stays_when_its_former_buffer_is_released)
+{
+	SharedPixels map = map_of(new_screen_memory()), other = map_of(new_screen_memory());
+	Console *console = &fixture.console;
+
+	console_show_dmabuf(console, &map);
+	for (int i = 0; i < 6; i++) {
+		console_show_dmabuf(console, i % 3 == 0 ? &other : &map); /* also the same again */
+		console_disable(console);
+		cr_assert(surface_is_shown(screen_of(console)), "flip %d", i);
+	}
+	console_disable(console);
+	cr_assert_not(surface_is_shown(screen_of(console)),
+		      "only one buffer is released at a flip");
+
+	console_show_dmabuf(console, &map);
+	console_disable(console);
+	cr_assert_not(surface_is_shown(screen_of(console)), "the first screen replaces no other");
+
+	console_show_dmabuf(console, &map);
+	console_show_dmabuf(console, &other);
+	console_redraw(console, everything);
+	console_disable(console);
+	cr_assert_not(surface_is_shown(screen_of(console)),
+		      "a screen that was drawn is turned off");
+
+	console_show_dmabuf(console, &map);
+	console_show_memory(console, &other);
+	console_disable(console);
+	cr_assert_not(surface_is_shown(screen_of(console)), "memory is not released");
+	close(map.fd);
+	close(other.fd);
+}
+
 Test(qemu_console, redraws_that_change_nothing_are_not_reported)
 {
 	int memory = new_screen_memory();
