@@ -53,10 +53,10 @@ check_refusals() {
 check_release() {
   local name=vaild-$VERSION first
 
-  expect "make release succeeds" quietly make -s -C "$CLONE" release
+  expect "make release succeeds" quietly "$CLONE/packaging/make-release" "$CLONE/build/release"
   mv "$CLONE/build/release" "$RELEASE"
   first=$(cd "$RELEASE" && sha256sum ./*)
-  expect "it succeeds again" quietly make -s -C "$CLONE" release
+  expect "it succeeds again" quietly "$CLONE/packaging/make-release" "$CLONE/build/release"
   expect_equal "both have the same bytes" "$first" "$(cd "$CLONE/build/release" && sha256sum ./*)"
   mkdir "$PRIVATE/unpacked"
   tar -xzf "$RELEASE/$name.tar.gz" -C "$PRIVATE/unpacked"
@@ -66,6 +66,9 @@ check_release() {
     "$(diff -r --exclude .git "$CLONE" "$PRIVATE/unpacked/$name")"
   expect_equal "its version is that of the tag" "$VERSION" \
     "$(make --silent -C "$PRIVATE/unpacked/$name" version)"
+  "$PRIVATE/unpacked/$name/packaging/copy-source" "$PRIVATE/copy"
+  expect_equal "packages are built from the same files, also from the tarball" "" \
+    "$(diff -r "$PRIVATE/unpacked/$name" "$PRIVATE/copy")"
   expect_equal "the notes are the section of NEWS.md" \
     "$(sed -n "/^## $VERSION\$/,/^## 0.0.1/p" "$CLONE/NEWS.md" | sed -e 1,2d -e '/^## /d')" "$(cat "$RELEASE/$name.md")"
 }
