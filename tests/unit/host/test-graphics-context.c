@@ -7,11 +7,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/host/process/graphics-context.h"
@@ -111,28 +109,12 @@ static void tear_down(void)
 
 TestSuite(graphics_context, .init = set_up, .fini = tear_down);
 
-/* Searches this process, in a child as the examiner does. */
+/* Searches this process. */
 static Lookup find(GraphicsContextKind *ret_kind)
 {
-	struct {
-		Lookup lookup;
-		GraphicsContextKind kind;
-	} *result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			 -1, 0);
-	pid_t pid = getpid();
-	pid_t child = fork();
+	const SearchedProcess process = { .pid = getpid(), .pidfd = fixture.self };
 
-	cr_assert_geq(child, 0);
-	if (child == 0) {
-		const SearchedProcess process = { .pid = pid, .pidfd = fixture.self };
-		result->lookup = graphics_context_find(&fixture.roots, &process, &result->kind);
-		_exit(0);
-	}
-	waitpid(child, NULL, 0);
-	Lookup lookup = result->lookup;
-	*ret_kind = result->kind;
-	munmap(result, sizeof(*result));
-	return lookup;
+	return graphics_context_find(&fixture.roots, &process, ret_kind);
 }
 
 Test(graphics_context, an_open_device_with_the_number)
@@ -165,7 +147,6 @@ Test(graphics_context, a_regular_file_is_no_context)
 	close(file);
 }
 
-/* As find(), but in this process. */
 static Lookup find_by_pidfd(pid_t pid, int pidfd)
 {
 	const SearchedProcess process = { .pid = pid, .pidfd = pidfd };

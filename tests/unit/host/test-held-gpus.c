@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -46,25 +45,14 @@ typedef struct Result {
 	HeldGpus held;
 } Result;
 
-/* Examines the process, in a child as the examiner does. */
 static Result find(pid_t pid)
 {
-	Result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int pidfd = pidfd_open(pid, 0);
-	pid_t child = fork();
+	Result result = { .lookup = LOOKUP_PENDING };
+	SearchedProcess process = { .pid = pid, .pidfd = pidfd_open(pid, 0) };
 
-	cr_assert_geq(pidfd, 0);
-	cr_assert_geq(child, 0);
-	if (child == 0) {
-		const SearchedProcess process = { .pid = pid, .pidfd = pidfd };
-		shared->lookup = held_gpus_find(&roots, &process, &shared->held);
-		_exit(0);
-	}
-	waitpid(child, NULL, 0);
-	close(pidfd);
-	Result result = *shared;
-	munmap(shared, sizeof(*shared));
+	cr_assert_geq(process.pidfd, 0);
+	result.lookup = held_gpus_find(&roots, &process, &result.held);
+	close(process.pidfd);
 	return result;
 }
 
