@@ -244,7 +244,7 @@ static bool connection_receive(Connection *connection, size_t most)
 		connection_wait_for(connection, EV_READ);
 		return false;
 	case RECEIVED_TOO_MANY_FDS:
-		if (fd_closer_is_stuck(connection->user))
+		if (fd_closer_is_stuck(&connection_server(connection)->closer, connection->user))
 			connection_refuse_fds(connection);
 		else
 			connection_await_closes(connection);

@@ -17,7 +17,8 @@
 
 /* The memory that belongs to a child process until that has exited. */
 typedef struct Batch {
-	int *fds; /* allocated, unless it points to single */
+	volatile bool has_begun; /* the child runs, or that cannot be seen */
+	int *fds;                /* allocated, unless it points to single */
 	size_t count;
 	int single;
 	struct msghdr discarded; /* of a socket to drain */
@@ -57,10 +58,27 @@ static uint64_t monotonic_microseconds(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-bool fd_closer_is_stuck(const PeerUser *user)
+/* Tests whether the child is closing, rather than waiting for a CPU or to be reaped. */
+static bool child_is_closing(const ClosingChild *child)
 {
-	return fd_closer_is_full(user) && monotonic_microseconds() - user->last_close >=
-						  UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS;
+	siginfo_t info = { .si_pid = 0 };
+
+	return child->batch.has_begun &&
+	       waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == 0;
+}
+
+bool fd_closer_is_stuck(const FdCloser *closer, const PeerUser *user)
+{
+	const ClosingChild *child;
+
+	if (!fd_closer_is_full(user) ||
+	    monotonic_microseconds() - user->last_close < UINT64_C(1000) * LIMIT_CLOSE_MILLISECONDS)
+		return false;
+	TAILQ_FOREACH (child, &closer->under_way, link)
+		if (child->user == user && !child_is_closing(child))
+			return false;
+	return true;
 }
 
 /* Retries later, because no child could be started. */
@@ -172,6 +190,7 @@ CHILD_FUNCTION static int run_child(void *context)
 {
 	Batch *batch = context;
 
+	batch->has_begun = true;
 	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
 	for (size_t i = 0; i < batch->count; i++)
 		close_in_child(batch, batch->fds[i]);
@@ -188,6 +207,7 @@ static ClosingChild *child_new(FdCloser *closer, PeerUser *user)
 		return NULL;
 	child->closer = closer;
 	child->user = user;
+	child->batch.has_begun = !RAW_CALLS_SPARE_ERRNO; /* the memory is not shared then */
 	child->batch.fds = &child->batch.single;
 	child->batch.count = 1;
 	child->batch.bytes = (struct iovec){ discarded, sizeof(discarded) };

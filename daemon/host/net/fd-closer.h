@@ -49,9 +49,10 @@ void fd_closer_drain(FdCloser *closer, PeerUser *user, int fd);
 bool fd_closer_is_full(const PeerUser *user);
 
 /*
- * Returns true if, in addition, the newest of these children has run for LIMIT_CLOSE_MILLISECONDS.
- * A user who merely closes many fds must not be refused.
+ * Returns true if, in addition, the newest of these children was started LIMIT_CLOSE_MILLISECONDS
+ * ago, and each of them is closing. A user who merely closes many fds must not be refused, also on
+ * a machine so busy that a child waits for the CPU that long.
  */
-bool fd_closer_is_stuck(const PeerUser *user);
+bool fd_closer_is_stuck(const FdCloser *closer, const PeerUser *user);
 
 #endif
