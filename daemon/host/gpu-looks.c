@@ -310,7 +310,7 @@ void gpu_looks_end_wait(ConnectionWaits *waits)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-/* Lets a first look be due soon, unless there is one. */
+/* Lets a look be due soon, unless one is due or under way. */
 static void expect(GpuLooks *looks, uint64_t vm)
 {
 	VmLook *look = get_look(looks, vm);
@@ -347,11 +347,9 @@ void gpu_looks_note(GpuLooks *looks, const Event *event)
 	const VirtualMachine *vm;
 
 	switch (event->kind) {
-	case EVENT_VIRTUAL_MACHINE_ADDED:
-		expect(looks, entity->serial);
-		break;
 	case EVENT_VIRTUAL_MACHINE_CHANGED:
-		if (event->hand_over != HAND_OVER_NONE)
+		vm = container_of(entity, VirtualMachine, entity);
+		if (event->hand_over != HAND_OVER_NONE && vm->found_gpu_count > 0)
 			demand(looks, entity->serial);
 		break;
 	case EVENT_REGISTERED:
@@ -376,12 +374,8 @@ void gpu_looks_start(GpuLooks *looks)
 
 	while ((vm = vm_after(broker, cursor))) {
 		cursor = vm->entity.serial;
-		if (vm_is_ending(vm))
-			continue;
-		if (vm->found_gpu_count > 0)
+		if (!vm_is_ending(vm) && vm->found_gpu_count > 0)
 			demand(looks, cursor);
-		else
-			expect(looks, cursor);
 	}
 }
 

@@ -11,8 +11,9 @@
  * Makes the looks of daemon/core/found-gpu.h. The examiner searches the processes of the VM, and
  * the result is applied.
  *
- * A VM has one look at a time. The next one begins when a request wants it, when the VM's processes
- * change, and from time to time as long as the VM has found vGPUs. The user of the VMM pays for the
+ * A VM has one look at a time. The next one begins when a request wants it, and, as long as the VM
+ * has found vGPUs, from time to time and when its processes change. So nothing is searched for VMs
+ * that have assigned vGPUs alone. The user of the VMM pays for the
  * search, because its files can make the search hang. In that case, only requests for that VM wait,
  * and vaild refuses them after a few seconds.
  */
@@ -38,7 +39,10 @@ typedef struct GpuLooks {
 void gpu_looks_init(GpuLooks *looks, struct Server *server);
 void gpu_looks_deinit(GpuLooks *looks);
 
-/* Begins to look at the restored VMs. Call when the state and the adapters are known. */
+/*
+ * Begins to look at the restored VMs that have found vGPUs. Call when the state and the adapters
+ * are known.
+ */
 void gpu_looks_start(GpuLooks *looks);
 
 /* Follows a change that may need a look. */
