@@ -54,6 +54,7 @@ static bool read_clients(const JsonValue *machine, MachineSettings *settings)
 	const char *source = member_text(machine, "displayClientsSource");
 
 	settings->clients_are_from_drop_in = source && strcmp(source, "dropIn") == 0;
+	settings->clients_are_from_libvirt = source && strcmp(source, "libvirt") == 0;
 	settings->clients = calloc(count + 1, sizeof(*settings->clients));
 	if (!settings->clients)
 		return false;

@@ -34,6 +34,7 @@ typedef struct MachineSettings {
 	SettingsClient *clients;
 	size_t client_count; /* 0 if processes with the VMM's privileges may register */
 	bool clients_are_from_drop_in;
+	bool clients_are_from_libvirt;
 	size_t virtual_gpu_count;
 } MachineSettings;
 

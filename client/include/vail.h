@@ -1914,11 +1914,17 @@ typedef struct VailMachine {
 	 * siblings. VAIL_DISPLAY_VIEW is always included. NULL if all have that one alone.
 	 */
 	const unsigned int *display_client_rights;
+
+	/*
+	 * Where the display clients come from: "libvirt" for the metadata of a domain, after which
+	 * vaild prefers those of a drop-in; NULL or "api" for any other source.
+	 */
+	const char *settings_source;
 } VailMachine;
 
-#define VAIL_MACHINE_INIT                                         \
-	{                                                         \
-		sizeof(VailMachine), NULL, 0, NULL, 0, NULL, NULL \
+#define VAIL_MACHINE_INIT                                               \
+	{                                                               \
+		sizeof(VailMachine), NULL, 0, NULL, 0, NULL, NULL, NULL \
 	}
 
 /**

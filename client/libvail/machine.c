@@ -84,15 +84,24 @@ static void put_party(Parameters *parameters, const VailParty *party)
 	put_pid(parameters, "pid", party->pid);
 }
 
-/* Programs that were built before display_client_rights existed have a shorter structure. */
+/* Programs that were built before the last members existed have a shorter structure. */
 static const unsigned int *rights_of(const VailMachine *machine)
 {
-	return machine->size == sizeof(*machine) ? machine->display_client_rights : NULL;
+	return machine->size > offsetof(VailMachine, display_client_rights)
+		       ? machine->display_client_rights
+		       : NULL;
+}
+
+static const char *source_of(const VailMachine *machine)
+{
+	return machine->size > offsetof(VailMachine, settings_source) ? machine->settings_source
+								      : NULL;
 }
 
 static bool size_is_known(const VailMachine *machine)
 {
 	return machine->size == sizeof(*machine) ||
+	       machine->size == offsetof(VailMachine, settings_source) ||
 	       machine->size == offsetof(VailMachine, display_client_rights);
 }
 
@@ -126,6 +135,7 @@ static void put_machine(Parameters *parameters, const VailMachine *machine)
 		put_party(parameters, machine->agent);
 		writer_object_end(&parameters->writer);
 	}
+	put_string(parameters, "settingsSource", source_of(machine));
 }
 
 static NTSTATUS call_with_settings(struct vail *vail, const char *method,

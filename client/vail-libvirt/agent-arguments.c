@@ -57,6 +57,7 @@ char **agent_arguments_new(const char *label, const char *socket, const char *bu
 		add(&arguments, "--registered", "", "");
 	} else {
 		add(&arguments, "--display-fd", "=", AGENT_DISPLAY_FD_TEXT);
+		add(&arguments, "--settings-source", "=", "libvirt");
 		for (size_t i = 0; i < clients->client_count; i++)
 			add_client(&arguments, clients->clients[i], clients->rights[i]);
 	}

@@ -85,6 +85,7 @@ static NTSTATUS update(struct vail *vail, const char *guid, const Domain *wanted
 	NTSTATUS status = consent_clients(wanted, &clients);
 
 	client_list_put(&clients, &machine);
+	machine.settings_source = "libvirt";
 	return status == STATUS_SUCCESS ? vail_update_virtual_machine(vail, guid, &machine)
 					: status;
 }

@@ -38,6 +38,7 @@ static NTSTATUS call_register(const Registration *registration)
 	machine.vmm_pid = registration->qemu;
 	machine.agent = &registration->agent;
 	client_list_put(&registration->clients, &machine);
+	machine.settings_source = "libvirt";
 	NTSTATUS status =
 		vail_register_virtual_machine(registration->vail, registration->guid, &machine);
 	if (!is_refused_name(registration, status))
@@ -58,8 +59,10 @@ static NTSTATUS add_missing(const Registration *registration, const MachineSetti
 	missing.vmm_pid = registration->qemu;
 	if (is_incoming || !settings->has_agent)
 		missing.agent = &registration->agent;
-	if (settings->client_count == 0)
+	if (settings->client_count == 0) {
 		client_list_put(&registration->clients, &missing);
+		missing.settings_source = "libvirt";
+	}
 	if (!missing.agent && !missing.display_clients)
 		return STATUS_SUCCESS;
 	return vail_update_virtual_machine(registration->vail, registration->guid, &missing);

@@ -96,8 +96,10 @@ static NTSTATUS add_missing(Agent *agent)
 
 	missing.name = settings->name ? NULL : machine->name;
 	missing.agent = settings->has_agent ? NULL : &self;
-	if (settings->client_count == 0)
+	if (settings->client_count == 0) {
 		client_list_put(&machine->clients, &missing);
+		missing.settings_source = machine->settings_source;
+	}
 	if (!missing.name && !missing.agent && !missing.display_clients)
 		return STATUS_SUCCESS;
 	NTSTATUS status = vail_update_virtual_machine(agent->calls, machine->guid, &missing);
@@ -234,6 +236,10 @@ static NTSTATUS call_register(Agent *agent)
 	request.name = known->name ? known->name : machine->name;
 	request.agent = known->agent_user ? &user : &self;
 	client_list_put(clients.count > 0 ? &clients : &machine->clients, &request);
+	if (clients.count == 0)
+		request.settings_source = machine->settings_source;
+	else if (known->clients_are_from_libvirt)
+		request.settings_source = "libvirt";
 	return vail_register_virtual_machine(agent->calls, machine->guid, &request);
 }
 

@@ -29,6 +29,7 @@ typedef struct AgentMachine {
 	char name[MACHINE_NAME_SIZE]; /* for vaild, if the VM has none there */
 	pid_t qemu;                   /* the VMM */
 	ClientList clients;           /* users; only for a VM that has none; borrowed */
+	const char *settings_source;  /* of the clients, as in VailMachine; NULL for none */
 	const char *adapter; /* handle of the vGPU's adapter; NULL for the software adapter */
 	const char *profile; /* display name of the vGPU; NULL for none */
 	bool is_registered;  /* somebody else registers the VM */

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/common/completion-entities.h"
@@ -32,6 +33,10 @@ static const char usage[] =
 	"                    in alice:view,input. Without --user, processes with QEMU's\n"
 	"                    own privileges may register. A VM that has display clients\n"
 	"                    in vaild keeps them\n"
+	"  --settings-source SOURCE\n"
+	"                    where the users come from: libvirt for the metadata of a\n"
+	"                    domain, before which drop-ins of the administrator count;\n"
+	"                    by default api\n"
 	"  --registered      an operator has added the VM, with this user as its agent;\n"
 	"                    never add it\n"
 	"  --adapter HANDLE  the adapter of the vGPU that the VM gets if it has none; by\n"
@@ -47,6 +52,7 @@ enum {
 	OPTION_DISPLAY_FD,
 	OPTION_BUS,
 	OPTION_USER,
+	OPTION_SETTINGS_SOURCE,
 	OPTION_REGISTERED,
 	OPTION_ADAPTER,
 	OPTION_LABEL,
@@ -95,6 +101,7 @@ static const struct option long_options[] = {
 	{ "display-fd", required_argument, NULL, OPTION_DISPLAY_FD },
 	{ "bus", required_argument, NULL, OPTION_BUS },
 	{ "user", required_argument, NULL, OPTION_USER },
+	{ "settings-source", required_argument, NULL, OPTION_SETTINGS_SOURCE },
 	{ "registered", no_argument, NULL, OPTION_REGISTERED },
 	{ "adapter", required_argument, NULL, OPTION_ADAPTER },
 	{ "label", required_argument, NULL, OPTION_LABEL },
@@ -121,6 +128,11 @@ static void set_option(Options *options, char **argv, int option)
 		break;
 	case OPTION_USER:
 		add_client(options, optarg);
+		break;
+	case OPTION_SETTINGS_SOURCE:
+		if (strcmp(optarg, "libvirt") != 0 && strcmp(optarg, "api") != 0)
+			exit_with_usage("--settings-source must be libvirt or api");
+		options->settings_source = optarg;
 		break;
 	case OPTION_REGISTERED:
 		options->is_registered = true;

@@ -12,7 +12,8 @@ typedef struct Options {
 	const char *socket;
 	const char *adapter;
 	ClientList clients;
-	bool is_registered; /* an operator has added the VM */
+	const char *settings_source; /* of the clients, as in VailMachine */
+	bool is_registered;          /* an operator has added the VM */
 } Options;
 
 /*

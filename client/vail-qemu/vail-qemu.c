@@ -181,6 +181,7 @@ static bool init_agent(Bridge *bridge, const Options *options, pid_t qemu, const
 				 .adapter = options->adapter,
 				 .profile = "vail-qemu",
 				 .clients = options->clients,
+				 .settings_source = options->settings_source,
 				 .is_registered = options->is_registered };
 
 	snprintf(machine.guid, sizeof(machine.guid), "%s", uuid);

@@ -101,14 +101,25 @@ static void comma_list_add_client(CommaList *list, const JsonValue *client)
 	list->text = longer;
 }
 
-/* Ends the list with a remark if a drop-in of the administrator names its items. */
+/* Returns a remark about who names display clients or an agent, or NULL for a plain request. */
+static const char *source_remark(const char *source)
+{
+	if (source && strcmp(source, "dropIn") == 0)
+		return "by a drop-in";
+	if (source && strcmp(source, "libvirt") == 0)
+		return "by libvirt's metadata";
+	return NULL;
+}
+
+/* Ends the list with that remark. */
 static void comma_list_add_source(CommaList *list, const char *source)
 {
+	const char *remark = source_remark(source);
 	char *longer;
 
-	if (!list->text || !source || strcmp(source, "dropIn") != 0)
+	if (!list->text || !remark)
 		return;
-	if (asprintf(&longer, "%s, by a drop-in", list->text) < 0) {
+	if (asprintf(&longer, "%s, %s", list->text, remark) < 0) {
 		list->failed = true;
 		return;
 	}

@@ -80,9 +80,7 @@ static void encode_display_clients(Writer *writer, const DisplayClients *clients
 		encode_display_client(writer, &clients->items[i], reader);
 	writer_array_end(writer);
 	writer_key(writer, "displayClientsSource");
-	writer_string(writer, clients->are_explicit ? consent_source_name(clients->are_from_drop_in)
-			      : display_clients_are_nobody(clients) ? "nobody"
-								    : "vmm");
+	writer_string(writer, display_clients_source_name(clients));
 }
 
 static void encode_agent(Writer *writer, const Agent *agent, PidNamespace reader)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/api/dispatch.h"
+#include "daemon/api/names.h"
 #include "daemon/api/process-lookup.h"
 
 /* Reports that a user could not be looked up. */
@@ -112,11 +113,18 @@ static NTSTATUS copy_client(Request *request, const DisplayClient *from, Display
 	return copy_text(request, from->user, &ret->user);
 }
 
+/* Tests whether the message has the settings of libvirt's metadata. */
+static bool is_for_libvirt(const Request *request)
+{
+	return request->params.machine_settings.source.value == SETTINGS_FROM_LIBVIRT;
+}
+
 static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 {
 	const DisplayClientsParams *params = &request->params.machine_settings.display_clients;
 
 	ret->are_explicit = true;
+	ret->are_from_libvirt = is_for_libvirt(request);
 	for (size_t i = 0; i < params->array.count; i++) {
 		char path[40];
 
@@ -168,7 +176,7 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 	if (!vmm)
 		return STATUS_SUCCESS;
 	ret->has_display_clients = true;
-	if (array->count == 0 && drop_in)
+	if (drop_in && (array->count == 0 || is_for_libvirt(request)))
 		return drop_in_make_clients(drop_in, request->service->host, &ret->display_clients)
 			       ? STATUS_SUCCESS
 			       : lookup_exhausted(request);

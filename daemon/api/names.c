@@ -117,6 +117,20 @@ const char *consent_source_name(bool is_drop_in)
 	return is_drop_in ? "dropIn" : "api";
 }
 
+const char *display_clients_source_name(const DisplayClients *clients)
+{
+	if (!clients->are_explicit)
+		return display_clients_are_nobody(clients) ? "nobody" : "vmm";
+	return clients->are_from_libvirt ? settings_source_names[SETTINGS_FROM_LIBVIRT]
+					 : consent_source_name(clients->are_from_drop_in);
+}
+
+const char *const settings_source_names[] = {
+	[SETTINGS_FROM_API] = "api",
+	[SETTINGS_FROM_LIBVIRT] = "libvirt",
+	[SETTINGS_SOURCE_MAX] = NULL,
+};
+
 const char *adapter_source_name(AdapterSource source)
 {
 	static const char *const names[] = {

@@ -21,6 +21,16 @@ extern const char *const display_right_names[];
 /* Returns the name of the place where an administrator has named display clients or an agent. */
 const char *vm_source_name(VmSource source);
 const char *consent_source_name(bool is_drop_in);
+const char *display_clients_source_name(const DisplayClients *clients);
+
+/* The origin of the settings of a VM in a request. */
+typedef enum SettingsSource {
+	SETTINGS_FROM_API,
+	SETTINGS_FROM_LIBVIRT, /* the metadata of a domain */
+	SETTINGS_SOURCE_MAX,
+} SettingsSource;
+
+extern const char *const settings_source_names[];
 
 const char *adapter_source_name(AdapterSource source);
 const char *held_gpu_kind_name(HeldGpuKind kind);

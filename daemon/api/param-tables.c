@@ -91,7 +91,8 @@ TABLE(params_register_machine,
 	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
-	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
+	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party),
+	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
 
 TABLE(params_update_machine,
 	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
@@ -99,7 +100,8 @@ TABLE(params_update_machine,
 	INTEGER("vmmPid", MachineSettingsParams, vmm_pid, OPTIONAL),
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
-	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party));
+	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party),
+	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
 
 TABLE(params_assign,
 	GUID("virtualMachineGuid", AssignParams, virtual_machine, REQUIRED),

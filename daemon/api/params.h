@@ -78,6 +78,7 @@ typedef struct MachineSettingsParams {
 	OptionalInteger vmm_pid;
 	DisplayClientsParams display_clients;
 	PartyParams agent;
+	OptionalInteger source; /* a SettingsSource */
 } MachineSettingsParams;
 
 typedef struct AssignParams {

@@ -172,7 +172,7 @@ static bool resolve_clients(const Host *host, const VirtualMachine *vm, const Dr
 {
 	const DisplayClients *present = &vm->display_clients;
 
-	if (ret->has_display_clients || (present->are_explicit && !present->are_from_drop_in))
+	if (ret->has_display_clients || display_clients_are_requested(present))
 		return true; /* a request names or has named them */
 	if (drop_in ? are_clients_of(present, drop_in) : !present->are_from_drop_in)
 		return true;

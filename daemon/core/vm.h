@@ -39,6 +39,7 @@ typedef struct DisplayClients {
 	size_t count;
 	bool are_explicit;     /* false if nobody named any, so that the only client is the VMM */
 	bool are_from_drop_in; /* named by a drop-in and not by a request */
+	bool are_from_libvirt; /* named by a request for libvirt's metadata; drop-ins come first */
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
@@ -50,6 +51,15 @@ typedef struct DisplayClients {
 static inline bool display_clients_are_nobody(const DisplayClients *clients)
 {
 	return !clients->are_explicit && clients->count == 1 && clients->items[0].unreadable;
+}
+
+/*
+ * Tests whether a request names them on behalf of its caller. Then neither a drop-in nor libvirt's
+ * metadata replaces them.
+ */
+static inline bool display_clients_are_requested(const DisplayClients *clients)
+{
+	return clients->are_explicit && !clients->are_from_drop_in && !clients->are_from_libvirt;
 }
 
 void display_clients_deinit(DisplayClients *clients);

@@ -312,3 +312,56 @@ Test(drop_in_consent, a_hand_over_keeps_the_agent_of_the_drop_in)
 	REMOVE_ALL();
 	cr_assert_str_eq(agent(), " ");
 }
+
+#define LIBVIRT ",\"settingsSource\":\"libvirt\""
+
+static void update(const char *members)
+{
+	cr_assert_str_eq(callf(fake_host, fixture.admin, UPDATE_MACHINE,
+			       "{\"virtualMachineGuid\":\"" GUID_A "\",%s}", members),
+			 SUCCESS, "%s", members);
+}
+
+Test(drop_in_consent, libvirts_metadata_comes_after_a_drop_in)
+{
+	SET(FOR_A(CLIENTS("alice")));
+	add_vm("," CLIENTS("bob") LIBVIRT);
+	cr_assert_str_eq(clients(), "alice dropIn");
+	update(CLIENTS("bob") LIBVIRT);
+	cr_assert_str_eq(clients(), "alice dropIn", "an update comes after it as well");
+	update(CLIENTS("bob"));
+	cr_assert_str_eq(clients(), "bob api", "a request for itself comes before it");
+	update(CLIENTS("alice") LIBVIRT);
+	cr_assert_str_eq(clients(), "bob api", "and before metadata that change later");
+}
+
+Test(drop_in_consent, libvirts_metadata_counts_without_a_drop_in)
+{
+	add_vm("," CLIENTS("alice") LIBVIRT);
+	cr_assert_str_eq(clients(), "alice libvirt");
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), SUCCESS);
+	fake_host_restart(fake_host);
+	cr_assert_str_eq(clients(), "alice libvirt");
+	update(CLIENTS("bob") LIBVIRT);
+	cr_assert_str_eq(clients(), "bob libvirt");
+}
+
+/* The metadata may have changed while the drop-in counted, so nobody may register then. */
+Test(drop_in_consent, a_drop_in_that_comes_and_goes_replaces_libvirts_metadata)
+{
+	add_vm("," CLIENTS("bob") LIBVIRT);
+	SET(FOR_A(CLIENTS("alice")));
+	cr_assert_str_eq(clients(), "alice dropIn");
+	REMOVE_ALL();
+	cr_assert_str_eq(clients(), " nobody");
+	update(CLIENTS("bob") LIBVIRT);
+	cr_assert_str_eq(clients(), "bob libvirt");
+}
+
+Test(drop_in_consent, a_source_that_nobody_knows_is_refused)
+{
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"vmmPid\":200,\"settingsSource\":\"dropIn\"}"),
+			 "STATUS_INVALID_PARAMETER");
+}
