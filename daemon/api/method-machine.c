@@ -264,13 +264,6 @@ static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
 							    : failure_no_memory(&request->failure);
 }
 
-/* Tests whether the VM keeps its display clients, because libvirt's metadata comes after them. */
-static bool yields_to_request(const MachineSettingsParams *params, const VirtualMachine *vm)
-{
-	return params->source.value == SETTINGS_FROM_LIBVIRT &&
-	       display_clients_are_requested(&vm->display_clients);
-}
-
 NTSTATUS method_update_virtual_machine(Request *request)
 {
 	const MachineSettingsParams *params = &request->params.machine_settings;
@@ -286,8 +279,6 @@ NTSTATUS method_update_virtual_machine(Request *request)
 		return machine_not_found(&request->failure);
 	if (status == STATUS_SUCCESS && vm_is_found(vm))
 		return refuse_found(request);
-	if (status == STATUS_SUCCESS && yields_to_request(params, vm))
-		sets_clients = false;
 	if (status == STATUS_SUCCESS && (sets_clients || params->vmm_pid.present))
 		status = machine_read_vmm(request, vm, &vmm);
 	if (status == STATUS_SUCCESS)
