@@ -109,7 +109,8 @@ static void bus_close(sd_bus **bus)
 static bool search_failed(const Search *search, const char *what, int result)
 {
 	if (result < 0)
-		log_message("%s: %s: %s", search->guest, what, strerror(-result));
+		log_message("%s: %s: %s; trying again later", search->guest, what,
+			    strerror(-result));
 	return result < 0;
 }
 
@@ -183,7 +184,8 @@ static int search(void *context)
 	/* QEMU still has the name after the pidfd was opened, so the pid is not that of another. */
 	pidfd = pidfd_open(qemu, 0);
 	if (pidfd < 0 || ask_for_qemu(bus, &again) < 0 || again != qemu) {
-		log_message("%s: QEMU has left the bus of its display", search->guest);
+		log_message("%s: QEMU has left the bus of its display; trying again later",
+			    search->guest);
 		return EXIT_FAILED;
 	}
 	return write(search->result, &qemu, sizeof(qemu)) == sizeof(qemu) ? EXIT_DONE : EXIT_FAILED;

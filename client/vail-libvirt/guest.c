@@ -154,14 +154,26 @@ static void open_display(Guest *guest)
 
 /* ---- A display on a bus ---- */
 
+/* Logs why no QEMU was found, unless the search has done that. */
+static void log_search_failure(Guest *guest, int status)
+{
+	if (WIFSIGNALED(status))
+		log_remark(guest, "the bus of its display does not reply; trying again later");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_remark(guest,
+			   "not shared, because another user's process is QEMU on the bus of "
+			   "its display; add p2p='yes' to <graphics type='dbus'>");
+}
+
 /* Registers the VM with the QEMU that was found, and starts a vail-qemu of QEMU's user. */
 static void on_search_exit(void *context, int status)
 {
 	Guest *guest = context;
 	pid_t qemu = bus_search_result(guest->found, &guest->user);
 
-	(void)status;
 	fd_close(&guest->found);
+	if (qemu == 0)
+		log_search_failure(guest, status);
 	if (qemu > 0 && registration_add(guest->guests->socket, guest->uuid, name_of(guest), qemu,
 					 guest->user.uid, &guest->given))
 		start_agent(guest, -1);
