@@ -37,6 +37,7 @@ start_vm() {
 # has_played STRUCT DIVISOR BYTES: tests whether the file has exactly the samples of this many bytes of
 # sound, as floating point numbers. Zeros do not count, because silence is around them.
 has_played() {
+  [ -e "$PLAYED" ] || return 1
   /usr/bin/python3 - "$PLAYED" "$@" <<'PYTHON'
 import struct
 import sys

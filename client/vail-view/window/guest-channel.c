@@ -242,6 +242,7 @@ static void refuse_status(GuestChannel *channel, const struct vail *vail, NTSTAT
 
 	if (is_about_rights(vail, status)) {
 		refuse(channel, LACK_RIGHT, NULL);
+		channel->may_have_more = channel->wanted & ~VAIL_DISPLAY_INPUT;
 		return;
 	}
 	if (status == STATUS_INVALID_DEVICE_STATE) {
@@ -299,16 +300,24 @@ static bool on_opened(struct vail *vail, NTSTATUS status, const char *parameters
 	channel->is_answered = true;
 	if (status == STATUS_SUCCESS)
 		use_channel(channel, vail_take_descriptor(vail, 0), read_rights(parameters));
+	else if (!channel->bus && status == STATUS_INVALID_DEVICE_STATE && !channel->is_about_input)
+		channel->asks_again = true;
 	else if (!channel->bus)
 		refuse_status(channel, vail, status);
 	return true;
 }
 
+/*
+ * Asks vaild for all rights that the user has. Without an agent, vaild names none. Then it is asked
+ * for input alone, because a user who lacks that shall hear so, and is not waiting for an agent.
+ */
 static void ask(GuestChannel *channel)
 {
 	char parameters[160];
 
-	snprintf(parameters, sizeof(parameters), "{\"virtualMachineGuid\":\"%s\"}", channel->guid);
+	snprintf(parameters, sizeof(parameters), "{\"virtualMachineGuid\":\"%s\"%s}", channel->guid,
+		 channel->is_about_input ? ",\"rights\":[\"view\",\"input\"]" : "");
+	channel->may_have_more = false;
 	if (!channel->bus)
 		channel->state = GUEST_CHANNEL_ASKED;
 	NTSTATUS status = vail_new(channel->path, &channel->vail);
@@ -328,6 +337,12 @@ static void finish_asking(GuestChannel *channel, int64_t now)
 {
 	channel->is_answered = false;
 	vail_close(TAKE_POINTER(channel->vail));
+	channel->is_about_input = channel->asks_again;
+	channel->asks_again = false;
+	if (channel->is_about_input) {
+		ask(channel);
+		return;
+	}
 	if (channel->state == GUEST_CHANNEL_STARTING)
 		channel->opened_at = now;
 	if (channel->state != GUEST_CHANNEL_CLOSED)
@@ -351,13 +366,19 @@ static void find_console(GuestChannel *channel, const char *name)
 		snprintf(channel->console, CONSOLE_PATH_SIZE, DISPLAY_ROOT "/Console_%u", number);
 }
 
+/* Tests whether only a change of the rights can help. */
+static bool is_hopeless(const GuestChannel *channel)
+{
+	return channel->lack == LACK_RIGHT && !channel->may_have_more;
+}
+
 /*
  * Shortens the delay after a failure, because an object was shared. An agent may share often, so
  * that starts no attempt at once, and leaves the delay after the next failure as it is.
  */
 static void note_shares(GuestChannel *channel, uint64_t shares, int64_t now)
 {
-	if (shares == channel->shares_seen || channel->lack == LACK_RIGHT)
+	if (shares == channel->shares_seen || is_hopeless(channel))
 		return;
 	channel->shares_seen = shares;
 	if (channel->retry_at > now + FIRST_DELAY)
@@ -398,7 +419,7 @@ void guest_channel_open_if_due(GuestChannel *channel, const char *name,
 
 void guest_channel_retry(GuestChannel *channel, int64_t now)
 {
-	if (channel->state == GUEST_CHANNEL_CLOSED && channel->lack != LACK_RIGHT)
+	if (channel->state == GUEST_CHANNEL_CLOSED && !is_hopeless(channel))
 		channel->retry_at = now;
 }
 

@@ -56,11 +56,14 @@ typedef struct GuestChannel {
 	char console[CONSOLE_PATH_SIZE];  /* "" if the picture is not a console */
 	bool is_absolute;                 /* the guest takes positions; otherwise motions */
 
-	struct vail *vail; /* while vaild is asked; otherwise NULL */
-	bool is_answered;  /* vail is to be closed */
-	sd_bus *bus;       /* to the agent; NULL without a channel */
-	uint64_t openings; /* number of buses so far */
-	bool is_broken;    /* the channel is to be closed */
+	struct vail *vail;   /* while vaild is asked; otherwise NULL */
+	bool is_answered;    /* vail is to be closed */
+	bool is_about_input; /* vaild was asked for input alone */
+	bool asks_again;     /* for input alone, when vail is closed */
+	bool may_have_more;  /* with LACK_RIGHT: another right is not known to be missing */
+	sd_bus *bus;         /* to the agent; NULL without a channel */
+	uint64_t openings;   /* number of buses so far */
+	bool is_broken;      /* the channel is to be closed */
 
 	uint64_t rights_seen; /* the occasions of the last attempt */
 	uint64_t shares_seen;

@@ -96,9 +96,11 @@ void qemu_clipboard_paste(QemuClipboard *clipboard)
 	}
 	call = client_call(clipboard, "Request");
 	qemu_check(sd_bus_message_append(call, "uas", 0, 1, MIME), "Request");
-	clipboard->is_pasting = true;
-	qemu_check(sd_bus_call_async(clipboard->bus, NULL, call, on_pasted, clipboard, UINT64_MAX),
-		   "Request");
+	/* A client that has gone has no text. */
+	clipboard->is_pasting = sd_bus_call_async(clipboard->bus, NULL, call, on_pasted, clipboard,
+						  UINT64_MAX) >= 0;
+	if (!clipboard->is_pasting)
+		snprintf(clipboard->pasted, sizeof(clipboard->pasted), "nothing");
 	sd_bus_message_unref(call);
 }
 
