@@ -295,3 +295,163 @@ Test(clipboard_sync, nothing_passes_after_the_end)
 	clipboard_sync_note_desktop(&shared);
 	expect("");
 }
+
+/* ---- Random runs ---- */
+
+#define STEPS 200000
+
+typedef struct Run {
+	ClipboardSync sync;
+	unsigned int seed;
+	bool is_linked;
+	bool has_focus;
+	bool is_requested;
+	unsigned int copies; /* of the desktop, each with a text of its own */
+	char desktop[16];    /* "" for none */
+	char shown[16];      /* the last text that the window has read */
+	unsigned long grabs; /* of the window, and how often it has written the desktop's text */
+	unsigned long writings;
+} Run;
+
+static unsigned int choose(Run *run, unsigned int count)
+{
+	run->seed = run->seed * 1103515245u + 12345u;
+	return (run->seed >> 16) % count;
+}
+
+/* The module may act only then. */
+static void check_may_act(const Run *run)
+{
+	cr_assert(run->is_linked);
+	cr_assert(run->has_focus);
+}
+
+static DesktopText run_read(void *context, ClipboardText *ret_text)
+{
+	Run *run = context;
+
+	check_may_act(run);
+	if (!*run->desktop)
+		return DESKTOP_TEXT_NONE;
+	memcpy(run->shown, run->desktop, sizeof(run->shown));
+	cr_assert(clipboard_text_set(ret_text, run->desktop, strlen(run->desktop)));
+	return DESKTOP_TEXT_VALID;
+}
+
+static void run_write(void *context, const ClipboardText *text)
+{
+	Run *run = context;
+
+	check_may_act(run);
+	cr_assert_str_eq(text->bytes, "guest");
+	snprintf(run->desktop, sizeof(run->desktop), "%s", text->bytes);
+	run->writings++;
+}
+
+static void run_grab(void *context, uint32_t serial)
+{
+	Run *run = context;
+
+	(void)serial;
+	cr_assert(run->is_linked); /* the first offer is repeated without the focus, too */
+	run->grabs++;
+}
+
+static void run_release(void *context)
+{
+	check_may_act(context);
+}
+
+static void run_request(void *context)
+{
+	Run *run = context;
+
+	check_may_act(run);
+	cr_assert_not(run->is_requested);
+	run->is_requested = true;
+}
+
+static void run_say(void *context, const char *sentence)
+{
+	(void)context;
+	(void)sentence;
+}
+
+static const ClipboardSyncOwner run_owner = { run_read,    run_write,   run_grab,
+					      run_release, run_request, run_say };
+
+static void answer(Run *run)
+{
+	ClipboardText text = { .bytes = (char *)"guest", .size = 5 };
+
+	if (!run->is_requested)
+		return;
+	run->is_requested = false;
+	clipboard_sync_guest_text(&run->sync, choose(run, 4) > 0 ? &text : NULL);
+}
+
+static void change_link(Run *run)
+{
+	run->is_linked = !run->is_linked;
+	run->is_requested = run->is_requested && run->is_linked;
+	if (run->is_linked)
+		clipboard_sync_link(&run->sync);
+	else
+		clipboard_sync_unlink(&run->sync);
+}
+
+static void step(Run *run)
+{
+	const ClipboardText *text;
+
+	switch (choose(run, 9)) {
+	case 0:
+		run->has_focus = !run->has_focus;
+		clipboard_sync_set_focus(&run->sync, run->has_focus);
+		break;
+	case 1:
+		snprintf(run->desktop, sizeof(run->desktop), "d%u", run->copies++);
+		break;
+	case 2:
+		clipboard_sync_note_desktop(&run->sync);
+		break;
+	case 3:
+		clipboard_sync_guest_grab(&run->sync, choose(run, 8), choose(run, 4) > 0);
+		break;
+	case 4:
+		clipboard_sync_guest_release(&run->sync);
+		break;
+	case 5:
+		clipboard_sync_guest_reset(&run->sync);
+		break;
+	case 6:
+		if (choose(run, 8) == 0)
+			change_link(run);
+		break;
+	case 7:
+		answer(run);
+		break;
+	default:
+		text = clipboard_sync_requested(&run->sync);
+		if (text)
+			cr_assert_str_eq(text->bytes, run->shown);
+	}
+}
+
+/*
+ * Nothing passes without the focus or after the end, in any order of what agent and user do. The
+ * guest gets only what the window has read with the focus, and one request waits at a time.
+ */
+Test(clipboard_sync_runs, random_runs_keep_all_promises)
+{
+	for (unsigned int seed = 1; seed <= 5; seed++) {
+		Run run = { .seed = seed };
+
+		clipboard_sync_init(&run.sync, &run_owner, &run);
+		for (int i = 0; i < STEPS; i++)
+			step(&run);
+		clipboard_sync_unlink(&run.sync);
+		cr_assert_gt(run.grabs, 1000ul);
+		cr_assert_gt(run.writings, 100ul);
+	}
+}
