@@ -62,7 +62,7 @@ static void check_desktop(ClipboardSync *sync)
 	DesktopText kind = read_desktop(sync, &text);
 	bool was_too_long = sync->is_too_long;
 
-	if (kind == DESKTOP_TEXT_UNKNOWN)
+	if (kind == DESKTOP_TEXT_UNKNOWN || kind == DESKTOP_TEXT_LATE)
 		return;
 	sync->is_too_long = kind == DESKTOP_TEXT_TOO_LONG;
 	if (kind != DESKTOP_TEXT_VALID)

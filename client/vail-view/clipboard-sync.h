@@ -30,6 +30,7 @@ typedef enum DesktopText {
 	DESKTOP_TEXT_NONE,     /* none, or one that is no text */
 	DESKTOP_TEXT_VALID,    /* see clipboard_text_is_valid() */
 	DESKTOP_TEXT_TOO_LONG, /* longer than CLIPBOARD_TEXT_MAX */
+	DESKTOP_TEXT_LATE,     /* the program that has it did not reply, so that nothing changes */
 	DESKTOP_TEXT_UNKNOWN,  /* the focus was lost meanwhile, so that it does not count */
 } DesktopText;
 

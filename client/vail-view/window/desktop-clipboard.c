@@ -29,9 +29,12 @@ static bool has_focus(const DesktopClipboard *clipboard)
 static DesktopText read_desktop(void *context, ClipboardText *ret_text)
 {
 	const DesktopClipboard *clipboard = context;
+
+	SDL_ClearError();
 	char *text = SDL_GetClipboardText();
 	size_t size = text ? strlen(text) : 0;
-	DesktopText kind = DESKTOP_TEXT_NONE;
+	/* SDL waits for one second. */
+	DesktopText kind = size == 0 && *SDL_GetError() ? DESKTOP_TEXT_LATE : DESKTOP_TEXT_NONE;
 
 	SDL_PumpEvents();
 	if (!has_focus(clipboard))
@@ -270,6 +273,13 @@ void desktop_clipboard_deinit(DesktopClipboard *clipboard)
 	leave(clipboard);
 }
 
+/* Tests whether the key may begin a combination that pastes. */
+static bool begins_paste(SDL_Keycode key)
+{
+	return key == SDLK_LCTRL || key == SDLK_RCTRL || key == SDLK_LSHIFT || key == SDLK_RSHIFT ||
+	       key == SDLK_LGUI || key == SDLK_RGUI;
+}
+
 /*
  * Tests whether the desktop's clipboard may have changed. On X11, SDL 2.26 does not hear of texts
  * that other programs copy. So the clipboard is read when the user may be about to paste.
@@ -277,7 +287,7 @@ void desktop_clipboard_deinit(DesktopClipboard *clipboard)
 static bool is_occasion(const SDL_Event *event)
 {
 	if (event->type == SDL_KEYDOWN && !event->key.repeat)
-		return event->key.keysym.mod & (KMOD_CTRL | KMOD_SHIFT | KMOD_GUI);
+		return begins_paste(event->key.keysym.sym);
 	return event->type == SDL_CLIPBOARDUPDATE || event->type == SDL_MOUSEBUTTONDOWN;
 }
 

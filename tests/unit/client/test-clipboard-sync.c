@@ -270,6 +270,16 @@ Test(clipboard_sync, a_text_that_the_desktop_has_is_not_written)
 	expect("request");
 }
 
+Test(clipboard_sync, an_offer_stays_if_the_desktop_is_late)
+{
+	copy("a");
+	clipboard_sync_note_desktop(&shared);
+	desktop_kind = DESKTOP_TEXT_LATE;
+	clipboard_sync_note_desktop(&shared);
+	expect("grab0");
+	expect_offer("a");
+}
+
 Test(clipboard_sync, a_text_that_is_too_long_is_said_once)
 {
 	copy("a");
