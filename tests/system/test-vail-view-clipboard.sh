@@ -186,11 +186,11 @@ check_withdrawal() {
 }
 
 check_ends() {
+  set_rights view,input,clipboard
+  settle
   kill_and_wait "$AGENT"
   desktop_copies next-agent
   start_agent
-  eventually running_vms_are "$GUID"
-  eventually set_rights view,input,clipboard
   expect_paste "the next vail-qemu gets the text" next-agent
   "${CTL[@]}" revoke "$GUID" "$VIEWER" >/dev/null
   expect_paste "the guest loses the text when alice's window is cut off" nothing
