@@ -8,6 +8,9 @@
 # The libraries have the same sonames in Debian 12, so that programs built there run here.
 IMAGE_PACKAGES=linux-image-amd64,systemd-sysv,kmod,busybox-static,socat,jq
 IMAGE_PACKAGES+=,libevent-core-2.1-7t64,libjson-c5,libpng16-16t64,libasan8,libubsan1
+# A QEMU with GL, which needs no other package of Mesa, and viewers: vail-view's window and GDBus.
+IMAGE_PACKAGES+=,qemu-system-x86,qemu-system-modules-opengl,seabios,ovmf,libegl1,libopengl0
+IMAGE_PACKAGES+=,libbsd0,libsmartcols1,libsdl2-2.0-0,xvfb,xauth,openbox,xdotool,imagemagick,python3-gi
 
 # Prints the systemd unit that runs the tests and powers the guest off. The second disk is a tar file
 # with the programs to test.
@@ -48,7 +51,7 @@ make_image() {
   print_guest_init | make_initramfs "$1/root" virtio_blk ext4 >"$1/initrd" || return
   cp "$1"/root/boot/vmlinuz-* "$1/vmlinuz" || return
   print_test_unit >"$1/root/etc/systemd/system/vaild-tests.service"
-  truncate --size=1G "$1/disk"
+  truncate --size=3G "$1/disk"
   mke2fs -q -t ext4 -O ^has_journal -d "$1/root" "$1/disk" || return
   rm -rf "$1/root"
 }
