@@ -9,7 +9,8 @@
 # shellcheck source=tests/vm/debian-13.sh
 . "$ROOT/tests/vm/debian-13.sh"
 
-TRIXIE=$ROOT/build/packages/trixie
+FRESH=$ROOT/build/packages/trixie
+TRIXIE=$PRIVATE/trixie/root # an overlay over FRESH, which stays fresh
 
 # in_trixie COMMAND...
 in_trixie() { chroot "$TRIXIE" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
@@ -18,21 +19,28 @@ quietly() { "$@" >"$PRIVATE/output" 2>&1 || { tail -n 50 "$PRIVATE/output" | sed
 
 # The folder has its name when it is complete.
 build_trixie() {
-  [ ! -d "$TRIXIE" ] || return 0
-  rm -rf "$TRIXIE.new"
-  build_debian_13 "$TRIXIE.new" make,git,lintian && mv "$TRIXIE.new" "$TRIXIE"
+  [ ! -d "$FRESH" ] || return 0
+  rm -rf "$FRESH.new"
+  build_debian_13 "$FRESH.new" make,git,lintian && mv "$FRESH.new" "$FRESH"
+}
+
+# Mounts the overlay, with the network's and the kernel's files, and with the source in /mnt/vaild.
+prepare() {
+  mkdir "$PRIVATE/trixie"
+  mount -t tmpfs tmpfs "$PRIVATE/trixie"
+  mkdir "$PRIVATE/trixie/upper" "$PRIVATE/trixie/work" "$TRIXIE"
+  mount -t overlay overlay \
+    -o "lowerdir=$FRESH,upperdir=$PRIVATE/trixie/upper,workdir=$PRIVATE/trixie/work" "$TRIXIE"
+  cat /etc/resolv.conf >"$TRIXIE/etc/resolv.conf"
+  mount -t proc proc "$TRIXIE/proc"
+  "$ROOT/packaging/copy-source" "$TRIXIE/mnt/vaild"
 }
 
 if ! build_trixie; then
   skip "Debian 13" "it could not be built. Check that apt can reach a Debian mirror."
   finish
 fi
-touch "$TRIXIE/etc/resolv.conf"
-cat /etc/resolv.conf >"$PRIVATE/resolv.conf"
-mount --bind "$PRIVATE/resolv.conf" "$TRIXIE/etc/resolv.conf"
-mount -t proc proc "$TRIXIE/proc"
-mount -t tmpfs tmpfs "$TRIXIE/mnt"
-"$ROOT/packaging/copy-source" "$TRIXIE/mnt/vaild"
+prepare
 expect "make deb succeeds in Debian 13" quietly in_trixie make -C /mnt/vaild deb
 expect_equal "lintian finds nothing" "" "$(in_trixie sh -c 'cd /mnt/vaild/build/deb &&
   lintian --allow-root --pedantic source/*.dsc *.deb dbgsym/*.deb' 2>&1)"
