@@ -14,8 +14,8 @@ fail() {
   exit 1
 }
 
-# as USER COMMAND...
-as() { setpriv --reuid "$1" --regid "$1" --init-groups --inh-caps=-all -- "${@:2}"; }
+# exec_as USER COMMAND...: executes COMMAND as USER. In the background, $! is its pid.
+exec_as() { exec setpriv --reuid "$1" --regid "$1" --init-groups --inh-caps=-all -- "${@:2}"; }
 
 # Prints the pids that are registered for the VM.
 registered() {
@@ -44,7 +44,7 @@ set_stage() {
   sleep infinity &
   vailctl vm add "$GUID" --name autopkgtest --pid $! --user "$CLIENT"
   vailctl vgpu assign "$GUID"
-  as "$CLIENT" vailctl exec "$GUID" -- sleep infinity &
+  exec_as "$CLIENT" vailctl exec "$GUID" -- sleep infinity &
   REGISTERED=$!
   until [ "$(registered)" = "$REGISTERED" ]; do
     kill -0 "$REGISTERED" || fail "the display client cannot register"
