@@ -40,5 +40,7 @@ fi
 expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
 rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
 expect "they have the files of the Debian packages" quietly diff <(deb_files) <(rpm_files)
-expect "rpmlint finds no error in the spec" quietly rpmlint "$ROOT/packaging/rpm/vaild.spec"
+# mklibname is Mandriva's. sysusers.d and tmpfiles.d are in lib on all systems.
+expect_equal "rpmlint finds no error in the spec" "" "$(rpmlint "$ROOT/packaging/rpm/vaild.spec" |
+  grep -E ' E: ' | grep -vE 'mklibname|hardcoded-library-path in %\{_prefix\}/lib/(sysusers|tmpfiles)\.d')"
 finish
