@@ -53,7 +53,7 @@ proof policy-views policy.c "lists leave out what their methods would refuse" \
   "all rules, all facts" "$POLICY" "--unwind 3"
 proof policy-needs-privileges policy.c "privileges matter only if they were asked for" \
   "all rules, all facts" "$POLICY" "--unwind 3"
-mutation policy-needs-privileges daemon/api/policy.c 's/? !facts->is_registered/? false/'
+mutation policy-needs-privileges daemon/api/policy.c 's/return facts->is_registered;/return false;/'
 
 proof framing framing.c "stays inside; any split finds the same one message" "5 bytes, one split" \
   "proto/framing.c proto/buffer.c proto/json-scan*.c" "-DBYTES=5 --unwind 7"
@@ -65,8 +65,8 @@ for name in take charge return; do
     "one step from any state" "$ACCOUNT" "-Itests/proofs/include --unwind 18"
 done
 mutation account-take daemon/core/account.c 's/more > per_uid - used/more > per_uid/'
-mutation account-take daemon/core/account.c 's/accounts->used\[tally->kind\] += count;/accounts->used[tally->kind]++;/'
-mutation account-return daemon/core/account.c 's/accounts->used\[tally->kind\] -= count;//'
+mutation account-take daemon/core/account.c 's/accounts->used\[kind\] += count;/accounts->used[kind]++;/'
+mutation account-return daemon/core/account.c 's/accounts->used\[kind\] -= count;//'
 
 proof dispatch dispatch.c "decode, find, authorise, handle; operator methods authorise first" \
   "all rows of a method table" "daemon/api/dispatch.c daemon/api/caller-roles.c tests/proofs/stubs.c" "--unwind 3"
