@@ -183,19 +183,58 @@ const char *plain_ending(const char *reason)
 /* The longest text that a message quotes in full, in bytes. */
 #define QUOTE_MAX 80
 
-char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE])
+/* Tests whether the text is short, and consists of characters that no shell changes. */
+static bool is_plain(const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_./@:{}";
-	size_t length = strlen(text), cut = length;
+	size_t length = strlen(text);
 
-	if (length > 0 && length <= QUOTE_MAX && strspn(text, plain) == length) {
+	return length > 0 && length <= QUOTE_MAX && strspn(text, plain) == length;
+}
+
+/* Returns the number of bytes that are quoted, which end with a whole character. */
+static size_t quoted_length(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length > QUOTE_MAX)
+		for (length = QUOTE_MAX; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;
+		     length--)
+			;
+	return length;
+}
+
+char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE])
+{
+	size_t length = strlen(text), cut = quoted_length(text);
+
+	if (is_plain(text)) {
 		snprintf(quoted, PLAIN_QUOTE_SIZE, "%s", text);
 		return quoted;
 	}
-	if (cut > QUOTE_MAX)
-		for (cut = QUOTE_MAX; cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80; cut--)
-			;
 	snprintf(quoted, PLAIN_QUOTE_SIZE, "\"%.*s%s\"", (int)cut, text, cut < length ? "..." : "");
+	return quoted;
+}
+
+char *shell_quote(const char *text, char quoted[static SHELL_QUOTE_SIZE])
+{
+	size_t length = quoted_length(text);
+	const char *rest = text[length] != '\0' ? "..." : "";
+	char *end = quoted;
+
+	if (is_plain(text)) {
+		snprintf(quoted, SHELL_QUOTE_SIZE, "%s", text);
+		return quoted;
+	}
+	/* Between double quotes, a shell changes only text with one of these characters. */
+	if (strcspn(text, "\"$`\\!") >= length) {
+		snprintf(quoted, SHELL_QUOTE_SIZE, "\"%.*s%s\"", (int)length, text, rest);
+		return quoted;
+	}
+	*end++ = '\'';
+	for (size_t i = 0; i < length; i++)
+		end = text[i] == '\'' ? stpcpy(end, "'\\''") : mempcpy(end, text + i, 1);
+	stpcpy(stpcpy(end, rest), "'");
 	return quoted;
 }

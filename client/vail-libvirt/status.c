@@ -130,11 +130,12 @@ static void print_domain(DomainRow *row, struct vail *vail)
 /* Returns "virsh" with the option that reaches the same libvirt. The caller frees it. */
 static char *virsh_command(const char *uri)
 {
-	char *command = NULL;
+	char *command = NULL, quoted[SHELL_QUOTE_SIZE];
 
 	if (!uri)
 		return strdup("virsh");
-	return asprintf(&command, "virsh --connect %s", uri) >= 0 ? command : NULL;
+	return asprintf(&command, "virsh --connect %s", shell_quote(uri, quoted)) >= 0 ? command
+										       : NULL;
 }
 
 static int print_domains(virConnectPtr connection, const char *virsh, struct vail *vail)

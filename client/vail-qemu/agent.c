@@ -301,14 +301,15 @@ static void handle_event(Agent *agent, const VailEvent *event)
 /* Waits for the end of the other VM. Logs that once for each VM that is in the way. */
 static void agent_collide(Agent *agent)
 {
-	char user[USER_NAME_SIZE];
+	char user[USER_NAME_SIZE], quoted[SHELL_QUOTE_SIZE];
 
 	if (agent->collision.interval == 0)
 		log_message("another virtual machine with the GUID %s runs, and belongs to another "
 			    "user; vail-qemu tries again until it has ended. To share this one at "
 			    "once, have an operator start vail-qemu, or run: vailctl vm update %s "
 			    "--agent-user %s",
-			    agent->machine.guid, agent->machine.guid, user_name(geteuid(), user));
+			    agent->machine.guid, agent->machine.guid,
+			    shell_quote(user_name(geteuid(), user), quoted));
 	collision_wait_begin(&agent->collision, wait_system_clock.now());
 	agent->state = AGENT_COLLIDING;
 }
@@ -325,7 +326,8 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 {
 	bool is_invisible = status == STATUS_NOT_FOUND || status == STATUS_ACCESS_DENIED;
 	bool has_reason = agent->refusal && agent->refused != STATUS_ACCESS_DENIED;
-	char advice[512], user[USER_NAME_SIZE];
+	char user[USER_NAME_SIZE], quoted[SHELL_QUOTE_SIZE];
+	_cleanup_free_ char *advice = NULL;
 
 	if (is_invisible && agent->refused == STATUS_OBJECT_NAME_COLLISION) {
 		agent_collide(agent);
@@ -337,15 +339,16 @@ static void agent_end_unwatched(Agent *agent, const struct vail *vail, NTSTATUS 
 		agent->state = AGENT_COLLIDING;
 		return;
 	}
-	snprintf(advice, sizeof(advice),
-		 "%s%shave an operator run: vailctl vm update %s --agent-user %s",
-		 has_reason ? agent->refusal : "it is not its agent",
-		 has_reason ? "; if an operator has added this VM, " : "; ", agent->machine.guid,
-		 user_name(geteuid(), user));
+	if (asprintf(&advice, "%s%shave an operator run: vailctl vm update %s --agent-user %s",
+		     has_reason ? agent->refusal : "it is not its agent",
+		     has_reason ? "; if an operator has added this VM, " : "; ",
+		     agent->machine.guid, shell_quote(user_name(geteuid(), user), quoted)) < 0)
+		advice = NULL;
 	if (agent->refusal && status == STATUS_NOT_FOUND)
 		agent_end_registration(agent);
 	else if (agent->refusal && status == STATUS_ACCESS_DENIED)
-		agent_end(agent, "vail-qemu may not share for the virtual machine", advice);
+		agent_end(agent, "vail-qemu may not share for the virtual machine",
+			  advice ? advice : "out of memory");
 	else
 		agent_end_refused(agent, "vaild does not allow watching the virtual machine", vail,
 				  status);

@@ -30,18 +30,20 @@ static void start_reconnecting(Viewer *viewer)
 }
 
 /* Size of the buffer of advice that names the VM. */
-#define ADVICE_SIZE (PLAIN_QUOTE_SIZE + 64)
+#define ADVICE_SIZE (SHELL_QUOTE_SIZE + 64)
 
-/* Returns advice about a refusal, or NULL if the advice of vaild fits. typed: the quoted VM. */
-static const char *refusal_advice(NTSTATUS status, const char *typed,
+/* Returns advice about a refusal, or NULL if the advice of vaild fits. */
+static const char *refusal_advice(NTSTATUS status, const char *machine,
 				  char advice[static ADVICE_SIZE])
 {
+	char quoted[SHELL_QUOTE_SIZE];
+
 	switch (status) {
 	case STATUS_NOT_FOUND:
 		return "start it, or list the VMs that you may see with: vailctl list";
 	case STATUS_GRAPHICS_VAIL_STATE_CHANGED:
 		snprintf(advice, ADVICE_SIZE, "have an operator run: vailctl vgpu assign %s",
-			 typed);
+			 shell_quote(machine, quoted));
 		return advice;
 	default:
 		return NULL;
@@ -53,7 +55,7 @@ static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status
 	char typed[PLAIN_QUOTE_SIZE], advice[ADVICE_SIZE];
 	Wording wording = { .subject = plain_quote(viewer->machine, typed) };
 
-	wording.advice = refusal_advice(status, typed, advice);
+	wording.advice = refusal_advice(status, viewer->machine, advice);
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
 	const char *failure = sentence ? sentence : "out of memory";

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/plain-words.h"
 #include "client/common/png.h"
 #include "client/common/program-options.h"
 #include "client/vailctl/commands.h"
@@ -297,10 +298,12 @@ int command_check_dashes(const Command *command, const Options *options, size_t 
 {
 	if (!lacks_dashes(command, options->word_count - word_count))
 		return EXIT_DONE;
+	char first[SHELL_QUOTE_SIZE], program[SHELL_QUOTE_SIZE];
+
 	return usage_error("put -- before the command: vailctl %s%s%s %s -- %s", command->words[0],
 			   command->words[1] ? " " : "", command->words[1] ? command->words[1] : "",
-			   options->words[word_count],
-			   options->words[word_count + command->maximum]);
+			   shell_quote(options->words[word_count], first),
+			   shell_quote(options->words[word_count + command->maximum], program));
 }
 
 /* Names the first argument that is missing. In the help, each one that must be given is a word. */

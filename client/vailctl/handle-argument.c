@@ -114,18 +114,18 @@ static bool is_beginning(const char *text)
 static int refuse_machine(Tool *tool, const HandleKind *kind, const char *text)
 {
 	_cleanup_free_ char *message = NULL;
-	char guid[MACHINE_GUID_SIZE], quoted[PLAIN_QUOTE_SIZE];
+	char guid[MACHINE_GUID_SIZE], named[PLAIN_QUOTE_SIZE], quoted[SHELL_QUOTE_SIZE];
 
 	if (kind != &object_kind || *text == '\0' ||
 	    machine_find(tool->vail, text, MACHINES_RUNNING, guid, &message) != STATUS_SUCCESS)
 		return EXIT_DONE;
-	plain_quote(text, quoted);
+	shell_quote(text, quoted);
 	return tool_failed(
 		tool, STATUS_INVALID_HANDLE,
 		"%s names a VM, but the handle of an object is needed; list those of the "
 		"VM with: vailctl objects %s; or save its screen with: vail-view %s "
 		"--png FILE",
-		quoted, quoted, quoted);
+		plain_quote(text, named), quoted, quoted);
 }
 
 /* Reports that no handle begins with the text. Returns the exit status. */

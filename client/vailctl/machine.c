@@ -161,6 +161,7 @@ static bool is_quarantined(Tool *tool)
 int command_vm_quarantine(Tool *tool)
 {
 	bool was_quarantined = tool_is_operator(tool) && is_quarantined(tool);
+	char quoted[SHELL_QUOTE_SIZE];
 	NTSTATUS status =
 		vail_set_quarantine(tool->vail, tool->arguments[0], true, tool->options.reason);
 
@@ -168,7 +169,7 @@ int command_vm_quarantine(Tool *tool)
 		return finish_unchanged(tool,
 					"nothing was done, because %s is in quarantine already; to "
 					"lift the quarantine, run: vailctl vm release %s",
-					tool->typed, tool->typed);
+					tool->typed, shell_quote(tool->typed, quoted));
 	return tool_finish(tool, status);
 }
 

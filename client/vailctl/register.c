@@ -77,12 +77,14 @@ typedef struct RegisterWatch {
 
 static void end_registration(RegisterWatch *watch, NTSTATUS status, const char *why)
 {
+	char quoted[SHELL_QUOTE_SIZE];
+
 	watch->has_ended = true;
-	watch->exit_status =
-		tool_failed(watch->tool, status,
-			    "process %d is no longer registered for VM %s: %s; to see the VM, run: "
-			    "vailctl show %s",
-			    (int)getpid(), watch->tool->typed, why, watch->tool->typed);
+	watch->exit_status = tool_failed(
+		watch->tool, status,
+		"process %d is no longer registered for VM %s: %s; to see the VM, run: "
+		"vailctl show %s",
+		(int)getpid(), watch->tool->typed, why, shell_quote(watch->tool->typed, quoted));
 }
 
 /* Tests whether the event is the end of this process's registration. */

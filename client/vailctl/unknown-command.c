@@ -128,18 +128,18 @@ static bool is_machine(const Options *options, const char *word)
 /* ---- Messages ---- */
 
 /* Size of the buffer of a suggested command line. */
-#define LINE_SIZE (PLAIN_QUOTE_SIZE + 64)
+#define LINE_SIZE (SHELL_QUOTE_SIZE + 64)
 
 /* Writes the command with the argument, which may be NULL. Returns line. */
 static const char *write_line(char line[static LINE_SIZE], const Command *command,
 			      const char *argument)
 {
-	char quoted[PLAIN_QUOTE_SIZE];
+	char quoted[SHELL_QUOTE_SIZE];
 	const char *second = command->words[1];
 
 	snprintf(line, LINE_SIZE, "%s%s%s%s%s", command->words[0], second ? " " : "",
 		 second ? second : "", argument ? " " : "",
-		 argument ? plain_quote(argument, quoted) : "");
+		 argument ? shell_quote(argument, quoted) : "");
 	return line;
 }
 

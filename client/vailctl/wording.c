@@ -140,17 +140,17 @@ static const char *find_advice(NTSTATUS status, Run run)
 }
 
 /* Size of the buffer of advice that names the VM. */
-#define ADVICE_SIZE (PLAIN_QUOTE_SIZE + 64)
+#define ADVICE_SIZE (SHELL_QUOTE_SIZE + 64)
 
 /* Appends the VM to the advice. typed: the arguments; the first one of some commands is the VM. */
 static const char *format_advice(const char *beginning, Run run, const char *const *typed,
 				 char advice[static ADVICE_SIZE])
 {
 	bool names_vm = (run == command_register || run == command_exec) && *typed;
-	char quoted[PLAIN_QUOTE_SIZE];
+	char quoted[SHELL_QUOTE_SIZE];
 
 	snprintf(advice, ADVICE_SIZE, "%s%s", beginning,
-		 names_vm ? plain_quote(*typed, quoted) : "VM");
+		 names_vm ? shell_quote(*typed, quoted) : "VM");
 	return advice;
 }
 

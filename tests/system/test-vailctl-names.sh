@@ -100,6 +100,10 @@ check_quarantines() {
   expect_vailctl root 0 "vm quarantine takes a GUID that does not run" vm quarantine "$GONE"
   expect_vailctl root 0 "vm release takes the beginning of a GUID that does not run" vm release c3c3
   expect_vailctl root 0 "vm release takes a name" vm release web
+  expect_vailctl root 0 "a VM whose name has a space goes into quarantine" vm quarantine "my shop"
+  expect_vailctl root 0 "vm quarantine succeeds again" vm quarantine "my shop"
+  expect_match "the suggested command quotes the name for a shell" 'run: vailctl vm release "my shop"$' "$SAID"
+  expect_vailctl root 0 "vm release takes a name with a space" vm release "my shop"
   expect_equal "the quarantines are lifted" "" "$(run_as root "${CTL[@]}" --no-legend vm quarantines)"
   expect_vailctl root 0 "vm release succeeds without a quarantine" vm release web
   expect_match "vm release says that nothing was done" "nothing was done, because web is not in quarantine" "$SAID"

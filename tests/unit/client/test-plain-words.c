@@ -224,3 +224,40 @@ Test(plain_words, long_and_strange_text_is_quoted)
 	plain_quote(text, quoted);
 	cr_assert_eq((unsigned char)quoted[strlen(quoted) - 5] & 0xc0, 0x80, "%s", quoted);
 }
+
+/* Returns what a shell makes of the suggested argument. The caller frees it. */
+static char *shell_takes(const char *quoted)
+{
+	char command[SHELL_QUOTE_SIZE + 32], *text = NULL;
+	size_t size = 0;
+
+	snprintf(command, sizeof(command), "printf %%s %s", quoted);
+	FILE *shell = popen(command, "re");
+	cr_assert_not_null(shell);
+	if (getdelim(&text, &size, '\0', shell) < 0 && text)
+		text[0] = '\0';
+	cr_assert_eq(pclose(shell), 0, "%s", command);
+	return text;
+}
+
+Test(plain_words, a_shell_takes_a_suggested_argument_as_it_was_typed)
+{
+	static const char *const texts[] = {
+		"guest", "my guest", "it's mine",        "$HOME `id` \\ \"x\"",
+		"a!b",   "''",       "a;b&c|d>e *?~#()",
+	};
+	char quoted[SHELL_QUOTE_SIZE], text[200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_free_ char *taken = shell_takes(shell_quote(texts[i], quoted));
+		cr_assert_str_eq(taken, texts[i]);
+	}
+	cr_assert_str_eq(shell_quote("guest", quoted), "guest");
+	cr_assert_str_eq(shell_quote("my guest", quoted), "\"my guest\"");
+	/* The longest result fits, and ends with the quote. */
+	memset(text, '\'', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	text[0] = '$';
+	shell_quote(text, quoted);
+	cr_assert_str_eq(quoted + strlen(quoted) - 8, "'\\''...'");
+}
