@@ -62,8 +62,9 @@ static int on_message(sd_bus_message *message, void *context, sd_bus_error *erro
 		return 0;
 	return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
 				"this display channel has no right to that; the display client's "
-				"rights are set with vailctl vm update --user USER:RIGHT,... (and "
-				"--user for each other user)");
+				"rights are set with vailctl vm update, for example with --user "
+				"USER:RIGHT,... or --client-pid PID:RIGHT,... (for each display "
+				"client)");
 }
 
 /* ---- The VM ---- */

@@ -9,6 +9,7 @@
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "client/vail-view/clock.h"
+#include "client/vail-view/rights-text.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
@@ -42,6 +43,7 @@ static const struct {
 static void log_end(const PassedChannel *channel, const char *reason)
 {
 	char typed[PLAIN_QUOTE_SIZE];
+	char quoted[SHELL_QUOTE_SIZE];
 	const char *machine = plain_quote(channel->machine, typed);
 	const char *ending = !reason && channel->is_away ? "vaild was restarted without it"
 							 : plain_ending(reason);
@@ -55,21 +57,20 @@ static void log_end(const PassedChannel *channel, const char *reason)
 	else
 		log_message("the display channel of %s has ended: %s; to see the VM, run: vailctl "
 			    "show %s",
-			    machine, ending, machine);
+			    machine, ending, shell_quote(channel->machine, quoted));
 }
 
 /* Says which rights the program lacks, if it was not asked for less than the user has. */
 static void log_rights(const PassedChannel *channel)
 {
-	char rights[DISPLAY_RIGHTS_SIZE], typed[PLAIN_QUOTE_SIZE];
+	char rights[DISPLAY_RIGHTS_SIZE], command[RIGHTS_COMMAND_SIZE];
 
 	if (channel->rights & VAIL_DISPLAY_INPUT)
 		return;
-	log_message("the program gets a display channel without input, because the user has only "
-		    "these rights: %s; an operator grants more with: vailctl vm update %s --user "
-		    "NAME:view,input (and --user for each other user)",
-		    display_rights_text(channel->rights, ',', rights),
-		    plain_quote(channel->machine, typed));
+	rights_command(channel->rights | VAIL_DISPLAY_INPUT, channel->machine, command);
+	log_message("the program gets a display channel without input, because vail-view has only "
+		    "these rights: %s; the VM's owner grants more with: %s",
+		    display_rights_text(channel->rights, ',', rights), command);
 }
 
 /* ---- Events ---- */

@@ -5,16 +5,32 @@
 #include <unistd.h>
 
 #include "client/common/user-name.h"
+#include "client/vail-view/own-login.h"
+
+void rights_command(unsigned int rights, const char *machine, char command[RIGHTS_COMMAND_SIZE])
+{
+	char user[USER_NAME_SIZE], named[SHELL_QUOTE_SIZE], quoted[SHELL_QUOTE_SIZE];
+	char names[DISPLAY_RIGHTS_SIZE];
+
+	shell_quote(machine, quoted);
+	display_rights_text(rights, ',', names);
+	if (own_login_is_plain())
+		snprintf(command, RIGHTS_COMMAND_SIZE,
+			 "vailctl vm update %s --user %s:%s (and --user for each other user)",
+			 quoted, shell_quote(user_name(getuid(), user), named), names);
+	else
+		snprintf(command, RIGHTS_COMMAND_SIZE,
+			 "vailctl vm update %s --client-pid %d:%s (and --user or --client-pid for "
+			 "each other display client)",
+			 quoted, (int)getpid(), names);
+}
 
 void rights_advice(unsigned int rights, const char *machine, char advice[RIGHTS_ADVICE_SIZE])
 {
-	char user[USER_NAME_SIZE], quoted[PLAIN_QUOTE_SIZE], names[DISPLAY_RIGHTS_SIZE];
+	char command[RIGHTS_COMMAND_SIZE];
 
-	snprintf(advice, RIGHTS_ADVICE_SIZE,
-		 "Its owner can allow it with: vailctl vm update %s --user %s:%s (and --user for "
-		 "each other user).",
-		 plain_quote(machine, quoted), user_name(getuid(), user),
-		 display_rights_text(rights, ',', names));
+	rights_command(rights, machine, command);
+	snprintf(advice, RIGHTS_ADVICE_SIZE, "Its owner can allow it with: %s.", command);
 }
 
 /* Returns what the user notices first. */

@@ -7,9 +7,20 @@
 
 /* Sentences about rights on a display, for the user of the window. */
 
-/* Buffer size for advice, and for the sentence about lost rights with it. */
-#define RIGHTS_ADVICE_SIZE (PLAIN_QUOTE_SIZE + DISPLAY_RIGHTS_SIZE + 256)
-#define RIGHTS_LOST_SIZE   (RIGHTS_ADVICE_SIZE + 256)
+/* Buffer sizes for the command, for advice with it, and for the sentence about lost rights. */
+#define RIGHTS_COMMAND_SIZE (2 * SHELL_QUOTE_SIZE + DISPLAY_RIGHTS_SIZE + 128)
+#define RIGHTS_ADVICE_SIZE  (RIGHTS_COMMAND_SIZE + 64)
+#define RIGHTS_LOST_SIZE    (RIGHTS_ADVICE_SIZE + 256)
+
+/*
+ * Writes the command with which the VM's owner gives this process the rights, and in parentheses
+ * what to add to it. The command names the user, if a user who is named can match this process.
+ * Otherwise it names the process, such as one of root's with its capabilities.
+ *
+ * rights: all that the process shall have then.
+ * machine: the VM, as typed.
+ */
+void rights_command(unsigned int rights, const char *machine, char command[RIGHTS_COMMAND_SIZE]);
 
 /*
  * Writes who can give the user of this process the rights, and how.

@@ -22,6 +22,7 @@
  *                  which texts pass between the clipboards of the desktop and of the guest
  *   sound-format.c converts the guest's samples
  *   sound-pace.c   how much sound waits to be played
+ *   own-login.c    whether a named user can match this process
  *   rights-text.c  sentences about missing rights
  *   notice.c       a sentence that is shown for some seconds
  *   text-image.c   draws a sentence

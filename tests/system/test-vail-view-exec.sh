@@ -99,7 +99,7 @@ check_rights() {
   expect_view "a right that the user lacks is refused" vail-alice 1 'no right to input.*ACCESS_DENIED' \
     --rights input --exec true
   expect_view "the user reads that the program cannot type" vail-alice 0 \
-    "these rights: view;.*vm update \"a guest\" --user NAME:view,input \(and --user for each other user\)" \
+    "these rights: view;.*vm update \"a guest\" --user vail-alice:view,input \(and --user for each other user\)" \
     --exec true
   expect_view "who asks for less reads nothing" vail-alice 0 '^$' --rights view --exec true
   expect_view "a user without the VM is refused" vail-vmm 1 'a guest' --exec true
@@ -108,6 +108,24 @@ check_rights() {
   expect "the channel has these rights alone" channels_are view
   session_kill less
   expect "the channel ends with vail-view" eventually channels_are ""
+}
+
+# Root's processes have capabilities, so a display client that is the user root does not match them. The
+# command that root reads must not take the picture away.
+check_root() {
+  local advice
+
+  "${CTL[@]}" vm update "$GUID" --client-pid $$:view >/dev/null
+  viewer rooted root --exec "$PRIVATE/gdbus-viewer" '{}'
+  expect "root reads a command that names the process" eventually says \
+    "these rights: view;.*vm update \"a guest\" --client-pid ${SESSION_PID[rooted]}:view,input \(and "
+  advice=$(sed -n 's/.*grants more with: vailctl \(.*\) (and.*/\1/p' "$SAID_FILE")
+  eval "\"\${CTL[@]}\" $advice" >/dev/null
+  expect "root's process stays registered after the command" registered_pids_are "${SESSION_PID[rooted]}"
+  expect_view "root's next vail-view has the right" root 0 '^$' --exec true
+  session_kill rooted
+  expect "the channel ends with root's vail-view" eventually channels_are ""
+  grant view,input
 }
 
 # A program that knows only D-Bus sees and types.
@@ -139,7 +157,7 @@ check_ends() {
   viewer foreign vail-bob --exec "$PRIVATE/gdbus-viewer" '{}'
   expect_reply "the program is ready" 0 foreign "get $CONSOLE $PREFIX.Console Head"
   "${CTL[@]}" revoke "$GUID" "${SESSION_PID[foreign]}" >/dev/null
-  expect_reason "revocation" "has ended: the registration was revoked; .*vailctl show"
+  expect_reason "revocation" "has ended: the registration was revoked; .*vailctl show \"a guest\"$"
 }
 
 # The program ends at once, so that vail-view hears of its end and of the channel's at the same time.
@@ -289,6 +307,7 @@ start_vm
 check_usage
 check_program
 check_rights
+check_root
 check_foreign_program
 check_ends
 check_end_at_once

@@ -30,8 +30,7 @@
 #define PICTURE_STAYS 500
 
 /* Buffer size for the sentence in the window. */
-#define SENTENCE_SIZE (WAIT_MESSAGE_SIZE + 80)
-_Static_assert(SENTENCE_SIZE >= INPUT_SENTENCE_SIZE, "the buffer is also for input_sentence()");
+#define SENTENCE_SIZE (WAIT_MESSAGE_SIZE + INPUT_SENTENCE_SIZE)
 
 typedef struct Desktop {
 	Viewer viewer;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "client/vail-view/clock.h"
-#include "client/vail-view/rights-text.h"
 #include "client/vail-view/window/key-codes.h"
 
 /* Time for which the window says why the guest gets no input, in milliseconds. */

@@ -9,6 +9,7 @@
 
 #include "client/vail-view/guest-size.h"
 #include "client/vail-view/keyboard.h"
+#include "client/vail-view/rights-text.h"
 #include "client/vail-view/viewer.h"
 #include "client/vail-view/window/guest-channel.h"
 #include "client/vail-view/window/window.h"
@@ -19,7 +20,7 @@
  */
 
 /* Buffer size for the sentence that says why the guest gets no input. */
-#define INPUT_SENTENCE_SIZE (CHANNEL_REASON_SIZE + 256)
+#define INPUT_SENTENCE_SIZE (CHANNEL_REASON_SIZE + RIGHTS_ADVICE_SIZE + 128)
 
 typedef struct Input {
 	GuestChannel channel;

@@ -51,14 +51,16 @@ static const struct {
 	{ "notRegistered", "`vailctl registrations` shows an operator who is registered." },
 	{ "lacksRight",
 	  "`vailctl describe` shows the rights of each display client. `vailctl vm update` grants "
-	  "more, for example with --user alice:view,input." },
+	  "more, for example with --user alice:view,input, or with --client-pid PID:view,input for "
+	  "a process with more privileges than its user has after a login." },
 	{ "notServed", "`vailctl displays` shows an operator the display channels." },
 	{ "quarantined",
 	  "`vailctl vm quarantines` shows an operator the quarantines and their reasons." },
 	{ "virtualMachine", "`vailctl list` shows an operator the virtual machines that run." },
 	{ "quota", "`vailctl limits` shows the use of each limit." },
 	{ "noDisplayClient",
-	  "`vailctl vm update --user` names a display client. A drop-in names it for each start of "
+	  "`vailctl vm update` names a display client: a user with --user, or with --client-pid a "
+	  "process that has more privileges. A drop-in names it for each start of "
 	  "the virtual machine, see vaild-machines(5)." },
 	{ "unreadable",
 	  "The entries just before this one may say why the privileges could not be read." },
