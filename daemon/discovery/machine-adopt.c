@@ -23,10 +23,10 @@ MachineStep machine_next_step(Broker *broker, const FoundMachine *machine)
 		return MACHINE_STEP_ADD;
 	if (vm_is_ending(vm))
 		return MACHINE_STEP_WAIT;
-	if (vm_is_found(vm) || !vm->by_operator)
-		return is_run_by_leader(broker, vm, machine) ? MACHINE_STEP_NONE
-							     : MACHINE_STEP_REPLACE;
-	return MACHINE_STEP_NONE;
+	bool is_operators = !vm_is_found(vm) && vm->by_operator;
+	if (is_operators || is_run_by_leader(broker, vm, machine))
+		return MACHINE_STEP_NONE;
+	return vm_is_found(vm) ? MACHINE_STEP_REPLACE : MACHINE_STEP_DISPLACE;
 }
 
 /* Fills in what the drop-ins name. */
@@ -52,7 +52,7 @@ static NTSTATUS add(Store *store, const KnownMachine *machine, ProcessKey leader
 		    VmSettings *settings)
 {
 	Broker *broker = store->broker;
-	VirtualMachine *vm;
+	VirtualMachine *existing = vm_find(broker, &machine->found.guid), *vm;
 	Failure failure;
 	NTSTATUS status = follow_drop_ins(broker, machine, settings, &failure);
 
@@ -62,11 +62,14 @@ static NTSTATUS add(Store *store, const KnownMachine *machine, ProcessKey leader
 	if (status != STATUS_SUCCESS)
 		return status;
 	status = store_save_vm(store, vm, NULL, &failure);
-	if (status != STATUS_SUCCESS)
+	if (status != STATUS_SUCCESS) {
 		vm_discard(broker, vm);
-	else
-		vm_commit(broker, vm);
-	return status;
+		return status;
+	}
+	if (existing)
+		vm_end_at_once(broker, existing, END_VM_DISPLACED);
+	vm_commit(broker, vm);
+	return STATUS_SUCCESS;
 }
 
 NTSTATUS machine_adopt(Store *store, const KnownMachine *machine, ProcessKey leader)

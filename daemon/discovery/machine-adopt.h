@@ -9,10 +9,11 @@
 
 /* The next step for a machine that is a VM. */
 typedef enum MachineStep {
-	MACHINE_STEP_NONE,    /* its VM is listed, or a request has registered its GUID */
-	MACHINE_STEP_ADD,     /* machine_adopt() */
-	MACHINE_STEP_REPLACE, /* end the VM that has the GUID, and add it when that has ended */
-	MACHINE_STEP_WAIT,    /* for the end of the VM that has the GUID */
+	MACHINE_STEP_NONE,     /* its VM is listed, or a request has registered its GUID */
+	MACHINE_STEP_ADD,      /* machine_adopt() */
+	MACHINE_STEP_DISPLACE, /* machine_adopt(), which ends the user's VM that has the GUID */
+	MACHINE_STEP_REPLACE,  /* end the found VM that has the GUID, and add it after that */
+	MACHINE_STEP_WAIT,     /* for the end of the VM that has the GUID */
 } MachineStep;
 
 /*
@@ -23,8 +24,10 @@ MachineStep machine_next_step(Broker *broker, const FoundMachine *machine);
 
 /*
  * Adds the VM of a machine, with the leader as its VMM and with the drop-ins for it. Reads nothing
- * of the leader: when a machine is new, the leader is still the manager that starts the VMM.
- * Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
+ * of the leader: when a machine is new, the leader is still the manager that starts the VMM. If a
+ * user's VM has the GUID, it ends at once and only on success, so that its user cannot register the
+ * GUID again in between. Call only after MACHINE_STEP_ADD or MACHINE_STEP_DISPLACE. Returns
+ * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS machine_adopt(Store *store, const KnownMachine *machine, ProcessKey leader);
 

@@ -161,6 +161,7 @@ static bool look_at(MachineWatch *watch, const KnownMachine *machine, size_t *ad
 {
 	Broker *broker = watch->server->service.broker;
 	int notify = watch->server->persistence.store.notify;
+	bool displaces = false;
 
 	if (!machine->is_answered || machine->verdict != MACHINE_IS_VM ||
 	    machine_table_find(&watch->bus.table, &machine->found.guid) != machine)
@@ -175,6 +176,9 @@ static bool look_at(MachineWatch *watch, const KnownMachine *machine, size_t *ad
 	case MACHINE_STEP_WAIT:
 		watch->is_waiting = true;
 		return true;
+	case MACHINE_STEP_DISPLACE:
+		displaces = true;
+		break;
 	case MACHINE_STEP_ADD:
 		break;
 	}
@@ -188,7 +192,8 @@ static bool look_at(MachineWatch *watch, const KnownMachine *machine, size_t *ad
 		event_add(&watch->work_event, *additions == ADDITIONS_PER_TURN ? &at_once : &soon);
 		return false;
 	}
-	(*additions)++;
+	/* To end a VM with many registrations takes long, so this turn does no more. */
+	*additions = displaces ? ADDITIONS_PER_TURN : *additions + 1;
 	adopt(watch, machine);
 	return true;
 }

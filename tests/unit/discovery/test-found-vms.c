@@ -263,8 +263,41 @@ Test(found_vms, the_vm_of_a_user_makes_room_unless_it_has_the_leader)
 {
 	fixture.fake_host->service.settings.allow_user_machines = true;
 	cr_assert_str_eq(CALL(fixture.client, REGISTER_MACHINE, NAMES_A), SUCCESS);
-	cr_assert_eq(machine_next_step(broker(), &machine_of(200)->found), MACHINE_STEP_REPLACE);
+	cr_assert_eq(machine_next_step(broker(), &machine_of(200)->found), MACHINE_STEP_DISPLACE);
 	cr_assert_eq(machine_next_step(broker(), &machine_of(300)->found), MACHINE_STEP_NONE);
+}
+
+/* The user could register the GUID again between the end of one VM and the other. */
+Test(found_vms, the_vm_of_a_user_leaves_no_moment_without_a_vm)
+{
+	const KnownMachine *machine = machine_of(200);
+
+	fixture.fake_host->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(CALL(fixture.client, REGISTER_MACHINE, NAMES_A), SUCCESS);
+	cr_assert_eq(machine_adopt(&fixture.fake_host->service.store, machine, fixture.vmm->key),
+		     STATUS_SUCCESS);
+	cr_assert_str_eq(CALL(fixture.client, REGISTER_MACHINE, NAMES_A), COLLISION);
+	cr_assert_eq(machine_next_step(broker(), &machine->found), MACHINE_STEP_NONE);
+	cr_assert_str_eq(source(), "machined");
+	cr_assert_eq(NUMBER("vmmPid"), 200u);
+	cr_assert_eq(fake_host_events(fixture.fake_host, EVENT_VIRTUAL_MACHINE_REMOVED), 1u);
+	fake_host_restart(fixture.fake_host);
+	cr_assert_str_eq(source(), "machined");
+}
+
+/* What cannot be persisted ends nothing. */
+Test(found_vms, the_vm_of_a_user_stays_if_the_found_one_cannot_be_added)
+{
+	const KnownMachine *machine = machine_of(200);
+
+	fixture.fake_host->service.settings.allow_user_machines = true;
+	cr_assert_str_eq(CALL(fixture.client, REGISTER_MACHINE, NAMES_A), SUCCESS);
+	fixture.fake_host->refuse_persist = true;
+	cr_assert_neq(machine_adopt(&fixture.fake_host->service.store, machine, fixture.vmm->key),
+		      STATUS_SUCCESS);
+	fixture.fake_host->refuse_persist = false;
+	cr_assert_str_eq(source(), "api");
+	broker_check(broker());
 }
 
 /* Found VMs count as root's. Those beyond the limit are refused, and none of them is half there. */
