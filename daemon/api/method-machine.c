@@ -156,17 +156,27 @@ static NTSTATUS refuse_collision(Request *request)
 			   "added it");
 }
 
-/* Returns the drop-ins that apply to the new VM, or none if the registration adds none. */
-static DropInChoice choose_drop_ins(const Request *request, Registering registering)
+/* Returns the name that the VM has after the request. existing is NULL if the VM is new. */
+static const char *name_after(const Request *request, const VirtualMachine *existing)
 {
+	const char *name = request->params.machine_settings.name;
+
+	return name || !existing ? name : existing->name;
+}
+
+/* Returns the drop-ins that apply to the new VM, or none if the registration adds none. */
+static DropInChoice choose_drop_ins(const Request *request, Registering registering,
+				    const VirtualMachine *existing)
+{
+	bool takes_over = registering == REGISTERING_TAKE_OVER;
 	const VmIdentity identity = {
 		.guid = &request->params.virtual_machine,
-		.name = request->params.machine_settings.name,
+		.name = name_after(request, takes_over ? existing : NULL),
 		.by_operator = request->caller->is_operator,
 		.registered_by = request->caller->credentials.uid,
 	};
 
-	return registering == REGISTERING_NEW || registering == REGISTERING_TAKE_OVER
+	return registering == REGISTERING_NEW || takes_over
 		       ? drop_ins_choose(request->service->broker->drop_ins, &identity)
 		       : (DropInChoice){ 0 };
 }
@@ -179,7 +189,7 @@ static NTSTATUS register_vm(Request *request, const ResolvedProcess *vmm, Virtua
 	Registering registering = classify(request, existing, vmm);
 	/* An existing VM keeps its display clients, so the VMM may be any user's. */
 	bool must_log_in = registering != REGISTERING_AGAIN && registering != REGISTERING_HAND_OVER;
-	const DropInChoice choice = choose_drop_ins(request, registering);
+	const DropInChoice choice = choose_drop_ins(request, registering, existing);
 	NTSTATUS status = machine_resolve_settings(request, vmm, must_log_in, &choice, &settings);
 
 	*ret_vm = existing;
@@ -234,20 +244,12 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 	return STATUS_SUCCESS;
 }
 
-/* Returns the name that the VM has after the update. */
-static const char *updated_name(const Request *request, const VirtualMachine *vm)
-{
-	const char *name = request->params.machine_settings.name;
-
-	return name ? name : vm->name;
-}
-
 /* Resolves the settings of an update. A new name may bring other drop-ins. */
 static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
 			       const ResolvedProcess *vmm, bool sets_clients, VmSettings *settings)
 {
 	Broker *broker = request->service->broker;
-	const char *name = updated_name(request, vm);
+	const char *name = name_after(request, vm);
 	const VmIdentity identity = vm_identity(vm, name);
 	const DropInChoice choice = {
 		.clients = drop_ins_choose(broker->drop_ins, &identity).clients,

@@ -60,6 +60,8 @@ NTSTATUS vm_take_over_prepare(Broker *broker, const Caller *caller, VirtualMachi
 	VmTakeOver take_over = { .registrar = caller->credentials.uid, .vmm_uid = origin.uid };
 	NTSTATUS status = charge_for(broker, &payer, vm, &take_over.charge, failure);
 
+	/* As for a new VM, an agent must be named by the request, or by a drop-in for it. */
+	settings->has_agent |= vm->agent.is_from_drop_in;
 	if (status == STATUS_SUCCESS)
 		status = process_attach(broker, &origin, &take_over.vmm, failure);
 	if (status == STATUS_SUCCESS)
@@ -113,6 +115,8 @@ void vm_take_over_commit(Broker *broker, VmTakeOver *take_over)
 	if (!former)
 		vm_changed(broker, vm, (Event){ .changed_parts = VM_PART_BIT(VM_PART_SOURCE) });
 	vm_update_commit(broker, &take_over->update);
+	/* Drop-ins may be for another name, or for the VMs of another user than root. */
+	vm_follow_drop_ins(broker, vm);
 	/* Either the former VMM, or the second attachment of the one that stays. */
 	process_release(broker, former ? former : take_over->vmm);
 }

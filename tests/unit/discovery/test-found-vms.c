@@ -199,6 +199,69 @@ Test(found_vms, an_operator_names_another_vmm_than_machined)
 	(void)qemus;
 }
 
+#define FOR_GUEST(members) "{\"name\":\"guest\"," members "}"
+#define SET(...)                                                                         \
+	set_drop_ins(fixture.fake_host, &drop_ins, (const char *const[]){ __VA_ARGS__ }, \
+		     sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static const char *take_over(const char *members)
+{
+	return callf(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+		     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":200%s}", members);
+}
+
+/* Without a name in the call, the VM keeps its name, and so what the drop-ins for it give. */
+Test(found_vms, a_take_over_without_a_name_keeps_the_drop_ins_for_the_name)
+{
+	SET(FOR_GUEST("\"displayClients\":[{\"user\":\"alice\"}],\"agent\":{\"user\":\"bob\"}"));
+	find();
+	CALL(fixture.admin, ASSIGN, NAMES_A);
+	cr_assert_str_eq(CALL(fixture.client, REGISTER, NAMES_A), SUCCESS);
+	cr_assert_str_eq(take_over(""), SUCCESS);
+	cr_assert_str_eq(source(), "api");
+	cr_assert_str_eq(TEXT("name"), "guest");
+	cr_assert_str_eq(TEXT("displayClientsSource"), "dropIn");
+	cr_assert_str_eq(TEXT("displayClients[0].user"), "alice");
+	cr_assert_str_eq(TEXT("agent.user"), "bob");
+	cr_assert_eq(NUMBER("registrations"), 1u);
+	broker_check(broker());
+}
+
+/* A new VM of the other name would have no agent, either. */
+Test(found_vms, a_take_over_with_another_name_leaves_the_agent_of_the_drop_in)
+{
+	SET(FOR_GUEST("\"agent\":{\"user\":\"bob\"}"));
+	find();
+	cr_assert_str_eq(source(), "machined");
+	cr_assert_str_eq(TEXT("agent.user"), "bob");
+	cr_assert_str_eq(take_over(",\"name\":\"other\",\"displayClients\":[{\"user\":\"alice\"}]"),
+			 SUCCESS);
+	cr_assert_str_eq(source(), "api");
+	cr_assert_str_eq(TEXT("name"), "other");
+	cr_assert_str_eq(TEXT("agent.user"), "");
+	fake_host_restart(fixture.fake_host);
+	cr_assert_str_eq(source(), "api");
+	cr_assert_str_eq(TEXT("agent.user"), "");
+}
+
+/* Only the drop-in for root's VMs requires sealed memory, and the operator is not root. */
+Test(found_vms, a_take_over_chooses_drop_ins_for_the_operator)
+{
+	FakeProcess *process = fake_host_process(fixture.fake_host, 600, 1001);
+	Caller *operator_caller = fake_host_connect(fixture.fake_host, process);
+	Guid guid;
+
+	operator_caller->is_operator = true;
+	SET(FOR_GUEST("\"registeredBy\":\"0\",\"requireSealedMemory\":true"));
+	find();
+	guid_parse(GUID_A, &guid);
+	cr_assert(vm_find(broker(), &guid)->requires_sealed_memory);
+	cr_assert_str_eq(call(fixture.fake_host, operator_caller, REGISTER_MACHINE,
+			      A_WITH("\"vmmPid\":200,\"displayClients\":[{\"user\":\"alice\"}]")),
+			 SUCCESS);
+	cr_assert_not(vm_find(broker(), &guid)->requires_sealed_memory);
+}
+
 /* The record is not written, so nothing changes, and the operator can repeat the request. */
 Test(found_vms, a_failed_take_over_changes_nothing)
 {
@@ -285,7 +348,7 @@ Test(found_vms, the_vm_of_a_user_leaves_no_moment_without_a_vm)
 	cr_assert_str_eq(source(), "machined");
 }
 
-/* What cannot be persisted ends nothing. */
+/* The user's VM ends only when the found one is persisted. */
 Test(found_vms, the_vm_of_a_user_stays_if_the_found_one_cannot_be_added)
 {
 	const KnownMachine *machine = machine_of(200);
