@@ -272,8 +272,12 @@ static int on_own_pid(sd_bus_message *reply, void *context, sd_bus_error *error)
 
 	(void)error;
 	if (sd_bus_message_is_method_error(reply, NULL) ||
-	    sd_bus_message_read_basic(reply, 'u', &pid) <= 0 || (pid_t)pid != getpid())
+	    sd_bus_message_read_basic(reply, 'u', &pid) <= 0 || (pid_t)pid != getpid()) {
+		/* A signal may have begun a list before. */
+		cancel_calls(bus);
+		bus->owner[0] = '\0';
 		set_state(bus, MACHINE_BUS_FOREIGN, 0);
+	}
 	return 0;
 }
 

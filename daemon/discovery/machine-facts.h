@@ -24,6 +24,9 @@ typedef struct MachineFacts {
 	uint32_t owner;    /* the uid of the user that it belongs to, 0 if absent */
 } MachineFacts;
 
+/* The owner of a machine whose uid cannot be read. It is not root. */
+#define MACHINE_OWNER_UNKNOWN UINT32_MAX
+
 /* Whether vaild shows a machine as a VM, and if not, why. */
 typedef enum MachineVerdict {
 	MACHINE_IS_VM,

@@ -46,7 +46,10 @@ static int read_property(sd_bus_message *reply, const char *name, MachineFacts *
 	return sd_bus_message_exit_container(reply);
 }
 
-/* Skips a property that has another type than it should, as if it were absent. */
+/*
+ * Skips a property that has another type than it should, as if it were absent. Only an absent UID
+ * means root, because older versions of machined have no such property.
+ */
 static int read_typed_property(sd_bus_message *reply, const char *name, MachineFacts *facts)
 {
 	static const struct {
@@ -64,6 +67,8 @@ static int read_typed_property(sd_bus_message *reply, const char *name, MachineF
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].name, name) == 0 && strcmp(known[i].type, contents) == 0)
 			return read_property(reply, name, facts);
+	if (strcmp(name, "UID") == 0)
+		facts->owner = MACHINE_OWNER_UNKNOWN;
 	return sd_bus_message_skip(reply, "v");
 }
 

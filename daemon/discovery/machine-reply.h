@@ -17,7 +17,8 @@ int machine_reply_list(sd_bus_message *reply, MachineTable *table);
 
 /*
  * Reads the properties of a machine. Ignores those that it does not know, or that have another
- * type. The facts point into the reply. Returns false if the reply does not contain properties.
+ * type; but a UID of another type is an unknown one, and never root's. The facts point into the
+ * reply. Returns false if the reply does not contain properties.
  */
 bool machine_reply_read(sd_bus_message *reply, MachineFacts *ret);
 

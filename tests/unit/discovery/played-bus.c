@@ -109,6 +109,8 @@ static void append_properties(const PlayedMachine *machine, sd_bus_message *repl
 	MUST(sd_bus_message_close_container(reply));
 	MUST(sd_bus_message_close_container(reply));
 	MUST(sd_bus_message_append(reply, "{sv}", "Leader", "u", machine->leader));
+	if (machine->has_odd_owner)
+		MUST(sd_bus_message_append(reply, "{sv}", "UID", "s", "0"));
 	MUST(sd_bus_message_close_container(reply));
 }
 

@@ -17,6 +17,7 @@
 typedef struct PlayedMachine {
 	bool exists;
 	bool is_container;
+	bool has_odd_owner; /* the property UID is a text */
 	uint32_t leader;
 	uint8_t id[16];
 } PlayedMachine;

@@ -141,6 +141,51 @@ Test(machine_bus, pids_of_another_namespace_mean_nothing)
 	cr_assert_eq(listed(), 0u);
 }
 
+/* Lets both sides talk until the oldest call is this one. */
+static void settle_until(const char *member)
+{
+	while (played.call_count == 0 ||
+	       strcmp(sd_bus_message_get_member(played.calls[0]), member) != 0) {
+		turn();
+		played_bus_pump(&played);
+		if (played.call_count > 0 &&
+		    strcmp(sd_bus_message_get_member(played.calls[0]), member) != 0)
+			played_bus_answer(&played);
+	}
+}
+
+/* The signal that machined has started may come before the pid is known. */
+Test(machine_bus, a_list_that_began_before_the_pid_was_known_counts_for_nothing)
+{
+	PlayedMachine any = machine(300);
+
+	played.peer_pid++;
+	machine_bus_refresh(&bus);
+	settle_until("GetConnectionUnixProcessID");
+	played_machined_runs(&played, true);
+	played_machine_new(&played, 0, &any);
+	turn();
+	cr_assert_eq(bus.state, MACHINE_BUS_LISTING);
+	settle();
+	cr_assert_eq(bus.state, MACHINE_BUS_FOREIGN);
+	cr_assert_eq(listed(), 0u);
+}
+
+/* Only an absent UID means root. */
+Test(machine_bus, a_uid_that_cannot_be_read_is_not_roots)
+{
+	PlayedMachine any = machine(300);
+
+	any.has_odd_owner = true;
+	played.runs = true;
+	played_machine_new(&played, 0, &any);
+	machine_bus_refresh(&bus);
+	settle();
+	cr_assert_eq(listed(), 1u);
+	cr_assert_eq(leader_of(0), 0);
+	cr_assert_eq(machine_table_first(&bus.table)->verdict, MACHINE_IS_USERS);
+}
+
 Test(machine_bus, a_new_machine_of_the_same_name_is_asked_again)
 {
 	PlayedMachine first = machine(300), second = machine(301);
