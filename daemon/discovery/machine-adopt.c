@@ -90,6 +90,8 @@ size_t machines_end_lost(Broker *broker, MachineTable *table)
 	uint64_t cursor = 0;
 	size_t lost = 0;
 
+	if (!machine_table_is_certain(table))
+		return 0;
 	while ((vm = vm_after(broker, cursor))) {
 		cursor = vm->entity.serial;
 		if (vm_is_ending(vm) || !vm_is_found(vm))

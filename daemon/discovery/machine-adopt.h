@@ -33,7 +33,7 @@ NTSTATUS machine_adopt(Store *store, const KnownMachine *machine, ProcessKey lea
 
 /*
  * Begins to end the found VMs that are not in the table any more, or whose leader is another
- * process. Call only when the table is complete. Returns their number.
+ * process. Ends none unless the table is certain. Returns their number.
  */
 size_t machines_end_lost(Broker *broker, MachineTable *table);
 

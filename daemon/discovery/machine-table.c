@@ -10,18 +10,35 @@ static int compare_names(const KnownMachine *a, const KnownMachine *b)
 	return strcmp(a->name, b->name);
 }
 
+static int compare_guids(const KnownMachine *a, const KnownMachine *b)
+{
+	int result = guid_compare(&a->found.guid, &b->found.guid);
+
+	return result != 0 ? result : compare_names(a, b);
+}
+
 TREE_GENERATE(KnownMachineTree, KnownMachine, by_name, compare_names)
+TREE_GENERATE(MachineGuidTree, KnownMachine, by_guid, compare_guids)
 
 void machine_table_init(MachineTable *table)
 {
 	*table = (MachineTable){ .count = 0 };
 	RB_INIT(&table->machines);
+	RB_INIT(&table->vms);
+}
+
+static bool is_vm(const KnownMachine *machine)
+{
+	return machine->is_answered && machine->verdict == MACHINE_IS_VM;
 }
 
 static void forget(MachineTable *table, KnownMachine *machine)
 {
+	if (is_vm(machine))
+		RB_REMOVE(MachineGuidTree, &table->vms, machine);
 	RB_REMOVE(KnownMachineTree, &table->machines, machine);
 	table->count--;
+	table->others -= machine->is_other;
 	free(machine);
 }
 
@@ -64,18 +81,24 @@ void machine_table_begin(MachineTable *table)
 	table->left_out = 0;
 }
 
+static bool has_room(const MachineTable *table, bool is_other)
+{
+	return is_other ? table->others < OTHER_MACHINES_MAX
+			: table->count - table->others < MACHINES_MAX;
+}
+
 /*
- * Forgets a machine that is not in the new list so far, if the table is full. A list that is longer
- * than the table searches only once.
+ * Forgets a VM that is not in the new list so far, if the table is full. A list that is longer than
+ * the table searches only once.
  */
 static void make_room(MachineTable *table)
 {
 	KnownMachine *machine;
 
-	if (table->count < MACHINES_MAX || table->left_out > 0)
+	if (has_room(table, false) || table->left_out > 0)
 		return;
 	RB_FOREACH (machine, KnownMachineTree, &table->machines) {
-		if (machine->is_listed)
+		if (machine->is_listed || machine->is_other)
 			continue;
 		forget(table, machine);
 		return;
@@ -83,41 +106,58 @@ static void make_room(MachineTable *table)
 }
 
 /* Returns NULL if there is no room. */
-static KnownMachine *add(MachineTable *table, const char *name)
+static KnownMachine *add(MachineTable *table, const char *name, bool is_other)
 {
-	make_room(table);
-	KnownMachine *machine = table->count < MACHINES_MAX ? calloc(1, sizeof(*machine)) : NULL;
+	if (!is_other)
+		make_room(table);
+	KnownMachine *machine = has_room(table, is_other) ? calloc(1, sizeof(*machine)) : NULL;
 
 	if (!machine) {
-		table->left_out++;
+		table->left_out += !is_other;
 		return NULL;
 	}
 	copy_name(name, machine->name);
+	machine->is_other = is_other;
 	RB_INSERT(KnownMachineTree, &table->machines, machine);
 	table->count++;
+	table->others += is_other;
 	return machine;
 }
 
-static void decide(KnownMachine *machine, MachineVerdict verdict)
+/* found is what was recognised if the verdict is MACHINE_IS_VM, else NULL. */
+static void decide(MachineTable *table, KnownMachine *machine, MachineVerdict verdict,
+		   const FoundMachine *found)
 {
+	if (is_vm(machine))
+		RB_REMOVE(MachineGuidTree, &table->vms, machine);
 	machine->is_mentioned &= machine->is_answered && machine->verdict == verdict;
 	machine->is_answered = true;
 	machine->verdict = verdict;
+	if (!found)
+		return;
+	machine->found = *found;
+	RB_INSERT(MachineGuidTree, &table->vms, machine);
 }
 
 void machine_table_list(MachineTable *table, const char *name, const char *class, const char *path)
 {
 	KnownMachine *machine = find(table, name);
-	bool is_vm = strcmp(class, "vm") == 0;
+	bool is_other = strcmp(class, "vm") != 0;
 	bool is_odd = !machine_name_is_valid(name) || strlen(path) >= MACHINE_PATH_SIZE;
 
+	if (machine && machine->is_listed)
+		return;
+	if (machine && machine->is_other != is_other) {
+		forget(table, machine);
+		machine = NULL;
+	}
 	if (!machine)
-		machine = add(table, name);
-	if (!machine || machine->is_listed)
+		machine = add(table, name, is_other);
+	if (!machine)
 		return;
 	machine->is_listed = true;
-	if (!is_vm || is_odd) {
-		decide(machine, is_vm ? MACHINE_HAS_ODD_NAME : MACHINE_IS_OTHER);
+	if (is_other || is_odd) {
+		decide(table, machine, is_other ? MACHINE_IS_OTHER : MACHINE_HAS_ODD_NAME, NULL);
 		machine->must_ask = machine->is_asked = false;
 		return;
 	}
@@ -157,10 +197,11 @@ void machine_table_answer(MachineTable *table, const char *name, const MachineFa
 	if (!machine || !machine->is_asked)
 		return;
 	machine->is_asked = false;
-	if (machine->must_ask)
+	if (machine->must_ask || !facts)
 		return;
-	if (facts)
-		decide(machine, machine_recognise(facts, &machine->found));
+	FoundMachine found;
+	MachineVerdict verdict = machine_recognise(facts, &found);
+	decide(table, machine, verdict, verdict == MACHINE_IS_VM ? &found : NULL);
 }
 
 void machine_table_renewed(MachineTable *table, const char *name)
@@ -203,13 +244,23 @@ bool machine_table_is_complete(MachineTable *table)
 	return true;
 }
 
-KnownMachine *machine_table_find(MachineTable *table, const Guid *guid)
+bool machine_table_is_certain(MachineTable *table)
 {
 	KnownMachine *machine;
 
+	if (table->left_out > 0)
+		return false;
 	RB_FOREACH (machine, KnownMachineTree, &table->machines)
-		if (machine->is_answered && machine->verdict == MACHINE_IS_VM &&
-		    guid_compare(&machine->found.guid, guid) == 0)
-			return machine;
-	return NULL;
+		if (!machine->is_answered)
+			return false;
+	return true;
+}
+
+KnownMachine *machine_table_find(MachineTable *table, const Guid *guid)
+{
+	/* No name is less than "". */
+	const KnownMachine key = { .found.guid = *guid };
+	KnownMachine *machine = RB_NFIND(MachineGuidTree, &table->vms, (KnownMachine *)&key);
+
+	return machine && guid_compare(&machine->found.guid, guid) == 0 ? machine : NULL;
 }

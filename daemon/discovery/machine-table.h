@@ -13,8 +13,12 @@
  * are only hints to ask again: they bring no facts.
  */
 
-/* Machines beyond this number are ignored. */
+/* VMs beyond this number are ignored. */
 #define MACHINES_MAX 4096
+
+/* Other machines, such as containers, beyond this number are ignored. They take no place of a VM.
+ */
+#define OTHER_MACHINES_MAX 512
 
 /* machined escapes each unusual character of a name in the path as three. */
 #define MACHINE_PATH_SIZE 256
@@ -22,6 +26,7 @@
 typedef struct KnownMachine {
 	char name[MACHINE_NAME_SIZE];
 	char path[MACHINE_PATH_SIZE]; /* the D-Bus object */
+	bool is_other;                /* no VM by its class in the list */
 	bool is_listed;               /* in the newest list */
 	bool must_ask;                /* its properties are unknown or outdated */
 	bool is_asked;                /* an answer is awaited */
@@ -30,14 +35,18 @@ typedef struct KnownMachine {
 	MachineVerdict verdict;
 	FoundMachine found; /* if the verdict is MACHINE_IS_VM */
 	RB_ENTRY(KnownMachine) by_name;
+	RB_ENTRY(KnownMachine) by_guid; /* if it is answered, and the verdict is MACHINE_IS_VM */
 } KnownMachine;
 
 typedef RB_HEAD(KnownMachineTree, KnownMachine) KnownMachineTree;
+typedef RB_HEAD(MachineGuidTree, KnownMachine) MachineGuidTree;
 
 typedef struct MachineTable {
 	KnownMachineTree machines;
+	MachineGuidTree vms;
 	size_t count;
-	size_t left_out; /* machines of the newest list for which there was no room */
+	size_t others;   /* of these, those that are no VMs by their class */
+	size_t left_out; /* VMs of the newest list for which there was no room */
 } MachineTable;
 
 void machine_table_init(MachineTable *table);
@@ -75,10 +84,16 @@ void machine_table_outdated(MachineTable *table);
 KnownMachine *machine_table_first(MachineTable *table);
 KnownMachine *machine_table_next(KnownMachine *machine);
 
-/* Tests whether the properties of all listed machines are known. */
+/* Tests whether nothing is left to ask. Of some machines, machined may have told nothing. */
 bool machine_table_is_complete(MachineTable *table);
 
-/* Returns the first VM with the GUID, or NULL. Of several, only the first one counts. */
+/*
+ * Tests whether the table has all VMs that machined has, so that a VM that is not in it has ended.
+ * False as long as a VM had no room, or machined has told nothing about one.
+ */
+bool machine_table_is_certain(MachineTable *table);
+
+/* Returns the VM with the GUID, or NULL. Of several, only the first one by name counts. */
 KnownMachine *machine_table_find(MachineTable *table, const Guid *guid);
 
 #endif

@@ -42,7 +42,8 @@ static void check(MachineTable *table)
 		fuzz_must(machine_name_is_valid(machine->name));
 		fuzz_must(machine_table_find(table, &machine->found.guid));
 	}
-	fuzz_must(count == table->count && count <= MACHINES_MAX);
+	fuzz_must(count == table->count && count - table->others <= MACHINES_MAX &&
+		  table->others <= OTHER_MACHINES_MAX);
 }
 
 static int on_reply(sd_bus_message *reply, void *context, sd_bus_error *error)

@@ -4,6 +4,7 @@
  * operator's registration takes them over, and a restart keeps them.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +308,44 @@ Test(found_vms, they_end_when_machined_does_not_list_them)
 	cr_assert_str_eq(source(), "");
 	cr_assert_eq(machine_next_step(broker(), &table.machines.rbh_root->found),
 		     MACHINE_STEP_ADD);
+}
+
+/* After a restart, machined may refuse to tell the properties of a machine. */
+Test(found_vms, they_stay_as_long_as_machined_has_not_told_about_all)
+{
+	find();
+	machine_table_deinit(&table);
+	machine_table_init(&table);
+	machine_table_begin(&table);
+	machine_table_list(&table, "qemu-3-guest", "vm", "/machine/guest");
+	machine_table_end(&table);
+	machine_table_ask(&table);
+	machine_table_answer(&table, "qemu-3-guest", NULL);
+	cr_assert(machine_table_is_complete(&table));
+	cr_assert_eq(machines_end_lost(broker(), &table), 0u);
+	cr_assert_str_eq(source(), "machined");
+}
+
+Test(found_vms, they_stay_if_the_list_is_longer_than_the_table)
+{
+	char name[16];
+
+	find();
+	machine_table_begin(&table);
+	for (int i = 0; i <= MACHINES_MAX; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		machine_table_list(&table, name, "vm", "/machine/x");
+	}
+	machine_table_end(&table);
+	while (machine_table_ask(&table))
+		;
+	for (int i = 0; i <= MACHINES_MAX; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		machine_table_answer(&table, name, &(MachineFacts){ .class = "vm" });
+	}
+	cr_assert_eq(table.left_out, 1u);
+	cr_assert_eq(machines_end_lost(broker(), &table), 0u);
+	cr_assert_str_eq(source(), "machined");
 }
 
 Test(found_vms, they_end_when_their_leader_is_another_process)

@@ -209,3 +209,66 @@ Test(machine_table, a_flood_of_machines_has_a_bound)
 	cr_assert_eq(table.count, 1u);
 	cr_assert_eq(table.left_out, 0u);
 }
+
+Test(machine_table, containers_take_no_place_of_a_vm)
+{
+	char name[32];
+
+	machine_table_begin(&table);
+	for (int i = 0; i < MACHINES_MAX + 3; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		machine_table_list(&table, name, "container", "/machine/x");
+	}
+	machine_table_list(&table, "guest", "vm", "/machine/x");
+	machine_table_end(&table);
+	cr_assert_eq(table.left_out, 0u);
+	cr_assert_str_eq(machine_table_ask(&table)->name, "guest");
+	cr_assert_lt(table.count, (size_t)MACHINES_MAX);
+}
+
+Test(machine_table, a_name_may_become_that_of_a_container_and_of_a_vm_again)
+{
+	Guid guid;
+
+	for (int i = 0; i < 3; i++) {
+		list("guest", "vm");
+		machine_table_ask(&table);
+		machine_table_answer(&table, "guest", VM(200));
+		guid = only()->found.guid;
+		cr_assert_eq(machine_table_find(&table, &guid), only());
+		list("guest", "container");
+		cr_assert_eq(only()->verdict, MACHINE_IS_OTHER);
+		cr_assert_eq(table.others, 1u);
+		cr_assert_null(machine_table_find(&table, &guid));
+	}
+}
+
+/* The first one by name counts if several have the GUID, in whatever order they come. */
+Test(machine_table, machines_are_found_by_guid)
+{
+	static const char *const names[] = { "b", "a", "c" };
+	Guid guid;
+
+	memcpy(guid.bytes, id, sizeof(id));
+	machine_table_begin(&table);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		machine_table_list(&table, names[i], "vm", "/machine/x");
+	machine_table_end(&table);
+	while (machine_table_ask(&table))
+		;
+	cr_assert_null(machine_table_find(&table, &guid));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		machine_table_answer(&table, names[i], VM(200));
+	cr_assert_str_eq(machine_table_find(&table, &guid)->name, "a");
+	machine_table_outdated(&table);
+	while (machine_table_ask(&table))
+		;
+	machine_table_answer(&table, "a", VM(0));
+	cr_assert_str_eq(machine_table_find(&table, &guid)->name, "b");
+	machine_table_begin(&table);
+	machine_table_list(&table, "c", "vm", "/machine/x");
+	machine_table_end(&table);
+	cr_assert_str_eq(machine_table_find(&table, &guid)->name, "c");
+	guid.bytes[15] ^= 1;
+	cr_assert_null(machine_table_find(&table, &guid));
+}
