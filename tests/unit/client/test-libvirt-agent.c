@@ -33,7 +33,8 @@ Test(libvirt_agent, a_display_peer_to_peer_is_passed_with_the_display_clients)
 		agent_arguments_new("guest", "/run/vaild.sock", NULL, &clients);
 
 	assert_arguments(arguments, "vail-qemu --label=guest --socket=/run/vaild.sock "
-				    "--display-fd=3 --user alice --user bob:view,input");
+				    "--display-fd=3 --settings-source=libvirt --user alice "
+				    "--user bob:view,input");
 }
 
 /* A vail-qemu of QEMU's user may name no display clients. */
