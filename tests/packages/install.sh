@@ -67,6 +67,8 @@ check_agent() {
 check_rest() {
   expect_install "all packages install" this
   expect "vail-libvirt is not failed without a libvirtd" not property_is ActiveState failed vail-libvirt.service
+  expect_equal "the user service is enabled for no user" disabled \
+    "$(box systemctl --global is-enabled vail-libvirt.service)"
   printf '%s\n' '#include <vail.h>' 'int main(void) { return !vail_status_name(STATUS_SUCCESS); }' \
     >"$PRIVATE/user.c"
   expect "the development files are where pkg-config looks" test -e \
