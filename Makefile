@@ -419,8 +419,8 @@ INSTALLED = \
 # Folders that belong to vaild alone; uninstall removes them.
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
 
-# The one place of the version. Packages and tarballs take theirs from here.
-VERSION = $(shell sed -n 's/^.define VAILD_VERSION "\(.*\)"/\1/p' proto/version.h)
+# It stands in proto/version.h. Packages and tarballs take theirs from there.
+VERSION = $(shell packaging/version)
 
 FILL_IN = sed $(foreach name,prefix bindir sbindir libdir libexecdir includedir,-e 's|@$(name)@|$($(name))|') \
     -e 's|@version@|$(VERSION)|'
