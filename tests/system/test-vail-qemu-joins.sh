@@ -54,6 +54,7 @@ check_passed_socket() {
     eventually console_is 720x400
   expect "the VM has QEMU's name and process, not those of the program that made the socket" \
     vm_is "a guest $QEMU"
+  guest_awaits_keys
   press_key
   expect "a mode change arrives over the passed socket" eventually console_is 640x400
   kill_and_wait "$QEMU"
@@ -85,6 +86,7 @@ check_bus() {
   agent --bus "$BUS"
   expect "vail-qemu shares the screen of a QEMU that has joined a bus" eventually console_is 720x400
   expect "the VM has the name and the process of the QEMU on the bus" vm_is "a guest $QEMU"
+  guest_awaits_keys
   press_key
   expect "a mode change arrives over the bus" eventually console_is 640x400
   kill_and_wait "$QEMU"

@@ -37,6 +37,7 @@ check_new_guest() {
 check_mode_changes() {
   local handle
   handle=$(console_handle)
+  guest_awaits_keys
   press_key
   expect "a mode change shares a new object" eventually console_is_other_than "$handle"
   expect "the object of the new mode equals QEMU's screendump" eventually matches_screendump

@@ -334,6 +334,7 @@ check_real_guest() {
   start_window "a guest"
   expect_screendump "the window equals QEMU's screendump in text mode"
   expect_match "the title has the name of the VM" "^a guest $KEYS" "$(title)"
+  guest_awaits_keys
   press_key
   expect_screendump "the window equals QEMU's screendump in a graphics mode"
   expect_idle "the window of an idle guest in QEMU does nothing"

@@ -8,6 +8,7 @@ GUID=af0dcd1a-a0fd-59a0-998e-cad0c3834a2c
 VAIL_QEMU=$ROOT/build/sanitized/vail-qemu
 QMP=$PRIVATE/guest/qmp
 SERIAL=$PRIVATE/guest/serial
+AWAITS_KEYS=$PRIVATE/guest/awaits-keys
 PICTURES=$PRIVATE/pictures
 mkdir -m 777 "$PRIVATE/guest" "$PICTURES"
 
@@ -41,7 +42,7 @@ qemu_answers_or_is_gone() { qemu_answers || is_gone_or_zombie "$QEMU"; }
 # start_guest OPTION...: starts QEMU with MEMORY megabytes, 64 by default, and waits until it answers
 # on QMP. Sets QEMU to its pid. Ends the test if QEMU exits.
 start_guest() {
-  rm -f "$QMP"
+  rm -f "$QMP" "$AWAITS_KEYS"
   exec_qemu -accel tcg -m "${MEMORY:-64}" -nodefaults -no-user-config -vga none \
     -qmp "unix:$QMP,server=on,wait=off" "$@" 2>"$PRIVATE/qemu.log" &
   QEMU=$!
@@ -59,18 +60,19 @@ start_agent() {
   AGENT=$!
 }
 
-# Makes a disk whose boot code changes between text mode and a graphics pattern at each key. Sets
-# WITH_DISK to QEMU's options for it.
+# Makes a disk whose boot code changes between text mode and a graphics pattern at each key. Before
+# that, it writes "!" to the file AWAITS_KEYS. Sets WITH_DISK to QEMU's options for it.
 make_changing_disk() {
   {
+    printf '\xb0\x21\xe6\xe9'                     # mov al,"!"; out e9,al
     printf '\x30\xe4\xcd\x16\xb8\x13\x00\xcd\x10' # xor ah,ah; int 16; mov ax,13; int 10
     printf '\xb8\x00\xa0\x8e\xc0\x31\xff\x31\xc9' # mov ax,a000; mov es,ax; xor di,di; xor cx,cx
     printf '\x88\xc8\xaa\xe2\xfb'                 # mov al,cl; stosb; loop to mov
     printf '\x30\xe4\xcd\x16\xb8\x03\x00\xcd\x10' # xor ah,ah; int 16; mov ax,3; int 10
-    printf '\xeb\xde'                             # jmp to the start
+    printf '\xeb\xde'                             # jmp to xor ah,ah
   } | boot_sector >"$PRIVATE/guest/disk"
   chmod 666 "$PRIVATE/guest/disk"
-  WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide")
+  WITH_DISK=(-drive "file=$PRIVATE/guest/disk,format=raw,if=ide" -debugcon "file:$AWAITS_KEYS")
 }
 
 # Makes a disk whose boot code writes "!", and then each character that is typed, to the serial line
@@ -119,6 +121,9 @@ agent_ends() { process_ends "$1" "$AGENT" "$2" "$3" "$PRIVATE/agent.log"; }
 monitor() {
   printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | "${SOCAT[@]}" - "UNIX-CONNECT:$QMP"
 }
+
+# Waits until the guest with the changing disk awaits a key. SeaBIOS loses keys that are pressed before.
+guest_awaits_keys() { eventually_unless_gone "$QEMU" test -s "$AWAITS_KEYS"; }
 
 press_key() {
   monitor '{"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"a"}]}}' >/dev/null

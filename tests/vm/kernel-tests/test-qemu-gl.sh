@@ -18,19 +18,6 @@
 
 ## SeaBIOS and the PC's modes
 
-# changes_to SIZE: presses a key and waits. SeaBIOS loses keys while it looks for its disk, so that the
-# key is pressed again if the mode stays.
-changes_to() {
-  local i
-
-  press_key
-  for ((i = 0; i < 400; i++)); do
-    console_is "$1" && return
-    pause_for 50
-  done
-  return 1
-}
-
 # test_modes DEVICE
 test_modes() {
   start_guest "${NAMED[@]}" -display "$GL" -device "$1,id=gpu0" "${WITH_DISK[@]}"
@@ -38,9 +25,12 @@ test_modes() {
   expect "$1: the screen is shared" eventually_unless_gone "$AGENT" console_is 720x400
   expect_dma_buf "$1"
   expect_console_shown "$1: the text mode equals QEMU's screenshot"
-  expect "$1: the guest changes its mode" eventually changes_to 640x400
+  expect "$1: the guest awaits a key" guest_awaits_keys
+  press_key
+  expect "$1: the guest changes its mode" eventually_unless_gone "$QEMU" console_is 640x400
   expect_console_shown "$1: the graphics mode equals QEMU's screenshot"
-  expect "$1: the guest changes its mode again" eventually changes_to 720x400
+  press_key
+  expect "$1: the guest changes its mode again" eventually_unless_gone "$QEMU" console_is 720x400
   expect_console_shown "$1: the text mode equals QEMU's screenshot again"
   end_guest "$1"
 }
