@@ -18,7 +18,7 @@
 #include "tests/proofs/proof.h"
 
 #ifndef BYTES
-#define BYTES 7
+#define BYTES 3
 #endif
 
 typedef struct Bytes {

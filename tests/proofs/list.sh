@@ -55,8 +55,8 @@ proof policy-needs-privileges policy.c "privileges matter only if they were aske
   "all rules, all facts" "$POLICY" "--unwind 3"
 mutation policy-needs-privileges daemon/api/policy.c 's/return facts->is_registered;/return false;/'
 
-proof framing framing.c "stays inside; any split finds the same one message" "5 bytes, one split" \
-  "proto/framing.c proto/buffer.c proto/json-scan*.c" "-DBYTES=5 --unwind 7"
+proof framing framing.c "stays inside; any split finds the same one message" "3 bytes, one split" \
+  "proto/framing.c proto/buffer.c proto/json-scan*.c" "-DBYTES=3 --unwind 5"
 mutation framing proto/framing.c 's/\.length = frame->value_end,/.length = frame->value_end + 1,/'
 
 ACCOUNT="daemon/core/account.c tests/proofs/stubs.c"
