@@ -41,12 +41,10 @@ static bool buffer_move_to(Buffer *buffer, size_t capacity)
 	return true;
 }
 
-bool buffer_reserve(Buffer *buffer, size_t size)
+bool buffer_make_room(Buffer *buffer, size_t size)
 {
 	size_t held = buffer_size(buffer);
 
-	if (buffer->capacity - buffer->end >= size && buffer->data)
-		return true;
 	if (size > SIZE_MAX - held)
 		return false;
 	/* Move the bytes down only if that frees at least as much as it copies. */

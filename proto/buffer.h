@@ -31,11 +31,19 @@ static inline const char *buffer_head(const Buffer *buffer)
 	return buffer->data ? buffer->data + buffer->start : "";
 }
 
+/* The part of buffer_reserve() that makes room. */
+bool buffer_make_room(Buffer *buffer, size_t size);
+
 /*
  * Reserves room for size more bytes after the end. The capacity grows in powers of two. Returns
  * false, with the contents unchanged, if out of memory.
  */
-bool buffer_reserve(Buffer *buffer, size_t size);
+static inline bool buffer_reserve(Buffer *buffer, size_t size)
+{
+	if (buffer->capacity - buffer->end >= size && buffer->data)
+		return true;
+	return buffer_make_room(buffer, size);
+}
 
 /* Returns the end of the contents, after which the reserved bytes lie. */
 static inline char *buffer_tail(Buffer *buffer)

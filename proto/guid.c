@@ -11,11 +11,6 @@ static bool is_dash_position(size_t position)
 	return position == 8 || position == 13 || position == 18 || position == 23;
 }
 
-static char hex_character(unsigned int nibble)
-{
-	return "0123456789abcdef"[nibble & 0xf];
-}
-
 bool guid_parse(const char *text, Guid *ret_guid)
 {
 	Guid guid = { 0 };
@@ -50,16 +45,13 @@ bool guid_parse(const char *text, Guid *ret_guid)
 
 char *guid_format(const Guid *guid, char text[static GUID_TEXT_LENGTH + 1])
 {
-	size_t nibble = 0;
+	char *at = text;
 
-	for (size_t i = 0; i < GUID_TEXT_LENGTH; i++) {
-		if (is_dash_position(i)) {
-			text[i] = '-';
-			continue;
-		}
-		uint8_t byte = guid->bytes[nibble / 2];
-		text[i] = hex_character(nibble % 2 == 0 ? byte >> 4 : byte);
-		nibble++;
+	for (size_t i = 0; i < sizeof(guid->bytes); i++) {
+		*at++ = hex_character(guid->bytes[i] >> 4);
+		*at++ = hex_character(guid->bytes[i]);
+		if (is_dash_position((size_t)(at - text)))
+			*at++ = '-';
 	}
 	text[GUID_TEXT_LENGTH] = '\0';
 	return text;

@@ -2,6 +2,8 @@
 #ifndef PROTO_HEX_H
 #define PROTO_HEX_H
 
+#include <stdint.h>
+
 /* Returns the value of a hex digit of either case, or -1 for another character. */
 static inline int hex_digit(char c)
 {
@@ -12,6 +14,12 @@ static inline int hex_digit(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+/* Returns the lower-case digit of the lowest four bits. */
+static inline char hex_character(uint64_t bits)
+{
+	return "0123456789abcdef"[bits & 0xf];
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/json-writer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "proto/hex.h"
 
 /* Reserves size bytes and a comma before them. Returns NULL once the writer has failed. */
 static char *writer_room(Writer *writer, size_t size)
@@ -27,37 +27,49 @@ static void writer_put(Writer *writer, const char *text, size_t length)
 	writer->out->end += length + writer->comma;
 }
 
-static void writer_begin(Writer *writer, const char *bracket)
+static void writer_put_byte(Writer *writer, char byte)
 {
-	writer_put(writer, bracket, 1);
+	char *tail = writer_room(writer, 1);
+
+	if (!tail)
+		return;
+	if (writer->comma)
+		*tail++ = ',';
+	*tail = byte;
+	writer->out->end += 1 + writer->comma;
+}
+
+static void writer_begin(Writer *writer, char bracket)
+{
+	writer_put_byte(writer, bracket);
 	writer->comma = false;
 }
 
-static void writer_end(Writer *writer, const char *bracket)
+static void writer_end(Writer *writer, char bracket)
 {
 	writer->comma = false;
-	writer_put(writer, bracket, 1);
+	writer_put_byte(writer, bracket);
 	writer->comma = true;
 }
 
 void writer_object_begin(Writer *writer)
 {
-	writer_begin(writer, "{");
+	writer_begin(writer, '{');
 }
 
 void writer_object_end(Writer *writer)
 {
-	writer_end(writer, "}");
+	writer_end(writer, '}');
 }
 
 void writer_array_begin(Writer *writer)
 {
-	writer_begin(writer, "[");
+	writer_begin(writer, '[');
 }
 
 void writer_array_end(Writer *writer)
 {
-	writer_end(writer, "]");
+	writer_end(writer, ']');
 }
 
 void writer_key_quoted(Writer *writer, const char *quoted, size_t length)
@@ -66,11 +78,14 @@ void writer_key_quoted(Writer *writer, const char *quoted, size_t length)
 	writer->comma = false;
 }
 
-/* Writes the byte as a JSON string contains it. Returns the number of bytes written, 1 to 6. */
+static bool is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte != 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Writes the escape of a byte that is not plain. Returns the number of bytes written, 2 to 6. */
 static size_t escape_byte(char *out, unsigned char byte)
 {
-	static const char hex[] = "0123456789abcdef";
-
 	switch (byte) {
 	case '"':
 	case '\\':
@@ -81,13 +96,9 @@ static size_t escape_byte(char *out, unsigned char byte)
 		memcpy(out, "\\n", 2);
 		return 2;
 	default:
-		if (byte >= 0x20 && byte != 0x7f) {
-			out[0] = (char)byte;
-			return 1;
-		}
 		memcpy(out, "\\u00", 4);
-		out[4] = hex[byte >> 4];
-		out[5] = hex[byte & 0xf];
+		out[4] = hex_character(byte >> 4);
+		out[5] = hex_character(byte);
 		return 6;
 	}
 }
@@ -103,7 +114,10 @@ void writer_string(Writer *writer, const char *text)
 		*tail++ = ',';
 	*tail++ = '"';
 	for (size_t i = 0; i < length; i++)
-		tail += escape_byte(tail, (unsigned char)text[i]);
+		if (is_plain((unsigned char)text[i]))
+			*tail++ = text[i];
+		else
+			tail += escape_byte(tail, (unsigned char)text[i]);
 	*tail++ = '"';
 	writer->out->end += (size_t)(tail - begin);
 	writer->comma = true;
@@ -134,10 +148,16 @@ void writer_unsigned(Writer *writer, uint64_t number)
 
 void writer_address(Writer *writer, uint64_t address)
 {
-	char text[sizeof("\"0x\"") + 16];
-	int length = snprintf(text, sizeof(text), "\"0x%" PRIx64 "\"", address);
+	char text[sizeof("\"0x\"") + 16], *end = text + sizeof(text), *begin = end;
 
-	writer_value(writer, text, (size_t)length);
+	*--begin = '"';
+	do
+		*--begin = hex_character(address);
+	while ((address >>= 4) > 0);
+	*--begin = 'x';
+	*--begin = '0';
+	*--begin = '"';
+	writer_value(writer, begin, (size_t)(end - begin));
 }
 
 void writer_boolean(Writer *writer, bool value)
@@ -182,5 +202,5 @@ void writer_json(Writer *writer, const char *json, size_t length)
 void writer_terminator(Writer *writer, char terminator)
 {
 	writer->comma = false;
-	writer_put(writer, &terminator, 1);
+	writer_put_byte(writer, terminator);
 }
