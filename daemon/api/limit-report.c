@@ -53,42 +53,42 @@ static void write_limit(Writer *reply, const LimitReport *limit)
 
 /* ---- The entities with the highest use ---- */
 
-/* The GPU process or VM that uses most of each limit on one of them. */
+/* The GPU process or VM that uses most of a limit on one of them. */
+typedef struct Highest {
+	uint64_t used;
+	const GpuProcess *gpu_process;
+	const VirtualMachine *machine;
+} Highest;
+
 typedef struct Fullest {
-	const GpuProcess *gpu_processes[LIMIT_MAX];
-	const VirtualMachine *machines[LIMIT_MAX];
-	const VirtualMachine *of_virtual_gpus;
+	Highest of_limits[LIMIT_MAX];
+	Highest of_virtual_gpus;
 } Fullest;
-
-static uint64_t use_of_process(const GpuProcess *gpu_process, LimitKind kind)
-{
-	return gpu_process ? address_space_count(&gpu_process->space, kind) : 0;
-}
-
-static uint64_t virtual_gpus_of(const VirtualMachine *vm)
-{
-	return vm ? vm->virtual_gpu_count : 0;
-}
 
 static void look_at_process(Fullest *fullest, const GpuProcess *gpu_process)
 {
-	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++)
-		if (use_of_process(gpu_process, kind) >
-		    use_of_process(fullest->gpu_processes[kind], kind))
-			fullest->gpu_processes[kind] = gpu_process;
+	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
+		uint64_t used = address_space_count(&gpu_process->space, kind);
+
+		if (used > fullest->of_limits[kind].used)
+			fullest->of_limits[kind] =
+				(Highest){ .used = used, .gpu_process = gpu_process };
+	}
+}
+
+static void compare_machine(Highest *highest, const VirtualMachine *vm, uint64_t used)
+{
+	if (used > highest->used)
+		*highest = (Highest){ .used = used, .machine = vm };
 }
 
 /* There can be thousands of VMs, so nothing is done here for the limits that are not of VMs. */
 static void look_at_machine(Fullest *fullest, const VirtualMachine *vm)
 {
-	static const LimitKind kinds[] = { LIMIT_OBJECTS, LIMIT_OBJECT_MEBIBYTES, LIMIT_DISPLAYS };
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (vm_limited_use(vm, kinds[i]) >
-		    vm_limited_use(fullest->machines[kinds[i]], kinds[i]))
-			fullest->machines[kinds[i]] = vm;
-	if (virtual_gpus_of(vm) > virtual_gpus_of(fullest->of_virtual_gpus))
-		fullest->of_virtual_gpus = vm;
+	compare_machine(&fullest->of_limits[LIMIT_OBJECTS], vm, vm->object_count);
+	compare_machine(&fullest->of_limits[LIMIT_OBJECT_MEBIBYTES], vm, vm->object_mebibytes);
+	compare_machine(&fullest->of_limits[LIMIT_DISPLAYS], vm, vm->display_count);
+	compare_machine(&fullest->of_virtual_gpus, vm, vm->virtual_gpu_count);
 }
 
 /* Looks at all GPU processes for operators, and at the calling process's own for others. */
@@ -173,15 +173,14 @@ static void write_total(Request *request, LimitKind kind)
 
 static void write_limit_of_entity(Request *request, LimitKind kind, const Fullest *fullest)
 {
-	const GpuProcess *gpu_process = fullest->gpu_processes[kind];
-	const VirtualMachine *vm = fullest->machines[kind];
+	const Highest *highest = &fullest->of_limits[kind];
 	LimitReport limit = {
 		.name = limit_entity_name(kind),
 		.maximum = request->service->broker->accounts.limits.per_entity[kind],
 		.maximum_for_others = UINT64_MAX,
-		.used = use_of_process(gpu_process, kind) + vm_limited_use(vm, kind),
-		.virtual_machine = vm,
-		.gpu_process = gpu_process,
+		.used = highest->used,
+		.virtual_machine = highest->machine,
+		.gpu_process = highest->gpu_process,
 	};
 
 	if (limit.name)
@@ -228,14 +227,14 @@ static void write_closes(Request *request)
 	write_limit(request->reply, &limit);
 }
 
-static void write_limit_of_machine(Request *request, const VirtualMachine *fullest)
+static void write_limit_of_machine(Request *request, const Highest *highest)
 {
 	write_limit(request->reply, &(LimitReport){
 					    .name = LIMIT_NAME_MACHINE_VIRTUAL_GPUS,
 					    .maximum = LIMIT_VIRTUAL_GPUS_OF_MACHINE,
 					    .maximum_for_others = UINT64_MAX,
-					    .used = virtual_gpus_of(fullest),
-					    .virtual_machine = fullest,
+					    .used = highest->used,
+					    .virtual_machine = highest->machine,
 				    });
 }
 
@@ -254,7 +253,7 @@ void limit_report_write(Request *request)
 		write_total(request, kind);
 		write_limit_of_entity(request, kind, &fullest);
 	}
-	write_limit_of_machine(request, fullest.of_virtual_gpus);
+	write_limit_of_machine(request, &fullest.of_virtual_gpus);
 	write_limit_of_adapter(request);
 	write_closes(request);
 	writer_array_end(reply);

@@ -224,8 +224,8 @@ static NTSTATUS check_machine(const Broker *broker, const Payer *payer, const Vi
 {
 	uint64_t maximum = broker->accounts.limits.per_entity[LIMIT_DISPLAYS];
 	uint64_t share = maximum - maximum / LIMIT_DISPLAY_SHARE;
-	NTSTATUS status = limit_check_entity(&broker->accounts, LIMIT_DISPLAYS,
-					     vm_limited_use(vm, LIMIT_DISPLAYS), 1, failure);
+	NTSTATUS status = limit_check_entity(&broker->accounts, LIMIT_DISPLAYS, vm->display_count,
+					     1, failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;

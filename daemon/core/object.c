@@ -71,8 +71,8 @@ static NTSTATUS take_charges(Broker *broker, const Caller *caller, SharedObject 
 	const VirtualMachine *vm = object->vm;
 	const Payer payer = payer_of(caller);
 	uint64_t size = mebibytes(object_size(object));
-	NTSTATUS status = limit_check_entity(&broker->accounts, LIMIT_OBJECTS,
-					     vm_limited_use(vm, LIMIT_OBJECTS), 1, failure);
+	NTSTATUS status =
+		limit_check_entity(&broker->accounts, LIMIT_OBJECTS, vm->object_count, 1, failure);
 
 	if (status == STATUS_SUCCESS)
 		status = limit_check_entity(&broker->accounts, LIMIT_OBJECT_MEBIBYTES,

@@ -56,22 +56,6 @@ const VirtualMachine *entity_machine(const Entity *entity)
 	}
 }
 
-uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind)
-{
-	if (!vm)
-		return 0;
-	switch (kind) {
-	case LIMIT_OBJECTS:
-		return vm->object_count;
-	case LIMIT_OBJECT_MEBIBYTES:
-		return vm->object_mebibytes;
-	case LIMIT_DISPLAYS:
-		return vm->display_count;
-	default:
-		return 0;
-	}
-}
-
 VirtualMachine *vm_after(Broker *broker, uint64_t serial)
 {
 	return entity_container(entity_after(broker, ENTITY_VIRTUAL_MACHINE, serial),

@@ -268,9 +268,6 @@ const VirtualMachine *entity_machine(const Entity *entity);
 /* Returns the first VM whose serial is above the cursor, or NULL at the end. */
 VirtualMachine *vm_after(Broker *broker, uint64_t serial);
 
-/* Returns the VM's use of a limit per VM, or 0 if vm is NULL or kind has no such limit. */
-uint64_t vm_limited_use(const VirtualMachine *vm, LimitKind kind);
-
 /*
  * Begins to end the VM with its registrations, objects, GPU processes and vGPUs. From now on no
  * request finds any of them. Does nothing if the end has begun. broker_end_some() does the work;
