@@ -325,7 +325,7 @@ $(eval $(call command,check-interop,interop,$(IN_DEBIAN_13),tests/vm/interop))
 $(eval $(call command,check-kernel,kernel,$(IN_DEBIAN_13),tests/vm/kernel))
 $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
 $(eval $(call command,check-libvirt,libvirt,$(IN_DEBIAN_13),tests/vm/libvirt))
-$(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && tests/bench/start/run-with-devices && build/tests/turns-bench))
+$(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && tests/bench/start/run-with-devices && tests/bench/start/run-with-machines && build/tests/turns-bench))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
 

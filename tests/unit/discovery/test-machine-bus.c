@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/discovery/machine-bus.h"
-#include "tests/unit/discovery/played-bus.h"
+#include "tests/support/played-bus.h"
+
+#define MACHINES 24
 
 static PlayedBus played;
 static struct event_base *base;
@@ -23,9 +26,17 @@ static void on_changed(void *context)
 	changes++;
 }
 
+static void play_bus(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/vail-played-bus.%d", (int)getpid());
+	played_bus_init(&played, path);
+}
+
 static void set_up(void)
 {
-	played_bus_init(&played);
+	play_bus();
 	base = event_base_new();
 	event_base_priority_init(base, 2);
 	machine_bus_init(&bus, base, played.path, on_changed, NULL);
@@ -96,7 +107,7 @@ Test(machine_bus, without_a_bus_nothing_is_found)
 	machine_bus_refresh(&bus);
 	cr_assert_eq(bus.state, MACHINE_BUS_ABSENT);
 	cr_assert(event_pending(&bus.retry_event, EV_TIMEOUT, NULL));
-	played_bus_init(&played);
+	play_bus();
 	machine_bus_refresh(&bus);
 	settle();
 	cr_assert_eq(bus.state, MACHINE_BUS_IDLE, "a refresh connects at once");
@@ -253,7 +264,7 @@ Test(machine_bus, no_fd_can_be_sent_to_the_daemon)
 
 Test(machine_bus, only_some_questions_wait_at_a_time)
 {
-	for (size_t i = 0; i < PLAYED_MACHINES_MAX; i++) {
+	for (size_t i = 0; i < MACHINES; i++) {
 		PlayedMachine any = machine(300 + (uint32_t)i);
 
 		played_machine_new(&played, i, &any);
@@ -261,8 +272,8 @@ Test(machine_bus, only_some_questions_wait_at_a_time)
 	played.runs = true;
 	machine_bus_refresh(&bus);
 	settle();
-	cr_assert_eq(listed(), (size_t)PLAYED_MACHINES_MAX);
-	cr_assert_eq(leader_of(PLAYED_MACHINES_MAX - 1), 299 + PLAYED_MACHINES_MAX);
+	cr_assert_eq(listed(), (size_t)MACHINES);
+	cr_assert_eq(leader_of(MACHINES - 1), 299 + MACHINES);
 	cr_assert_leq(played.most_calls, (size_t)MACHINE_BUS_CALLS_MAX);
 }
 
@@ -278,7 +289,7 @@ static size_t random_below(size_t bound)
 
 static void change_something(uint32_t *next_leader)
 {
-	size_t number = random_below(PLAYED_MACHINES_MAX);
+	size_t number = random_below(MACHINES);
 	PlayedMachine made = machine((*next_leader)++);
 
 	made.is_container = random_below(4) == 0;
@@ -335,7 +346,7 @@ static void check_against_machined(uint64_t seed)
 	machine_bus_refresh(&bus);
 	settle();
 	cr_assert_eq(bus.state, MACHINE_BUS_LISTED, "seed %lu", seed);
-	for (size_t i = 0; i < PLAYED_MACHINES_MAX; i++) {
+	for (size_t i = 0; i < MACHINES; i++) {
 		const PlayedMachine *real = &played.machines[i];
 
 		count += real->exists;
@@ -350,7 +361,7 @@ static void check_against_machined(uint64_t seed)
 static void check_by_signals(uint64_t seed)
 {
 	settle();
-	for (size_t i = 0; i < PLAYED_MACHINES_MAX && played.runs && played.peer; i++)
+	for (size_t i = 0; i < MACHINES && played.runs && played.peer; i++)
 		cr_assert_eq(leader_of(i),
 			     played.machines[i].exists && !played.machines[i].is_container
 				     ? (pid_t)played.machines[i].leader

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/unit/discovery/played-bus.h"
+#include "tests/support/played-bus.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +15,23 @@
 #define PEER     ":1.7"
 #define DRIVER   "org.freedesktop.DBus"
 
-/* Stops a test whose bus cannot be played, which is no result. */
-#define MUST(call) cr_assert_geq((call), 0, "%s", #call)
+/* Stops a program whose bus cannot be played, which is no result. */
+#define MUST(call) must((call) >= 0, #call)
 
-void played_bus_init(PlayedBus *bus)
+static void must(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "played bus: %s\n", what);
+	abort();
+}
+
+void played_bus_init(PlayedBus *bus, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	*bus = (PlayedBus){ .is_installed = true, .peer_pid = (uint32_t)getpid() };
-	snprintf(bus->path, sizeof(bus->path), "/tmp/vail-played-bus.%d", (int)getpid());
+	snprintf(bus->path, sizeof(bus->path), "%s", path);
 	strcpy(address.sun_path, bus->path);
 	unlink(bus->path);
 	bus->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -66,7 +73,7 @@ static int keep_call(sd_bus_message *message, void *context, sd_bus_error *error
 	MUST(sd_bus_message_get_type(message, &type));
 	if (type != SD_BUS_MESSAGE_METHOD_CALL)
 		return 1;
-	cr_assert_lt(bus->call_count, (size_t)PLAYED_CALLS_MAX, "too many calls at a time");
+	must(bus->call_count < PLAYED_CALLS_MAX, "too many calls at a time");
 	bus->calls[bus->call_count++] = sd_bus_message_ref(message);
 	for (size_t i = 0; i < bus->call_count; i++)
 		calls += is_for_machined(bus->calls[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TESTS_UNIT_DISCOVERY_PLAYED_BUS_H
-#define TESTS_UNIT_DISCOVERY_PLAYED_BUS_H
+#ifndef TESTS_SUPPORT_PLAYED_BUS_H
+#define TESTS_SUPPORT_PLAYED_BUS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +11,8 @@
  * test says so, one after another, with the machines of that moment. Signals are sent in between.
  */
 
-#define PLAYED_MACHINES_MAX 24
-#define PLAYED_CALLS_MAX    64
+#define PLAYED_MACHINES_MAX 128
+#define PLAYED_CALLS_MAX    256
 
 typedef struct PlayedMachine {
 	bool exists;
@@ -37,8 +37,8 @@ typedef struct PlayedBus {
 	size_t started_calls; /* that would have started machined */
 } PlayedBus;
 
-/* Listens. Aborts the test on failure. */
-void played_bus_init(PlayedBus *bus);
+/* Listens at the path, in place of what is there. Aborts the program on failure. */
+void played_bus_init(PlayedBus *bus, const char *path);
 void played_bus_deinit(PlayedBus *bus);
 
 /* Accepts the other side, and reads its messages. Never waits. Returns false if there was nothing.
