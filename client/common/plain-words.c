@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/common/plain-words.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,16 @@ const char *plain_ending(const char *reason)
 	if (strcmp(reason, "quarantined") == 0)
 		return "the VM was put in quarantine";
 	return plain_reason(reason);
+}
+
+void sentence_begin(char *sentence)
+{
+	/* With the space, because a colon follows the name of a VM. */
+	static const char *const beginnings[] = { "the ", "this ", "no ", "cannot ", "out of " };
+
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
+		if (strncmp(sentence, beginnings[i], strlen(beginnings[i])) == 0)
+			sentence[0] = (char)toupper(sentence[0]);
 }
 
 /* The longest text that a message quotes in full, in bytes. */

@@ -34,6 +34,12 @@ const char *plain_reason(const char *reason);
 /* Returns a sentence for the reason of the end of a registration. reason: may be NULL. */
 const char *plain_ending(const char *reason);
 
+/*
+ * Lets the sentence begin with a capital letter, unless its first word may be a name, such as that
+ * of a VM or a program.
+ */
+void sentence_begin(char *sentence);
+
 /* Buffer size for quoted text. */
 #define PLAIN_QUOTE_SIZE 96
 

@@ -5,12 +5,12 @@
  */
 #include "client/vail-view/desktop-window.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/common/machine-search.h"
+#include "client/common/plain-words.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-view/notice.h"
@@ -133,7 +133,7 @@ static void say(Desktop *desktop)
 		hint = " Ctrl+Alt+R tries again.";
 	else if (desktop->viewer.state == VIEWER_ENDED)
 		hint = " Ctrl+Alt+Q closes this window.";
-	wait[0] = (char)toupper(wait[0]);
+	sentence_begin(wait);
 	snprintf(sentence, sizeof(sentence), "%s.%s", wait, hint);
 	window_say(&desktop->window, sentence, false);
 }

@@ -261,3 +261,29 @@ Test(plain_words, a_shell_takes_a_suggested_argument_as_it_was_typed)
 	shell_quote(text, quoted);
 	cr_assert_str_eq(quoted + strlen(quoted) - 8, "'\\''...'");
 }
+
+/* ---- Sentences ---- */
+
+Test(plain_words, a_sentence_begins_with_a_capital_letter_but_a_name_keeps_its_own)
+{
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
+		{ "the virtual machine has ended", "The virtual machine has ended" },
+		{ "no picture is shared yet", "No picture is shared yet" },
+		{ "this process is out of memory", "This process is out of memory" },
+		{ "own: the VM is in quarantine", "own: the VM is in quarantine" },
+		{ "the: the VM is in quarantine", "the: the VM is in quarantine" },
+		{ "vaild at /run/x cannot be reached", "vaild at /run/x cannot be reached" },
+		{ "\"no name\": no running VM", "\"no name\": no running VM" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		sentence_begin(text);
+		cr_assert_str_eq(text, cases[i].expected);
+	}
+}
