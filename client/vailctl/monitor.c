@@ -197,7 +197,7 @@ static void fill_status(Table *table, const JsonValue *status, const LimitRows *
 int command_status(Tool *tool)
 {
 	static const TableColumn columns[] = { { .name = "FIELD", .right = true },
-					       { .name = "VALUE" } };
+					       { .name = "VALUE", .minimum = 20, .folds = true } };
 	_cleanup_(table_deinit) Table table = TABLE_INIT(columns);
 	_cleanup_(limit_rows_deinit) LimitRows limits = { 0 };
 	JsonValue *status;
@@ -211,6 +211,7 @@ int command_status(Tool *tool)
 		table.failed = true;
 	json_free(status);
 	table.has_colours = tool->terminal.has_colours;
+	table.max_width = terminal_table_width(&tool->terminal);
 	return table_print(&table, stdout, false) ? EXIT_DONE : tool_no_memory();
 }
 

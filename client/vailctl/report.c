@@ -80,7 +80,7 @@ void table_add_size(Table *table, const JsonValue *object, const char *name)
 static void print_left_out(const Table *table)
 {
 	size_t widths[TABLE_COLUMNS_MAX], count = 0;
-	bool is_cut = false;
+	bool is_cut = false, is_set = terminal_is_set_width();
 
 	table_layout(table, true, widths);
 	for (size_t i = 0; i < table->column_count; i++) {
@@ -88,10 +88,13 @@ static void print_left_out(const Table *table)
 		is_cut |= table->columns[i].prefix > 0 && widths[i] == table->columns[i].prefix;
 	}
 	if (count > 0)
-		printf("%zu column%s left out; a wider terminal or \"| cat\" shows %s.\n", count,
-		       count > 1 ? "s are" : " is", count > 1 ? "them" : "it");
+		printf("%zu column%s left out; a %s shows %s.\n", count,
+		       count > 1 ? "s are" : " is",
+		       is_set ? "greater COLUMNS" : "wider terminal or \"| cat\"",
+		       count > 1 ? "them" : "it");
 	else if (is_cut)
-		puts("GUIDs are shortened, and commands take them so; \"| cat\" shows them whole.");
+		printf("GUIDs are shortened, and commands take them so; %s shows them whole.\n",
+		       is_set ? "a greater COLUMNS" : "\"| cat\"");
 }
 
 int report_table(const Tool *tool, Table *table, const char *empty)

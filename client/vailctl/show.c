@@ -257,8 +257,9 @@ int command_list(Tool *tool)
 
 /* ---- describe ---- */
 
-static const TableColumn description_columns[] = { { .name = "FIELD", .right = true },
-						   { .name = "VALUE" } };
+static const TableColumn description_columns[] = {
+	{ .name = "FIELD", .right = true }, { .name = "VALUE", .minimum = 20, .folds = true }
+};
 
 static void fill_quarantine_state(Table *table, const JsonValue *vm)
 {
@@ -417,6 +418,7 @@ int command_describe(Tool *tool)
 		exit_status = show_description_json(vm, &registrations);
 	} else {
 		fill_description(&table, vm, &registrations);
+		table.max_width = terminal_table_width(&tool->terminal);
 		if (!table_print(&table, stdout, false))
 			exit_status = tool_no_memory();
 	}

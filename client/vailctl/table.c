@@ -229,15 +229,32 @@ static const char *colour_begin(TableColour colour)
 }
 
 /* Returns false if out of memory. */
-static bool set_cell(struct libscols_cell *output, const TableCell *cell, size_t prefix,
+static bool set_cell(struct libscols_cell *output, const TableCell *cell, const TableColumn *column,
 		     size_t width)
 {
-	_cleanup_free_ char *text = prefix > 0 && prefix == width
-					    ? strndup(cell->text, prefix)
-					    : text_escape_around(cell->text, cell->tail, width);
+	_cleanup_free_ char *text = NULL;
 
+	if (column->folds)
+		text = text_fold(cell->text, width, 0);
+	else if (column->prefix > 0 && column->prefix == width)
+		text = strndup(cell->text, width);
+	else
+		text = text_escape_around(cell->text, cell->tail, width);
 	return text && scols_cell_set_data(output, text) == 0 &&
 	       scols_cell_set_color(output, colour_begin(cell->colour)) == 0;
+}
+
+static int column_flags(const TableColumn *column)
+{
+	return (column->right ? SCOLS_FL_RIGHT : 0) | (column->folds ? SCOLS_FL_WRAP : 0);
+}
+
+/* Lets the library end a line of a folded cell where text_fold() has. Returns false on failure. */
+static bool set_folding(struct libscols_column *output, const TableColumn *column)
+{
+	return !column->folds || (scols_column_set_safechars(output, "\n") == 0 &&
+				  scols_column_set_wrapfunc(output, scols_wrapnl_chunksize,
+							    scols_wrapnl_nextchunk, NULL) == 0);
 }
 
 /* The library makes a column at least as wide as its name, even if it does not print the names. */
@@ -249,9 +266,10 @@ static bool add_columns(const Table *table, const size_t *widths, bool header,
 			continue;
 		struct libscols_column *column =
 			scols_table_new_column(output, header ? table->columns[i].name : NULL, 0,
-					       table->columns[i].right ? SCOLS_FL_RIGHT : 0);
-		if (!column || scols_cell_set_color(scols_column_get_header(column),
-						    colour_begin(TABLE_UNDERLINED)) != 0)
+					       column_flags(&table->columns[i]));
+		if (!column || !set_folding(column, &table->columns[i]) ||
+		    scols_cell_set_color(scols_column_get_header(column),
+					 colour_begin(TABLE_UNDERLINED)) != 0)
 			return false;
 	}
 	return true;
@@ -265,7 +283,7 @@ static bool add_row(const Table *table, const size_t *widths, const TableCell *c
 
 	for (size_t i = 0; line && i < table->column_count; i++)
 		if (widths[i] > 0 && !set_cell(scols_line_get_cell(line, at++), &cells[i],
-					       table->columns[i].prefix, widths[i]))
+					       &table->columns[i], widths[i]))
 			return false;
 	return line;
 }

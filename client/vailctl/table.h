@@ -29,6 +29,7 @@ typedef struct TableColumn {
 	bool right;            /* align to the right, for numbers */
 	unsigned char drop;    /* the column with the highest number is left out first; 0: never */
 	unsigned char minimum; /* may be shortened to this width, at least 3; 0: never */
+	bool folds;            /* is folded to the lines below, and not cut, when it is shortened */
 	/*
 	 * If the whole table does not fit, this column is first cut to this width, without dots.
 	 * Its cells are GUIDs, and a command takes the beginning of one. 0: never, and it is not

@@ -253,3 +253,8 @@ size_t terminal_table_width(const Terminal *terminal)
 
 	return width == 0 && terminal->is_terminal ? 80 : width;
 }
+
+bool terminal_is_set_width(void)
+{
+	return dimension("COLUMNS", false, false) > 0;
+}

@@ -44,6 +44,9 @@ size_t terminal_width(const Terminal *terminal, size_t minimum);
  */
 size_t terminal_table_width(const Terminal *terminal);
 
+/* Tests whether COLUMNS, and not the terminal, sets the width, also in a pipe. */
+bool terminal_is_set_width(void);
+
 /*
  * Counts the rows that a terminal of that many columns needs for the text, whose lines it wraps.
  * Escape sequences of colours have no width.

@@ -100,6 +100,11 @@ tables_fit() {
     "desktop +running +[0-9]+ +1 +1 +${SESSION_PID[viewer]} " "$SAID"
   expect_match "list: 80 columns: says that columns are left out" \
     "1 column is left out; a wider terminal or \"\| cat\" shows it\.\$" "$SAID"
+  SETTING=(env COLUMNS=80)
+  on_terminal 200 100 list
+  SETTING=(env)
+  expect_match "list: says what shows the columns that are left out if COLUMNS is set" \
+    "1 column is left out; a greater COLUMNS shows it\.\$" "$SAID"
   on_terminal 80 100 registrations
   expect_match "registrations: 80 columns show the name of the VM" "PID.*AGE +VM.* desktop" "$SAID"
   on_terminal 80 100 list
@@ -249,6 +254,14 @@ limits_and_status() {
   expect_equal "limits --used begins with the limit that is used most" virtualGpusPerMachine \
     "$(sed -n '2s/ .*//p' <<<"$SAID")"
   in_pipe status
+  expect_match "status is not folded in a pipe" "Started by:  hand; registrations end when it exits" "$SAID"
+  on_terminal 45 100 status
+  expect_match "status: a long value is folded below its own column" \
+    $'Started by:  hand; registrations end\n {19}when it exits' "$SAID"
+  expect "status fits 45 columns" [ "$(width)" -le 45 ]
+  on_terminal 60 100 show "$GUID"
+  expect "show fits 60 columns" [ "$(width)" -le 60 ]
+  in_pipe status
   expect_match "status begins with the state" "^ *vaild:  running" "$SAID"
   expect_match "status shows since when" \
     "Since:  [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
@@ -262,7 +275,7 @@ limits_and_status() {
   in_pipe adapters
   expect_match "adapters: says how many virtual GPUs it can have" "VGPUS +MAX VGPUS" "$SAID"
   in_pipe vgpu list
-  expect_match "vgpu list: the column with the VM is called VM" "^VGPU +GUID +VM +ADAPTER" "$SAID"
+  expect_match "vgpu list: the column with the VM is called VM" "^VGPU +GUID +VM +SOURCE" "$SAID"
   in_pipe describe "$GUID"
   expect_match "describe shows since when" "Since:  [0-9-]{10} [0-9:]{8} \([0-9]+ (s|min) ago\)" "$SAID"
   expect_vailctl root 2 "--used belongs to limits" list --used
