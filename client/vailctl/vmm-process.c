@@ -2,6 +2,7 @@
 #include "client/vailctl/vmm-process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "client/common/program-options.h"
 #include "client/common/run-program.h"
+#include "client/common/user-message.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/register.h"
 #include "client/vailctl/vm-state.h"
@@ -27,7 +29,8 @@
 typedef struct VmmProcess {
 	Tool *tool;
 	pid_t pid;
-	int status; /* as waitpid() returns it */
+	int status;     /* as waitpid() returns it */
+	int failure[2]; /* a pipe; the child process writes to it if the command does not start */
 	int64_t started_at;
 	sigset_t signals;        /* those to wait for, which are blocked */
 	sigset_t inherited_mask; /* vailctl's mask and SIGCHLD action at its start, for the VMM */
@@ -135,6 +138,24 @@ static bool has_left_processes(const VmmProcess *vmm)
 	}
 }
 
+/* Tests whether the command was started. If not, the child process has said why. */
+static bool was_started(const VmmProcess *vmm)
+{
+	char byte;
+
+	return read(vmm->failure[0], &byte, sizeof(byte)) != sizeof(byte);
+}
+
+/* Says why the VM has ended, unless a signal has ended the command: its sender knows. */
+static int report_failure(const VmmProcess *vmm)
+{
+	if (WIFEXITED(vmm->status) && was_started(vmm))
+		log_message("virtual machine %s has ended, because %s ended with exit status %d",
+			    vmm->tool->arguments[0], vmm->tool->options.run[0],
+			    WEXITSTATUS(vmm->status));
+	return program_end_alike(vmm->status);
+}
+
 /* Reports that the VM ended with a command that continues in other processes. */
 static int report_background(const VmmProcess *vmm)
 {
@@ -160,7 +181,7 @@ static int report_end(const VmmProcess *vmm)
 	bool at_once = milliseconds() - vmm->started_at < AT_ONCE;
 
 	if (!is_success)
-		return program_end_alike(vmm->status);
+		return report_failure(vmm);
 	if (has_left_processes(vmm))
 		return report_background(vmm);
 	if (!at_once)
@@ -179,12 +200,15 @@ int vmm_process_run(Tool *tool, const VailMachine *machine)
 	prepare_signals(&vmm);
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* to see what a command leaves that daemonizes */
 	fflush(stdout);
+	if (pipe2(vmm.failure, O_CLOEXEC | O_NONBLOCK) < 0)
+		return command_error("cannot start a process: %s", strerror(errno));
 	vmm.pid = fork();
 	if (vmm.pid < 0)
 		return command_error("cannot start a process: %s", strerror(errno));
 	if (vmm.pid == 0) {
 		int exit_status = become_vmm(&vmm, machine, parent);
 		fflush(stdout);
+		(void)!write(vmm.failure[1], "", 1);
 		_exit(exit_status);
 	}
 	wait_for_end(&vmm);

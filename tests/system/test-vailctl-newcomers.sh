@@ -173,6 +173,11 @@ doubles_are_noticed() {
   quiet "the other VM is removed" vm remove "$other"
   says "vm add with a command notices it" "^vailctl: VM $GUID has the name \"twin\", too; " \
     root 3 vm add "$other" --name twin -- sh -c 'exit 3'
+  says "vm add says with which status the command has ended" \
+    "^vailctl: virtual machine $other has ended, because sh ended with exit status 3$" \
+    root 3 vm add "$other" -- sh -c 'exit 3'
+  says "vm add says only once that there is no such command" "^vailctl: cannot run $PRIVATE/none: No such file or directory$" \
+    root 127 vm add "$other" -- "$PRIVATE/none"
 }
 
 one_is_singular() {
