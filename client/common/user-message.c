@@ -139,8 +139,9 @@ char *message_refusal(const struct vail *vail, NTSTATUS status, const Wording *w
 	bool is_reply = vail_error_name(vail) != NULL;
 
 	if (is_too_old(vail)) {
-		sentence = "this vaild is too old for this; update it, and restart it with: "
-			   "systemctl restart vaild";
+		sentence =
+			"this vaild is too old for this; update it, and start it again, or under "
+			"systemd run: systemctl restart vaild";
 		is_reply = false;
 	}
 	_cleanup_free_ char *plain =

@@ -70,7 +70,7 @@ static void fail_timed_out(struct vail *vail)
 	else
 		error_set(vail, STATUS_IO_TIMEOUT,
 			  "vaild at %s did not answer within %d ms; see its log with: "
-			  "journalctl -u vaild",
+			  "journalctl -u vaild, or on the stderr of a vaild started by hand",
 			  vail->path, vail->timeout);
 	calls_fail_all(vail, STATUS_IO_TIMEOUT);
 }

@@ -21,7 +21,7 @@ static void set_disconnected_error(struct vail *vail)
 {
 	error_set(vail, STATUS_CONNECTION_DISCONNECTED,
 		  "vaild at %s closed the connection%s; see its log with: "
-		  "journalctl -u vaild",
+		  "journalctl -u vaild, or on the stderr of a vaild started by hand",
 		  vail->path, vail->first_call ? " before it answered" : "");
 }
 

@@ -25,10 +25,11 @@ static NTSTATUS connect_failed(struct vail *vail, int error)
 				 "systemctl start vaild, or by hand with: vaild",
 				 vail->path, strerror(error));
 	case EAGAIN:
-		return error_set(vail, STATUS_IO_TIMEOUT,
-				 "vaild at %s does not accept the connection; see its log "
-				 "with: journalctl -u vaild",
-				 vail->path);
+		return error_set(
+			vail, STATUS_IO_TIMEOUT,
+			"vaild at %s does not accept the connection; see its log "
+			"with: journalctl -u vaild, or on the stderr of a vaild started by hand",
+			vail->path);
 	case EACCES:
 	case EPERM:
 		return error_set(vail, STATUS_ACCESS_DENIED,

@@ -364,7 +364,7 @@ check_stopped_vaild() {
   kill -STOP "$DAEMON"
   qemu "later map 0 80 60"
   expect "a vaild that does not answer is reported" eventually agent_says_later_without_vaild \
-    "vaild is not reachable: .* did not answer within 10000 ms; see its log with: journalctl -u vaild; waiting for it"
+    "vaild is not reachable: .* did not answer within 10000 ms; see its log with: journalctl -u vaild, or on the stderr of a vaild started by hand; waiting for it"
   session_kill qemu
   expect "vail-qemu exits when QEMU ends, although vaild does not answer" eventually agent_ends_later
   kill -CONT "$DAEMON"
