@@ -20,6 +20,9 @@ progress() {
 # print_results EXPECTED ACTUAL: a GUID needs 36 columns.
 print_results() { printf '      %-36s %s\n' "$@"; }
 
+# A reader of the steps does not know the function that is waited for.
+note_wait() { one_line || echo "    (This takes longer than 10 seconds.)"; }
+
 # Prints the head of the table.
 steps_begin() { one_line || print_results expected actual; }
 

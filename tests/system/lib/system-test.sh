@@ -144,6 +144,9 @@ exec {SILENCE}<>"$PRIVATE/silence"
 # pause_for MILLISECONDS: pauses for less than 1000 ms.
 pause_for() { read -r -t "0.$(printf %03d "$1")" -u "$SILENCE" || true; }
 
+# note_wait COMMAND...: logs a wait of more than 10 s.
+note_wait() { echo "# still waiting: $*" >&2; }
+
 # eventually COMMAND...: repeats COMMAND until it succeeds, without a deadline, because a machine
 # can be slow. Fails only if the daemon of start_daemon exits meanwhile, because the event would
 # then never happen. tests/check ends a test that hangs. A wait of more than 10 s is logged.
@@ -157,7 +160,7 @@ eventually() {
       return
     fi
     if [ -n "$since" ] && [ $((SECONDS - since)) -ge 10 ]; then
-      echo "# still waiting: $*" >&2
+      note_wait "$@"
       since=
     fi
     pause_for "$pause"
