@@ -89,7 +89,8 @@ static void print_sharing(struct vail *vail, const DomainRow *row)
 	if (vail && row->is_active)
 		status = settings_read(vail, row->uuid, &settings);
 	if (!vail)
-		text = "unknown, because vaild cannot be reached; see: systemctl status vaild";
+		text = "unknown, because vaild cannot be reached; see: systemctl status vaild, or "
+		       "the stderr of a vaild started by hand";
 	else if (status == STATUS_SUCCESS && settings.has_agent)
 		text = "yes";
 	else if (status == STATUS_SUCCESS)

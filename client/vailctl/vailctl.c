@@ -26,7 +26,9 @@ static void say_waiting(struct vail *vail, const char *what, void *context)
 {
 	(void)vail;
 	(void)context;
-	log_message("%s; still waiting, see: systemctl status vaild", what);
+	log_message("%s; still waiting, see: systemctl status vaild, or the "
+		    "stderr of a vaild started by hand",
+		    what);
 }
 
 static int run_command(const Command *command, Tool *tool)

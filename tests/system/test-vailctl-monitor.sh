@@ -149,7 +149,7 @@ check_waiting() {
     wait "$pid" || status=$?
   done
   expect_match "a command says what it waits for" \
-    "^vailctl: vaild at $SOCKET has not answered yet; still waiting, see: systemctl status vaild\$" \
+    "^vailctl: vaild at $SOCKET has not answered yet; still waiting, see: systemctl status vaild, or the stderr of a vaild started by hand\$" \
     "$(cat "$PRIVATE/said")"
   expect "a command that has waited prints its result" grep -q "$GUID" "$PRIVATE/listed"
 }
