@@ -35,6 +35,18 @@ static void set_state(MachineBus *bus, MachineBusState state, int error)
 	bus->changed(bus->context);
 }
 
+/* Tries again after a while, and after twice that time if that fails, too. */
+static void retry_later(MachineBus *bus)
+{
+	unsigned int seconds = bus->retry_seconds > 0 ? bus->retry_seconds : 1;
+	const struct timeval wait = { .tv_sec = seconds };
+
+	if (event_pending(&bus->retry_event, EV_TIMEOUT, NULL))
+		return;
+	bus->retry_seconds = seconds < RETRY_SECONDS_MAX ? 2 * seconds : seconds;
+	event_add(&bus->retry_event, &wait);
+}
+
 /* --- calls ----------------------------------------------------------------------------------- */
 
 /*
@@ -129,17 +141,28 @@ static void ask_machines(MachineBus *bus)
 		if (ask_machine(call, machine) < 0)
 			machine_table_answer(&bus->table, machine->name, NULL);
 	}
-	if (!bus->listing && machine_table_is_complete(&bus->table))
-		set_state(bus, MACHINE_BUS_LISTED, 0);
+	if (bus->listing || !machine_table_is_complete(&bus->table))
+		return;
+	if (machine_table_failed(&bus->table) > 0)
+		retry_later(bus);
+	else
+		bus->retry_seconds = 0;
+	set_state(bus, MACHINE_BUS_LISTED, 0);
 }
 
 /* --- the list -------------------------------------------------------------------------------- */
 
+/* NoReply is no such error: the bus sends it also if a machined that runs does not answer. */
 static bool is_about_absence(const sd_bus_error *error)
 {
 	return sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN);
+}
+
+static void list_refused(MachineBus *bus, int error)
+{
+	retry_later(bus);
+	set_state(bus, MACHINE_BUS_REFUSED, error);
 }
 
 static int on_list(sd_bus_message *reply, void *context, sd_bus_error *ret_error)
@@ -155,11 +178,10 @@ static int on_list(sd_bus_message *reply, void *context, sd_bus_error *ret_error
 	}
 	int result =
 		error ? -sd_bus_message_get_errno(reply) : machine_reply_list(reply, &bus->table);
-	if (result < 0) {
-		set_state(bus, MACHINE_BUS_REFUSED, result);
-		return 0;
-	}
-	ask_machines(bus);
+	if (result < 0)
+		list_refused(bus, result);
+	else
+		ask_machines(bus);
 	return 0;
 }
 
@@ -178,7 +200,7 @@ static void list_machines(MachineBus *bus)
 	if (result >= 0)
 		result = send_call(bus, call, on_list, bus, &bus->listing);
 	if (result < 0)
-		set_state(bus, MACHINE_BUS_REFUSED, result);
+		list_refused(bus, result);
 	else
 		set_state(bus, MACHINE_BUS_LISTING, 0);
 }
@@ -429,9 +451,16 @@ static void try_to_connect(MachineBus *bus)
 
 static void on_retry(evutil_socket_t fd, short what, void *context)
 {
+	MachineBus *bus = context;
+
 	(void)fd;
 	(void)what;
-	try_to_connect(context);
+	if (!bus->connection) {
+		try_to_connect(bus);
+	} else if (bus->owner[0] != '\0') {
+		machine_table_retry(&bus->table);
+		list_machines(bus);
+	}
 }
 
 /* Frees the connection without writing what it has still to send. */
@@ -448,12 +477,8 @@ static void disconnect(MachineBus *bus)
 
 static void connection_lost(MachineBus *bus, int error)
 {
-	unsigned int seconds = bus->retry_seconds > 0 ? bus->retry_seconds : 1;
-	const struct timeval wait = { .tv_sec = seconds };
-
 	disconnect(bus);
-	bus->retry_seconds = seconds < RETRY_SECONDS_MAX ? 2 * seconds : seconds;
-	event_add(&bus->retry_event, &wait);
+	retry_later(bus);
 	set_state(bus, error == -ENOENT ? MACHINE_BUS_ABSENT : MACHINE_BUS_FAILED, error);
 }
 

@@ -9,8 +9,8 @@
 
 /*
  * Follows the machines of systemd-machined over the system bus. Everything is asynchronous: nothing
- * waits for the bus or for machined, not even to connect. If the bus goes away, it is tried again
- * after 1 s, and then after twice the time, up to 32 s.
+ * waits for the bus or for machined, not even to connect. If the bus goes away, or machined does
+ * not answer a question, it is tried again after 1 s, and then after twice the time, up to 32 s.
  *
  * machined exits when it has no machines, and the bus starts it when somebody calls it. Calls from
  * here do not start it: while it does not run, nobody has registered a machine.
@@ -27,7 +27,7 @@ typedef enum MachineBusState {
 	MACHINE_BUS_CONNECTING,  /* the bus has not answered yet */
 	MACHINE_BUS_FOREIGN,     /* the bus is in another pid namespace, so its pids mean nothing */
 	MACHINE_BUS_NO_MACHINED, /* machined is not installed */
-	MACHINE_BUS_REFUSED,     /* machined refuses to list the machines */
+	MACHINE_BUS_REFUSED,     /* machined refuses to list the machines, or does not answer */
 	MACHINE_BUS_IDLE,        /* machined does not run */
 	MACHINE_BUS_LISTING,     /* machined has not answered all questions yet */
 	MACHINE_BUS_LISTED,      /* the table is complete */

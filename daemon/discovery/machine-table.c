@@ -158,7 +158,7 @@ void machine_table_list(MachineTable *table, const char *name, const char *class
 	machine->is_listed = true;
 	if (is_other || is_odd) {
 		decide(table, machine, is_other ? MACHINE_IS_OTHER : MACHINE_HAS_ODD_NAME, NULL);
-		machine->must_ask = machine->is_asked = false;
+		machine->must_ask = machine->is_asked = machine->has_failed = false;
 		return;
 	}
 	machine->must_ask |= strcmp(machine->path, path) != 0;
@@ -197,11 +197,24 @@ void machine_table_answer(MachineTable *table, const char *name, const MachineFa
 	if (!machine || !machine->is_asked)
 		return;
 	machine->is_asked = false;
-	if (machine->must_ask || !facts)
+	if (machine->must_ask)
+		return;
+	machine->has_failed = !facts;
+	if (!facts)
 		return;
 	FoundMachine found;
 	MachineVerdict verdict = machine_recognise(facts, &found);
 	decide(table, machine, verdict, verdict == MACHINE_IS_VM ? &found : NULL);
+}
+
+void machine_table_retry(MachineTable *table)
+{
+	KnownMachine *machine;
+
+	RB_FOREACH (machine, KnownMachineTree, &table->machines) {
+		machine->must_ask |= machine->has_failed;
+		machine->has_failed = false;
+	}
 }
 
 void machine_table_renewed(MachineTable *table, const char *name)
@@ -242,6 +255,16 @@ bool machine_table_is_complete(MachineTable *table)
 		if (machine->must_ask || machine->is_asked)
 			return false;
 	return true;
+}
+
+size_t machine_table_failed(MachineTable *table)
+{
+	KnownMachine *machine;
+	size_t failed = 0;
+
+	RB_FOREACH (machine, KnownMachineTree, &table->machines)
+		failed += machine->has_failed;
+	return failed;
 }
 
 bool machine_table_is_certain(MachineTable *table)

@@ -30,6 +30,7 @@ typedef struct KnownMachine {
 	bool is_listed;               /* in the newest list */
 	bool must_ask;                /* its properties are unknown or outdated */
 	bool is_asked;                /* an answer is awaited */
+	bool has_failed;              /* machined has not told its properties when last asked */
 	bool is_answered;             /* the verdict is known */
 	bool is_mentioned;            /* in the log */
 	MachineVerdict verdict;
@@ -72,6 +73,9 @@ KnownMachine *machine_table_ask(MachineTable *table);
  */
 void machine_table_answer(MachineTable *table, const char *name, const MachineFacts *facts);
 
+/* Lets the machines be asked again about which machined has told nothing. */
+void machine_table_retry(MachineTable *table);
+
 /* Notes that a machine of this name is new, so that what is known about the name is outdated. */
 void machine_table_renewed(MachineTable *table, const char *name);
 
@@ -86,6 +90,9 @@ KnownMachine *machine_table_next(KnownMachine *machine);
 
 /* Tests whether nothing is left to ask. Of some machines, machined may have told nothing. */
 bool machine_table_is_complete(MachineTable *table);
+
+/* Returns the number of machines about which machined has told nothing when last asked. */
+size_t machine_table_failed(MachineTable *table);
 
 /*
  * Tests whether the table has all VMs that machined has, so that a VM that is not in it has ended.

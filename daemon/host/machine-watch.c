@@ -49,11 +49,10 @@ static void describe_state(const MachineBus *bus, char *text, size_t size)
 			 "system bus, and pids there are not pids here");
 		break;
 	case MACHINE_BUS_REFUSED:
-		snprintf(
-			text, size,
-			"cannot be listed: %s; see the log of systemd-machined, then run \"vailctl "
-			"reload\"",
-			strerror(-bus->error));
+		snprintf(text, size,
+			 "cannot be listed: %s; see the log of systemd-machined; vaild tries again "
+			 "by itself",
+			 strerror(-bus->error));
 		break;
 	case MACHINE_BUS_LISTING:
 	case MACHINE_BUS_LISTED:
@@ -83,6 +82,12 @@ static void report_state(MachineWatch *watch)
 			 "are not all listed: vaild leaves out %zu, because it has reached a limit "
 			 "or is out of memory; see vailctl limits",
 			 left_out);
+	size_t untold = machine_table_failed(&watch->bus.table);
+	if (text[0] == '\0' && untold > 0)
+		snprintf(text, sizeof(text),
+			 "are not all known: systemd-machined has not told the properties of %zu; "
+			 "see its log; vaild asks again by itself",
+			 untold);
 	if ((is_failure(&watch->bus) || left_out > 0) && strcmp(kept, text) != 0)
 		log_warning("the VMs of systemd-machined %s", text);
 	snprintf(kept, STATISTICS_MACHINES_SIZE, "%s", text);

@@ -131,6 +131,19 @@ static const PlayedMachine *called_machine(const PlayedBus *bus, sd_bus_message 
 									  : NULL;
 }
 
+static bool is_silent(const PlayedBus *bus, sd_bus_message *call)
+{
+	return bus->silent && strcmp(sd_bus_message_get_member(call), bus->silent) == 0;
+}
+
+/* Returns the name of the error with which the call fails. */
+static const char *error_of(const PlayedBus *bus, sd_bus_message *call)
+{
+	if (is_silent(bus, call))
+		return SD_BUS_ERROR_NO_REPLY;
+	return bus->runs ? SD_BUS_ERROR_UNKNOWN_OBJECT : SD_BUS_ERROR_NAME_HAS_NO_OWNER;
+}
+
 /* Returns the reply to a call, or NULL if the call fails. */
 static sd_bus_message *reply_to(const PlayedBus *bus, sd_bus_message *call)
 {
@@ -140,7 +153,7 @@ static sd_bus_message *reply_to(const PlayedBus *bus, sd_bus_message *call)
 
 	if ((is_for_machined(call) || strcmp(member, "GetNameOwner") == 0) && !bus->runs)
 		return NULL;
-	if (strcmp(member, "GetAll") == 0 && !machine)
+	if ((strcmp(member, "GetAll") == 0 && !machine) || is_silent(bus, call))
 		return NULL;
 	MUST(sd_bus_message_new_method_return(call, &reply));
 	if (strcmp(member, "Hello") == 0)
@@ -175,9 +188,7 @@ bool played_bus_answer(PlayedBus *bus)
 	sd_bus_message *reply = reply_to(bus, call);
 
 	if (!reply)
-		MUST(sd_bus_message_new_method_errorf(call, &reply,
-						      bus->runs ? SD_BUS_ERROR_UNKNOWN_OBJECT
-								: SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+		MUST(sd_bus_message_new_method_errorf(call, &reply, error_of(bus, call),
 						      "refused"));
 	send_as(bus, reply, is_for_machined(call) ? OWNER : DRIVER);
 	sd_bus_message_unref(call);

@@ -28,8 +28,9 @@ typedef struct PlayedBus {
 	sd_bus *peer;   /* NULL until the other side has connected */
 	bool is_broken; /* the other side has closed the connection */
 	bool is_installed;
-	bool runs;         /* machined has its name on the bus */
-	uint32_t peer_pid; /* as the bus counts pids */
+	bool runs;          /* machined has its name on the bus */
+	uint32_t peer_pid;  /* as the bus counts pids */
+	const char *silent; /* calls of this method get no reply in time; NULL for none */
 	PlayedMachine machines[PLAYED_MACHINES_MAX];
 	sd_bus_message *calls[PLAYED_CALLS_MAX]; /* not answered yet, in order */
 	size_t call_count;

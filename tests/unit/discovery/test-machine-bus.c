@@ -4,6 +4,7 @@
  * calls, answers and signals, the table is in the end what machined has.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,58 @@ Test(machine_bus, a_new_machine_of_the_same_name_is_asked_again)
 	played_machine_new(&played, 0, &second);
 	settle();
 	cr_assert_eq(leader_of(0), 301);
+}
+
+/* Lets the time for the next attempt come. */
+static void retry(void)
+{
+	cr_assert(event_pending(&bus.retry_event, EV_TIMEOUT, NULL));
+	event_del(&bus.retry_event);
+	event_active(&bus.retry_event, EV_TIMEOUT, 0);
+	settle();
+}
+
+Test(machine_bus, a_list_that_does_not_come_in_time_is_asked_for_again)
+{
+	PlayedMachine any = machine(300);
+
+	played.runs = true;
+	played.silent = "ListMachines";
+	played_machine_new(&played, 0, &any);
+	machine_bus_refresh(&bus);
+	settle();
+	cr_assert_eq(bus.state, MACHINE_BUS_REFUSED, "machined runs, so it is not idle");
+	cr_assert_eq(bus.error, -ETIMEDOUT);
+	retry();
+	cr_assert_eq(bus.state, MACHINE_BUS_REFUSED);
+	cr_assert_eq(bus.retry_seconds, 4u, "each attempt waits longer");
+	played.silent = NULL;
+	retry();
+	cr_assert_eq(bus.state, MACHINE_BUS_LISTED);
+	cr_assert_eq(leader_of(0), 300);
+	cr_assert_eq(bus.retry_seconds, 0u);
+	cr_assert_not(event_pending(&bus.retry_event, EV_TIMEOUT, NULL));
+}
+
+Test(machine_bus, properties_that_do_not_come_in_time_are_asked_for_again)
+{
+	PlayedMachine any = machine(300);
+
+	played.runs = true;
+	played.silent = "GetAll";
+	played_machine_new(&played, 0, &any);
+	machine_bus_refresh(&bus);
+	settle();
+	cr_assert_eq(bus.state, MACHINE_BUS_LISTED);
+	cr_assert_eq(machine_table_failed(&bus.table), 1u);
+	cr_assert_not(machine_table_is_certain(&bus.table));
+	retry();
+	cr_assert_eq(machine_table_failed(&bus.table), 1u);
+	played.silent = NULL;
+	retry();
+	cr_assert_eq(leader_of(0), 300);
+	cr_assert(machine_table_is_certain(&bus.table));
+	cr_assert_not(event_pending(&bus.retry_event, EV_TIMEOUT, NULL));
 }
 
 Test(machine_bus, forged_signals_cost_no_question)
