@@ -223,9 +223,12 @@ static void on_answer(SearchRequest *request, Lookup lookup, uint32_t count)
 static bool search(VmLook *look, const Process *process)
 {
 	struct Server *server = look->looks->server;
-	const Payer payer = { .uid = process->uid };
+	Payer payer = { .uid = process->uid };
 
 	look->process = process_table_find(&server->processes, process->key);
+	/* Without its uid, all found VMs would share one user's number of searches. */
+	if (look->process && host_process_complete_uid(look->process, &payer.uid) != LOOKUP_FOUND)
+		look->process = NULL;
 	if (look->process) {
 		look->request = (SearchRequest){ .answered = on_answer,
 						 .topic = SEARCH_HELD_GPUS,

@@ -109,19 +109,6 @@ static Lookup host_ops_find_graphics_context(void *self, const Caller *caller,
 	return connection_find_graphics_context(container_of(caller, Connection, caller), ret_kind);
 }
 
-/* Reads the effective uid that the process has now. */
-static Lookup read_uid(HostProcess *process, uid_t *ret)
-{
-	Credentials credentials = { 0 };
-	Lookup lookup = host_process_read_credentials(process, &credentials);
-
-	if (lookup == LOOKUP_FOUND) {
-		*ret = credentials.uids[ID_EFFECTIVE];
-		credentials_deinit(&credentials);
-	}
-	return lookup;
-}
-
 static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessKey key, uid_t uid,
 				      HeldGpus *ret)
 {
@@ -129,11 +116,9 @@ static Lookup host_ops_find_held_gpus(void *self, const Caller *caller, ProcessK
 
 	if (!process)
 		return LOOKUP_GONE;
-	if (uid == UID_UNKNOWN) {
-		Lookup lookup = read_uid(process, &uid);
-		if (lookup != LOOKUP_FOUND)
-			return lookup;
-	}
+	Lookup lookup = host_process_complete_uid(process, &uid);
+	if (lookup != LOOKUP_FOUND)
+		return lookup;
 	return connection_find_held_gpus(container_of(caller, Connection, caller), process, uid,
 					 ret);
 }

@@ -63,6 +63,23 @@ static void describe_state(const MachineBus *bus, char *text, size_t size)
 	}
 }
 
+/* Words what is missing although machined is seen, likewise. */
+static void describe_gaps(MachineBus *bus, size_t left_out, char *text, size_t size)
+{
+	size_t untold = machine_table_failed(&bus->table);
+
+	if (left_out > 0)
+		snprintf(text, size,
+			 "are not all listed: vaild leaves out %zu, because it has reached a limit "
+			 "or is out of memory; see vailctl limits",
+			 left_out);
+	else if (untold > 0)
+		snprintf(text, size,
+			 "are not all known: systemd-machined has not told the properties of %zu; "
+			 "see its log; vaild asks again by itself",
+			 untold);
+}
+
 /* Tests whether a person should look after the state. Otherwise it may be just as wanted. */
 static bool is_failure(const MachineBus *bus)
 {
@@ -74,20 +91,11 @@ static void report_state(MachineWatch *watch)
 {
 	char *kept = watch->server->service.statistics.machines;
 	size_t left_out = watch->bus.table.left_out + watch->refused;
-	char text[STATISTICS_MACHINES_SIZE];
+	char text[STATISTICS_MACHINES_SIZE] = "";
 
 	describe_state(&watch->bus, text, sizeof(text));
-	if (text[0] == '\0' && left_out > 0)
-		snprintf(text, sizeof(text),
-			 "are not all listed: vaild leaves out %zu, because it has reached a limit "
-			 "or is out of memory; see vailctl limits",
-			 left_out);
-	size_t untold = machine_table_failed(&watch->bus.table);
-	if (text[0] == '\0' && untold > 0)
-		snprintf(text, sizeof(text),
-			 "are not all known: systemd-machined has not told the properties of %zu; "
-			 "see its log; vaild asks again by itself",
-			 untold);
+	if (text[0] == '\0')
+		describe_gaps(&watch->bus, left_out, text, sizeof(text));
 	if ((is_failure(&watch->bus) || left_out > 0) && strcmp(kept, text) != 0)
 		log_warning("the VMs of systemd-machined %s", text);
 	snprintf(kept, STATISTICS_MACHINES_SIZE, "%s", text);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 
+#include "daemon/core/process.h"
 #include "daemon/host/process/file-read.h"
 #include "daemon/host/process/pid-namespace.h"
 #include "daemon/host/process/process-pids.h"
@@ -481,4 +482,18 @@ Lookup host_process_read_credentials(HostProcess *process, Credentials *ret)
 	if (error == 0)
 		return LOOKUP_EXHAUSTED;
 	return errno_is_exhaustion(-error) ? LOOKUP_EXHAUSTED : LOOKUP_UNREADABLE;
+}
+
+Lookup host_process_complete_uid(HostProcess *process, uid_t *uid)
+{
+	Credentials credentials = { 0 };
+
+	if (*uid != UID_UNKNOWN)
+		return LOOKUP_FOUND;
+	Lookup lookup = host_process_read_credentials(process, &credentials);
+	if (lookup == LOOKUP_FOUND) {
+		*uid = credentials.uids[ID_EFFECTIVE];
+		credentials_deinit(&credentials);
+	}
+	return lookup;
 }

@@ -159,6 +159,13 @@ int host_process_ask_who(const HostProcess *process, WhoAnswer *ret);
 Lookup host_process_read_credentials(HostProcess *process, Credentials *ret);
 
 /*
+ * Sets *uid to the effective uid that the process has now, if *uid is UID_UNKNOWN; otherwise only
+ * keeps it. vaild does not know the uid of a VMM that it has found. Returns the lookups of
+ * host_process_read_credentials(), with *uid changed only if LOOKUP_FOUND.
+ */
+Lookup host_process_complete_uid(HostProcess *process, uid_t *uid);
+
+/*
  * Returns the path of the process's executable, empty if it is not known. It is as when the
  * credentials were last read or, with now, in this turn. For information only: the process may have
  * executed another one, and the path proves nothing. Valid until the next call.

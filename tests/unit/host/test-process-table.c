@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/core/process.h"
 #include "daemon/host/process/process-stat.h"
 #include "daemon/host/process/process-table.h"
 #include "tests/support/child.h"
@@ -206,4 +207,23 @@ Test(process_table, the_executable_is_the_one_that_was_examined)
 	cr_assert_eq(host_process_read_credentials(process, &credentials), LOOKUP_FOUND);
 	credentials_deinit(&credentials);
 	cr_assert_str_eq(host_process_executable(process, false), own);
+}
+
+/* A VMM that was found has no uid that somebody has told. */
+Test(process_table, an_unknown_uid_is_read_and_a_known_one_stays)
+{
+	HostProcess *process;
+	siginfo_t exited;
+	uid_t uid = UID_UNKNOWN, known = 4711, gone = UID_UNKNOWN;
+
+	restart();
+	cr_assert_eq(process_table_open(&fixture.table, fixture.child, &process), LOOKUP_FOUND);
+	cr_assert_eq(host_process_complete_uid(process, &uid), LOOKUP_FOUND);
+	cr_assert_eq(uid, geteuid());
+	cr_assert_eq(host_process_complete_uid(process, &known), LOOKUP_FOUND);
+	cr_assert_eq(known, 4711u);
+	kill(fixture.child, SIGKILL);
+	cr_assert_eq(waitid(P_PID, (id_t)fixture.child, &exited, WEXITED | WNOWAIT), 0);
+	cr_assert_eq(host_process_complete_uid(process, &gone), LOOKUP_GONE);
+	cr_assert_eq(gone, UID_UNKNOWN);
 }
