@@ -95,8 +95,8 @@ leader_changes_its_image() {
   exec 8>&-
   expect "the leader executes QEMU, as another user" eventually box_runs_qemu "$pid"
   expect_match "the VM stays" "$OTHER machined exec $pid" "$(vms)"
-  expect_match "vaild looks at the files of the process that it is now" "$OTHER +$pid +nothing|." \
-    "$(box vailctl gpu holders)"
+  expect_equal "vaild can examine the files of the process that it is now" "$pid true" \
+    "$(box vailctl --json gpu holders "$OTHER" | jq -r '.holders[] | "\(.vmmPid) \(.complete)"')"
   expect_match "vailctl list tells that it was found" "exec +found +$pid" "$(box vailctl list)"
   box kill "$pid"
   expect "the VM ends with its leader" eventually vms_are "$GUID machined guest $LEADER"
