@@ -86,6 +86,18 @@ static NTSTATUS read_settings(Agent *agent)
 	return STATUS_SUCCESS;
 }
 
+/*
+ * Tests whether the display clients of the command line count. Those that vail-libvirt has read
+ * from the metadata of a domain count only until vaild has them: the owner may have withdrawn them
+ * since.
+ */
+static bool may_name_clients(const Agent *agent)
+{
+	const char *source = agent->machine.settings_source;
+
+	return !agent->has_joined || !source || strcmp(source, "libvirt") != 0;
+}
+
 /* Adds the settings that the VM lacks. */
 static NTSTATUS add_missing(Agent *agent)
 {
@@ -96,7 +108,7 @@ static NTSTATUS add_missing(Agent *agent)
 
 	missing.name = settings->name ? NULL : machine->name;
 	missing.agent = settings->has_agent ? NULL : &self;
-	if (settings->client_count == 0) {
+	if (settings->client_count == 0 && may_name_clients(agent)) {
 		client_list_put(&machine->clients, &missing);
 		missing.settings_source = machine->settings_source;
 	}
@@ -117,6 +129,7 @@ NTSTATUS agent_adopt_settings(Agent *agent)
 		status = add_missing(agent);
 	if (status != STATUS_SUCCESS)
 		return status;
+	agent->has_joined = true;
 	judge_agent(agent);
 	log_kept_clients(agent);
 	return STATUS_SUCCESS;
@@ -202,6 +215,9 @@ char *agent_describe_refusal(const Agent *agent, const struct vail *vail, NTSTAT
 	char text[PLAIN_QUOTE_SIZE + 32];
 	Wording wording = { 0 };
 
+	if (status == STATUS_NOT_FOUND && !may_name_clients(agent))
+		wording.advice = "start vail-qemu again, as vail-libvirt does, so that the display "
+				 "clients are read again";
 	if (parameter)
 		wording.subject = typed_parameter(agent, parameter, text, sizeof(text));
 	if (status == STATUS_INVALID_HANDLE && agent->machine.adapter)
@@ -220,7 +236,8 @@ static void refusal_set(Agent *agent, NTSTATUS status)
 
 /*
  * Registers the VM with this process as its agent. Repeats settings that the VM had before, because
- * vaild may have forgotten it.
+ * vaild may have forgotten it. Returns STATUS_NOT_FOUND if it has, and nobody but the owner could
+ * name the display clients now.
  */
 static NTSTATUS call_register(Agent *agent)
 {
@@ -232,6 +249,8 @@ static NTSTATUS call_register(Agent *agent)
 
 	if (!settings_clients(known, &clients))
 		return STATUS_NO_MEMORY;
+	if (clients.count == 0 && !may_name_clients(agent))
+		return read_settings(agent);
 	request.vmm_pid = machine->qemu;
 	request.name = known->name ? known->name : machine->name;
 	request.agent = known->agent_user ? &user : &self;
