@@ -2,6 +2,7 @@
 #ifndef CLIENT_VAIL_VIEW_SOUND_PACE_H
 #define CLIENT_VAIL_VIEW_SOUND_PACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,26 @@ typedef struct SoundPace {
 
 /* frequency: frames a second. queued, arrived: in frames. */
 SoundPace sound_pace(uint32_t frequency, size_t queued, size_t arrived);
+
+/*
+ * Returns the size of the desktop's own buffer, about 10 ms, in frames. Closing the output waits
+ * for two of them.
+ */
+unsigned int sound_buffer_frames(uint32_t frequency);
+
+/*
+ * How often the output was opened. To open and to close it takes time in which the window does not
+ * draw, and the guest decides how often it starts and changes its sound. In milliseconds.
+ */
+#define SOUND_OPENINGS_AT_ONCE 4
+#define SOUND_OPENING_INTERVAL 500
+
+/* Zero-initialize it. */
+typedef struct SoundOpenings {
+	int64_t next; /* when the next opening would be due, if the guest opened all the time */
+} SoundOpenings;
+
+/* Tests whether the output may be opened now, and counts that as an opening if so. */
+bool sound_may_open(SoundOpenings *openings, int64_t now);
 
 #endif

@@ -15,9 +15,6 @@
 /* How often the end is put off while frames wait, for a process or a desktop that was stopped. */
 #define DELAYS_MAX 50
 
-/* The wanted size of the desktop's own buffer, in frames. */
-#define BUFFER_FRAMES 512
-
 static size_t queued_frames(const SoundDevice *device)
 {
 	return SDL_GetQueuedAudioSize(device->id) / (sizeof(float) * device->format.channels);
@@ -29,7 +26,7 @@ static bool open_device(SoundDevice *device, const SoundFormat *format)
 		.freq = (int)format->frequency,
 		.format = AUDIO_F32SYS,
 		.channels = (uint8_t)format->channels,
-		.samples = BUFFER_FRAMES,
+		.samples = (uint16_t)sound_buffer_frames(format->frequency),
 	};
 
 	/* Each time, so that a closed output keeps no thread and no connection. */
@@ -55,9 +52,9 @@ void sound_device_close(SoundDevice *device)
 	device->id = 0;
 }
 
-static bool is_same_output(const SoundDevice *device, const SoundFormat *format)
+bool sound_device_is_open(const SoundDevice *device, const SoundFormat *format)
 {
-	return device->format.channels == format->channels &&
+	return device->id != 0 && device->format.channels == format->channels &&
 	       device->format.frequency == format->frequency;
 }
 
@@ -78,7 +75,7 @@ static void queue(const SoundDevice *device, const SoundFormat *format, const So
 bool sound_device_play(SoundDevice *device, const SoundFormat *format, const SoundVolume *volume,
 		       const void *frames, size_t count, int64_t now)
 {
-	if (device->id != 0 && !is_same_output(device, format))
+	if (!sound_device_is_open(device, format))
 		sound_device_close(device);
 	if (device->id == 0 && !open_device(device, format))
 		return false;

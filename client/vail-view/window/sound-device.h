@@ -25,6 +25,9 @@ typedef struct SoundDevice {
 	unsigned int delays;  /* how often that was put off since the last frames */
 } SoundDevice;
 
+/* Tests whether frames of this format can be played without opening the output. */
+bool sound_device_is_open(const SoundDevice *device, const SoundFormat *format);
+
 /*
  * Plays frames of a valid format, and drops those that are too many; see sound-pace.h. Returns
  * false if the desktop has no sound output; see SDL_GetError().

@@ -50,17 +50,30 @@ static void complain(Sound *sound, const char *sentence)
 	notice_say(sound->notice, sentence, now_milliseconds());
 }
 
+/* Tests whether the stream's output is open, or may be opened. */
+static bool may_play(Sound *sound, const PlayedStream *stream, int64_t now)
+{
+	if (sound_device_is_open(&stream->device, &stream->format))
+		return true;
+	if (!sound_may_open(&sound->openings, now))
+		return false;
+	sound->has_switched = true;
+	return true;
+}
+
 static void play(Sound *sound, PlayedStream *stream, const void *data, size_t size)
 {
 	char sentence[NOTICE_SIZE];
+	int64_t now = now_milliseconds();
 
 	if (!stream->is_valid) {
 		complain(sound, "The virtual machine plays sound in a format that cannot be played "
 				"here. The picture goes on.");
 		return;
 	}
-	if (sound_device_play(&stream->device, &stream->format, &stream->volume, data,
-			      size / sound_frame_size(&stream->format), now_milliseconds()))
+	if (!may_play(sound, stream, now) ||
+	    sound_device_play(&stream->device, &stream->format, &stream->volume, data,
+			      size / sound_frame_size(&stream->format), now))
 		return;
 	snprintf(sentence, sizeof(sentence),
 		 "The sound of the virtual machine cannot be played on this desktop: %s. The "
@@ -110,6 +123,7 @@ static int on_fini(sd_bus_message *message, void *context, sd_bus_error *error)
 		return result;
 	PlayedStream *stream = find_stream(sound, id);
 	if (stream) {
+		sound->has_switched = true;
 		sound_device_close(&stream->device);
 		*stream = sound->streams[--sound->stream_count];
 	}
@@ -250,13 +264,18 @@ static bool can_listen(const Sound *sound)
 	return sound->is_wanted && guest_channel_has(sound->channel, VAIL_DISPLAY_AUDIO_OUTPUT);
 }
 
-/* Handles messages of the agent. Returns false if the listener has ended. */
+/*
+ * Handles messages of the agent. To open or close an output may take as long as a picture, and ends
+ * the turn. Returns false if the listener has ended.
+ */
 static bool process_bus(Sound *sound)
 {
 	uint64_t unsent = 0;
 	int result = 1;
 
-	for (int i = 0; i < MESSAGES_A_TURN && result > 0 && !sound->has_failed; i++)
+	sound->has_switched = false;
+	for (int i = 0;
+	     i < MESSAGES_A_TURN && result > 0 && !sound->has_failed && !sound->has_switched; i++)
 		result = sd_bus_process(sound->bus, NULL);
 	if (result >= 0)
 		sd_bus_get_n_queued_write(sound->bus, &unsent);

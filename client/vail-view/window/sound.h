@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 
 #include "client/vail-view/notice.h"
+#include "client/vail-view/sound-pace.h"
 #include "client/vail-view/window/guest-channel.h"
 #include "client/vail-view/window/sound-device.h"
 
@@ -39,6 +40,8 @@ typedef struct Sound {
 	bool is_refused;           /* the agent has no sound now, or the desktop cannot play it */
 	bool has_failed;           /* to play; the listener has to end */
 	bool has_said;             /* that sound cannot be played */
+	bool has_switched;         /* an output was opened or closed in this turn */
+	SoundOpenings openings;    /* of all streams */
 	PlayedStream streams[SOUND_STREAMS];
 	size_t stream_count;
 } Sound;

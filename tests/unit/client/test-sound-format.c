@@ -120,3 +120,33 @@ Test(sound_pace, the_queue_is_bounded)
 	cr_assert_eq(sound_pace(48000, 20000, 480).accepted, 0u);
 	cr_assert_eq(sound_pace(48000, 0, 1000000).accepted, 7680u);
 }
+
+/* Closing the output waits for two buffers, and the guest chooses the frequency. */
+Test(sound_pace, the_buffer_of_the_desktop_is_short)
+{
+	for (uint32_t frequency = 1000; frequency <= 384000; frequency += 500) {
+		unsigned int frames = sound_buffer_frames(frequency);
+
+		cr_assert_eq(frames & (frames - 1), 0u);
+		cr_assert_geq(frames * 1000, 10 * frequency - 1000, "%u Hz", frequency);
+		cr_assert_lt(frames * 1000, 20 * frequency, "%u Hz", frequency);
+	}
+	cr_assert_eq(sound_buffer_frames(48000), 512u);
+}
+
+/* A guest that changes its sound all the time must not stop the drawing. */
+Test(sound_pace, the_output_is_opened_only_twice_a_second_for_long)
+{
+	SoundOpenings openings = { 0 };
+	const int64_t start = 1000000;
+	unsigned int count = 0;
+
+	for (int64_t now = start; now < start + 10000; now++)
+		count += sound_may_open(&openings, now);
+	cr_assert_eq(count, SOUND_OPENINGS_AT_ONCE + 19u);
+	cr_assert_not(sound_may_open(&openings, start + 9999));
+	count = 0;
+	for (int i = 0; i < 10; i++)
+		count += sound_may_open(&openings, start + 100000);
+	cr_assert_eq(count, (unsigned int)SOUND_OPENINGS_AT_ONCE);
+}
