@@ -63,7 +63,10 @@ NTSTATUS consent_clients(const Domain *consent, ClientList *clients)
 	return STATUS_SUCCESS;
 }
 
-/* Tests whether vaild has the display clients that it was given. */
+/*
+ * Tests whether vaild has the display clients that it was given. If it has none, a drop-in has
+ * replaced them and is gone, and the changed metadata count.
+ */
 static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given,
 			bool *ret_are_ours)
 {
@@ -74,7 +77,8 @@ static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given
 	if (status == STATUS_SUCCESS)
 		status = consent_clients(given, &clients);
 	if (status == STATUS_SUCCESS)
-		*ret_are_ours = settings_clients_are(&settings, &clients);
+		*ret_are_ours =
+			settings.client_count == 0 || settings_clients_are(&settings, &clients);
 	return status;
 }
 

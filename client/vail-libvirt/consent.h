@@ -18,7 +18,7 @@
 /* The result of consent_change(). */
 typedef enum ConsentResult {
 	CONSENT_CHANGED,   /* vaild has the new display clients, or none if none were wanted */
-	CONSENT_KEPT,      /* an operator has set other display clients, and they stay */
+	CONSENT_KEPT,      /* an operator or a drop-in has set others, and they stay */
 	CONSENT_NO_VM,     /* vaild does not know the VM */
 	CONSENT_WITHDRAWN, /* vaild refuses the new ones, so the VM was ended in vaild */
 	CONSENT_FAILED,    /* nothing has changed, because vaild cannot be asked; try again */
@@ -39,8 +39,9 @@ NTSTATUS consent_clients(const Domain *consent, ClientList *clients);
 const char *consent_unknown_user(const Domain *consent);
 
 /*
- * Replaces the display clients of the VM in vaild if they are those that were given before. Without
- * any wanted, ends the VM in vaild with all its registrations. Logs each failure.
+ * Replaces the display clients of the VM in vaild if they are those that were given before, or if
+ * it has none. Without any wanted, ends the VM in vaild with all its registrations. Logs each
+ * failure.
  *
  * socket: of vaild; NULL for the default.
  * name: of the guest, for messages.

@@ -219,6 +219,17 @@ static void set_given(Guest *guest, Domain *given)
 }
 
 /*
+ * Stops a vail-qemu that does not serve the guest yet: it would still give vaild the display
+ * clients that it was started with.
+ */
+static void stop_late_agent(Guest *guest)
+{
+	if (!guest->bus && agent_process_runs(&guest->agent) &&
+	    consent_server(guest->guests->socket, guest->uuid) != guest->agent.pid)
+		agent_process_stop(&guest->agent);
+}
+
+/*
  * Brings vaild into line with changed metadata. wanted: without display clients to share nothing;
  * taken over on success. Returns false if that has to be tried again.
  */
@@ -237,6 +248,7 @@ static bool change_consent(Guest *guest, Domain *wanted)
 		log_message("%s: the metadata name other display clients, but an operator has set "
 			    "those of the VM in vaild; to change them, run: vailctl vm update",
 			    name_of(guest));
+		stop_late_agent(guest);
 		break;
 	case CONSENT_NO_VM:
 		/* A vail-qemu that registers the VM just now has the old display clients. */
@@ -251,6 +263,7 @@ static bool change_consent(Guest *guest, Domain *wanted)
 	case CONSENT_FAILED:
 		return false;
 	case CONSENT_CHANGED:
+		stop_late_agent(guest);
 		break;
 	}
 	set_given(guest, wanted);

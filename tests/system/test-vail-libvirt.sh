@@ -102,6 +102,23 @@ check_rights() {
   expect "without rights only view is left" eventually rights_are "vail-alice:view"
 }
 
+# While a drop-in applies, the owner replaces alice by bob.
+check_drop_in() {
+  box sh -c "umask 022; mkdir -p /etc/vaild/machines.d; echo '{ \"virtualMachineGuid\": \"$GUID\",
+    \"displayClients\": [ { \"user\": \"vail-carol\" } ] }' >/etc/vaild/machines.d/50-guest.json"
+  quietly box vailctl reload
+  expect "a drop-in replaces the display clients of the metadata" clients_are vail-carol
+  consent guest --set "$(of vail-bob)" --live
+  expect "metadata that change meanwhile are remembered" eventually remembers vail-bob:view
+  expect "the drop-in's display client stays" clients_are vail-carol
+  box rm /etc/vaild/machines.d/50-guest.json
+  quietly box vailctl reload
+  expect "nobody may register when the drop-in goes" clients_are ""
+  consent guest --set "$(of vail-alice)" --live
+  expect "metadata that change then count" eventually clients_are vail-alice
+}
+remembers() { [ "$(box cat "/run/vail-libvirt/$GUID")" = "$1" ]; }
+
 check_operator() {
   box vailctl vm update "$GUID" --user vail-bob >/dev/null
   consent guest --set "$(of vail-alice vail-carol)" --live
@@ -256,6 +273,7 @@ check_unit
 check_start
 check_status
 check_metadata
+check_drop_in
 check_operator
 check_absence
 check_removal
