@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Both builds of the packages have the same bytes, and lintian and blhc find nothing.
+# Both builds of the packages have the same bytes, lintian and blhc find nothing, and the programs
+# need the library of their own version.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -16,10 +17,26 @@ sums() {
     sort -z | xargs -0 sha256sum)
 }
 
+# control_file PACKAGE FILE: prints a file of the package's control files.
+control_file() { dpkg-deb --ctrl-tarfile "$FIRST/$1"_*.deb | tar --extract --to-stdout "./$2"; }
+
+# The library may refuse the structures of a newer header, so a program needs the library that it was
+# built with.
+check_dependencies() {
+  local package version
+
+  version=$(control_file libvail0 control | sed -n 's/^Version: //p')
+  for package in vaild vail-qemu vail-libvirt vail-view; do
+    expect_match "$package needs the library of its own version" "(^|, )libvail0 \\(= $version\\)" \
+      "$(control_file "$package" control | sed -n 's/^Depends: //p')"
+  done
+}
+
 expect_equal "two builds have the same bytes" "$(sums "$FIRST")" "$(sums "$SECOND")"
 expect_equal "there are six packages and a source package" "6 1" \
   "$(find "$FIRST" -maxdepth 1 -name '*.deb' | wc -l) $(find "$FIRST/source" -name '*.dsc' | wc -l)"
 expect_equal "lintian finds nothing" "" "$(lintian --allow-root --pedantic "$FIRST"/source/*.dsc "$FIRST"/*.deb \
   "$FIRST"/dbgsym/*.deb 2>&1)"
 expect_equal "blhc finds no command that lacks hardening" "" "$(blhc --all "$FIRST/build.log" 2>&1)"
+check_dependencies
 finish
