@@ -12,22 +12,27 @@ BOX_SYSTEM=$TREE
 # shellcheck source=tests/system/lib/box.sh
 . "$ROOT/tests/system/lib/box.sh"
 
+COMPILER=(gcc libc6-dev pkgconf) # what a program that uses libvail is built with
 NO_INTERACTION=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8)
 
 # in_tree COMMAND...: runs a command in the Debian 12 itself, with the packages in /tmp.
 in_tree() { chroot "$TREE" "${NO_INTERACTION[@]}" "$@"; }
 
-# Downloads what the packages depend on into apt's cache in the Debian 12, because a box has no
-# network.
+# Downloads what the packages and programs that use libvail-dev depend on into apt's cache in the
+# Debian 12, because a box has no network.
 download_dependencies() {
+  local status=0
+
   touch "$TREE/etc/resolv.conf"
   cat /etc/resolv.conf >"$PRIVATE/resolv.conf"
   mount --bind "$PRIVATE/resolv.conf" "$TREE/etc/resolv.conf"
   mount -t tmpfs tmpfs "$TREE/tmp"
   cp "$THIS"/*.deb "$TREE/tmp/"
   in_tree apt-get update -qq &&
-    in_tree sh -c 'apt-get install -y -qq --no-install-recommends --download-only /tmp/*.deb' >/dev/null
+    in_tree sh -c 'apt-get install -y -qq --no-install-recommends --download-only "$@" /tmp/*.deb' \
+      sh "${COMPILER[@]}" >/dev/null || status=1
   umount "$TREE/tmp" "$TREE/etc/resolv.conf"
+  return "$status"
 }
 
 # Boots the Debian 12, with the packages in /packages/this and /packages/next, and with the tests'

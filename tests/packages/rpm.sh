@@ -33,6 +33,16 @@ rpm_files() {
     sed -n 's/^[-l][^ ]* \(\/.*\)/\1/p' | normalised | uniq
 }
 
+# mklibname is Mandriva's. sysusers.d and tmpfiles.d are in lib on all systems.
+rpmlint_errors() {
+  local report
+
+  report=$(rpmlint "$ROOT/packaging/rpm/vaild.spec" 2>&1)
+  grep -q 'specfiles checked' <<<"$report" || echo "rpmlint has not checked the spec: $report"
+  grep -E ' E: ' <<<"$report" |
+    grep -vE 'mklibname|hardcoded-library-path in %\{_prefix\}/lib/(sysusers|tmpfiles)\.d'
+}
+
 if ! command -v rpmbuild >/dev/null; then
   skip "the RPM packages" "rpmbuild is not installed"
   finish
@@ -40,7 +50,9 @@ fi
 expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
 rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
 expect "they have the files of the Debian packages" quietly diff <(deb_files) <(rpm_files)
-# mklibname is Mandriva's. sysusers.d and tmpfiles.d are in lib on all systems.
-expect_equal "rpmlint finds no error in the spec" "" "$(rpmlint "$ROOT/packaging/rpm/vaild.spec" |
-  grep -E ' E: ' | grep -vE 'mklibname|hardcoded-library-path in %\{_prefix\}/lib/(sysusers|tmpfiles)\.d')"
+if command -v rpmlint >/dev/null; then
+  expect_equal "rpmlint finds no error in the spec" "" "$(rpmlint_errors)"
+else
+  skip "errors in the spec" "rpmlint is not installed"
+fi
 finish
