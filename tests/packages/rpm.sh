@@ -33,6 +33,11 @@ rpm_files() {
     sed -n 's/^[-l][^ ]* \(\/.*\)/\1/p' | normalised | uniq
 }
 
+# deb_newest, rpm_newest: print the newest version of records that the package's script knows.
+deb_newest() { dpkg-deb --ctrl-tarfile "$PACKAGES"/this/vaild_*.deb | tar -xO ./preinst | grep '^newest='; }
+
+rpm_newest() { rpm -qp --scripts "$PACKAGES"/rpm/vaild-[0-9]*.rpm 2>/dev/null | grep '^newest='; }
+
 # mklibname is Mandriva's. sysusers.d and tmpfiles.d are in lib on all systems.
 rpmlint_errors() {
   local report
@@ -50,6 +55,8 @@ fi
 expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
 rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
 expect "they have the files of the Debian packages" quietly diff <(deb_files) <(rpm_files)
+expect_match "the script of vaild has the version of the records that it reads" '^newest=[0-9]+$' "$(rpm_newest)"
+expect_equal "it has the number of the Debian package" "$(deb_newest)" "$(rpm_newest)"
 if command -v rpmlint >/dev/null; then
   expect_equal "rpmlint finds no error in the spec" "" "$(rpmlint_errors)"
 else

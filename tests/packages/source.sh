@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Both builds of the packages have the same bytes, lintian and blhc find nothing, and the programs
-# need the library of their own version.
+# Both builds of the packages have the same bytes, lintian and blhc find nothing, and what only these
+# packages know about each other and about the source is right.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -19,6 +19,12 @@ sums() {
 
 # control_file PACKAGE FILE: prints a file of the package's control files.
 control_file() { dpkg-deb --ctrl-tarfile "$FIRST/$1"_*.deb | tar --extract --to-stdout "./$2"; }
+
+# Prints RECORD_VERSION as the compiler reads it.
+record_version() {
+  printf '%s\n' '#include "daemon/host/persist/record-line.h"' RECORD_VERSION |
+    gcc -E -P -iquote "$ROOT" -x c - | tail -n 1
+}
 
 # The library may refuse the structures of a newer header, so a program needs the library that it was
 # built with.
@@ -38,5 +44,8 @@ expect_equal "there are six packages and a source package" "6 1" \
 expect_equal "lintian finds nothing" "" "$(lintian --allow-root --pedantic "$FIRST"/source/*.dsc "$FIRST"/*.deb \
   "$FIRST"/dbgsym/*.deb 2>&1)"
 expect_equal "blhc finds no command that lacks hardening" "" "$(blhc --all "$FIRST/build.log" 2>&1)"
+expect_match "the source has a version of the records" '^[0-9]+$' "$(record_version)"
+expect_equal "the preinst refuses a downgrade from newer records" "newest=$(record_version)" \
+  "$(control_file vaild preinst | grep '^newest=')"
 check_dependencies
 finish
