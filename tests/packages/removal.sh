@@ -3,7 +3,7 @@
 #
 # Removing vaild stops it and keeps quarantines and configuration, so that they are in force when it
 # is installed again. Purging deletes them. An upgrade does not stop a timer that the administrator
-# has enabled.
+# has enabled. Removing vail-qemu stops its instances, and purging deletes the links that start them.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -11,11 +11,12 @@
 . "$ROOT/tests/packages/packages.sh"
 
 VM=77777777-7777-4777-8777-777777777777
+GUEST=22222222-2222-4222-8222-222222222222
 METRICS=$BOX_ROOT/var/lib/prometheus/node-exporter/vaild.prom
 
 quarantines() {
   ask root "$(call io.vaild.Machine.ListQuarantines)" |
-    field '[.parameters.quarantines[].virtualMachineGuid] | join(" ")'
+    field '[.parameters.quarantines[].virtualMachineGuid] | if . == [] then "none" else join(" ") end'
 }
 
 set_up() {
@@ -32,6 +33,25 @@ check_timer() {
   expect_install "the next version installs" next vaild libvail0
   expect_equal "an upgrade leaves the timer as it was" "enabled active" \
     "$(box systemctl is-enabled vaild-metrics.timer) $(property ActiveState vaild-metrics.timer)"
+}
+
+# An instance of vail-qemu@ that the administrator starts with the system ends with its package.
+check_agent() {
+  local links=$BOX_ROOT/etc/systemd/system/multi-user.target.wants
+
+  expect_install "vail-qemu installs" this vail-qemu
+  start_guest "$GUEST"
+  expect "the administrator starts it with the system" quietly box systemctl add-wants \
+    multi-user.target vail-qemu@run-guest.qmp.service
+  ln -s /dev/null "$links/vail-qemu@mine.service"
+  expect "the agent runs" quietly box pgrep -x vail-qemu
+  expect_apt "vail-qemu is removed" remove vail-qemu
+  expect "removed: no agent is left" not box pgrep -x vail-qemu
+  expect_equal "removed: no instance is failed" "" "$(box systemctl list-units --failed --plain --no-legend)"
+  expect "removed: the link stays" test -L "$links/vail-qemu@run-guest.qmp.service"
+  expect_apt "vail-qemu is purged" purge vail-qemu
+  expect_equal "purged: only the administrator's own link stays" vail-qemu@mine.service \
+    "$(find "$links" -name 'vail-qemu@*' -printf '%f\n')"
 }
 
 # expect_stopped HOW: expects that nothing of vaild runs.
@@ -59,13 +79,14 @@ check_purge() {
   expect_equal "purged: no file of vaild is left" "" \
     "$(box find /etc/vaild /var/lib/vaild /etc/systemd/system -name '*vaild*' ! -name '*.d' 2>/dev/null)"
   expect_install "vaild installs after that" this vaild libvail0
-  expect_equal "installed after the purge: no quarantine is left" "" "$(quarantines)"
+  expect_equal "installed after the purge: no quarantine is left" none "$(quarantines)"
 }
 
 trap box_stop EXIT
 start_debian
 set_up
 check_timer
+check_agent
 check_removal
 check_purge
 box_log_on_failure
