@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A process that has a GPU node open has a graphics context. The daemon sees this with CAP_SYS_PTRACE
-# alone. An O_PATH fd of the node is not a graphics context, and neither is a dma-buf or a fence.
+# A process that has a GPU node open has a graphics context. The daemon sees this without a capability,
+# because its examiner has CAP_SYS_PTRACE. An O_PATH fd of the node is not a graphics context, and
+# neither is a dma-buf or a fence.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../system/lib/system-test.sh"
@@ -18,6 +19,18 @@ expect_registration() {
     run_as vail-alice "$@" "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" >"$PRIVATE/answer" || true
   expect_equal "$check" "$expected" \
     "$(field '.parameters | "\(.status) \(.registration.graphicsContext)"' <"$PRIVATE/answer")"
+}
+
+# privileges PID: prints the user and the capabilities of a process.
+privileges() { sed -nE 's/^Uid:.*\t([0-9]+)$/\1/p; s/^CapEff:\t//p' "/proc/$1/status" | paste -sd' '; }
+
+# Prints the pid of the process that examines others for the daemon.
+examiner() {
+  local child
+
+  for child in $(<"/proc/$DAEMON/task/$DAEMON/children"); do
+    [ "$(<"/proc/$child/comm")" != vaild-examiner ] || echo "$child"
+  done
 }
 
 test_node() {
@@ -48,8 +61,8 @@ test_other_fds() {
 
 start_daemon
 ready_vm "$GUID" "$ALICE_CLIENT"
-expect_equal "the daemon has only CAP_SYS_PTRACE" "948 0000000000080000" \
-  "$(sed -nE 's/^Uid:.*\t([0-9]+)$/\1/p; s/^CapEff:\t//p' "/proc/$DAEMON/status" | paste -sd' ')"
+expect_equal "the daemon has no capability" "948 0000000000000000" "$(privileges "$DAEMON")"
+expect_equal "its examiner has only CAP_SYS_PTRACE" "948 0000000000080000" "$(privileges "$(examiner)")"
 expect_registration "a process without an open node has no graphics context" "STATUS_INVALID_DISPOSITION null" env
 for node in /dev/dri/renderD128 /dev/dri/card0 /dev/dri/renderD129 /dev/dri/card1; do
   test_node "$node"
