@@ -109,7 +109,7 @@ denials() {
   complains vail-bob "^vailctl: $GUID: only operators, .* may see it" describe "$GUID"
   complains vail-bob "^vailctl: $GUID: the calling process runs as another user" register "$GUID"
   complains vail-bob "only operators may do this; call as root" reload
-  complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU assigned; .*vailctl vgpu assign $BARE" \
+  complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU: none is assigned, .*vailctl vgpu assign $BARE" \
     register "$BARE" --context
   "${CTL[@]}" vm quarantine "$GUID" --reason test
   complains vail-alice "^vailctl: $GUID: the VM is in quarantine; ask an operator" \
