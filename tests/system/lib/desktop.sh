@@ -28,15 +28,15 @@ needs_desktop() {
   finish
 }
 
-# Starts an X server and a window manager as vail-alice. Sets DISPLAY. The server does not repeat keys,
-# because a key may stay down for long on a slow machine.
+# start_desktop [WIDTHxHEIGHT]: starts an X server and a window manager as vail-alice. Sets DISPLAY. The
+# server does not repeat keys, because a key may stay down for long on a slow machine.
 start_desktop() {
   mkdir -p /tmp/.X11-unix
   mount -t tmpfs -o mode=1777 tmpfs /tmp/.X11-unix
   mkdir "$HOME_OF_ALICE"
   chown vail-alice "$HOME_OF_ALICE"
   echo leak:libdbus >"$PRIVATE/leaks"
-  exec_as vail-alice Xvfb -displayfd 3 -screen 0 1280x1024x24 -nolisten tcp -noreset -r \
+  exec_as vail-alice Xvfb -displayfd 3 -screen 0 "${1:-1280x1024}x24" -nolisten tcp -noreset -r \
     3>"$PRIVATE/display" 2>"$PRIVATE/xvfb.log" &
   expect "the X server starts" eventually_unless_gone $! test -s "$PRIVATE/display"
   DISPLAY=:$(<"$PRIVATE/display")
