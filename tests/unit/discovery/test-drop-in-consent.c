@@ -358,6 +358,70 @@ Test(drop_in_consent, a_drop_in_that_comes_and_goes_replaces_libvirts_metadata)
 	cr_assert_str_eq(clients(), "bob libvirt");
 }
 
+/* A VMM that logs in would be the display client if nobody had ever been named. */
+static void add_libvirts_vm_of_bob(void)
+{
+	fake_host_process(fake_host, 500, 1001);
+	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"vmmPid\":500," CLIENTS("alice") LIBVIRT "}"),
+			 SUCCESS);
+	cr_assert_str_eq(call(fake_host, fixture.admin, ASSIGN, NAMES_A), SUCCESS);
+}
+
+/* Checks that no drop-in is left, and nobody may register. */
+static void check_nobody(void)
+{
+	cr_assert_str_eq(clients(), " nobody");
+	cr_assert_str_eq(call(fake_host, fixture.stranger, REGISTER, NAMES_A), DENIED);
+	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A), DENIED);
+}
+
+Test(drop_in_consent, the_vmm_does_not_take_the_place_of_libvirts_metadata)
+{
+	add_libvirts_vm_of_bob();
+	SET(FOR_A(CLIENTS("alice")));
+	SET(FOR_A(CLIENTS("0")));
+	fake_host_restart(fake_host);
+	REMOVE_ALL();
+	check_nobody();
+	SET(FOR_A(CLIENTS("alice")));
+	cr_assert_str_eq(clients(), "alice dropIn");
+	REMOVE_ALL();
+	check_nobody();
+	fake_host_restart(fake_host);
+	check_nobody();
+	update(CLIENTS("alice") LIBVIRT);
+	cr_assert_str_eq(clients(), "alice libvirt");
+}
+
+Test(drop_in_consent, the_vmm_does_not_take_the_place_of_metadata_that_never_counted)
+{
+	SET(FOR_A(CLIENTS("alice")));
+	add_libvirts_vm_of_bob();
+	cr_assert_str_eq(clients(), "alice dropIn");
+	REMOVE_ALL();
+	check_nobody();
+}
+
+/* vail-libvirt reads and updates, and an operator's request may come in between. */
+Test(drop_in_consent, libvirts_metadata_does_not_replace_what_a_request_has_named)
+{
+	add_vm("," CLIENTS("alice") LIBVIRT);
+	update(CLIENTS("bob"));
+	update(CLIENTS("alice") LIBVIRT ",\"name\":\"other\"");
+	cr_assert_str_eq(clients(), "bob api");
+	cr_assert_str_eq(reply_string(fake_host, "virtualMachine.name"), "other");
+	SET(FOR_A(CLIENTS("alice")));
+	update(CLIENTS("alice") LIBVIRT);
+	cr_assert_str_eq(clients(), "bob api", "a drop-in does not come in by it, either");
+	REMOVE_ALL();
+	update(CLIENTS("bob") LIBVIRT);
+	cr_assert_str_eq(clients(), "bob libvirt", "the same users are libvirt's again");
+	update(CLIENTS("alice") LIBVIRT);
+	cr_assert_str_eq(clients(), "alice libvirt", "so the metadata count from then on");
+}
+
 Test(drop_in_consent, a_source_that_nobody_knows_is_refused)
 {
 	cr_assert_str_eq(call(fake_host, fixture.admin, REGISTER_MACHINE,
