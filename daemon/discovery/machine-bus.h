@@ -54,6 +54,8 @@ struct MachineBus {
 	MachineBusState state;
 	int error;            /* negative errno if the state is FAILED or REFUSED */
 	sd_bus *connection;   /* NULL if there is none */
+	size_t foreign;       /* messages of strangers that this turn has read */
+	bool is_paused;       /* nothing is read until a pause ends */
 	bool is_ready;        /* the bus has answered, and its signals are subscribed to */
 	bool is_installed;    /* the bus could start machined */
 	char owner[256];      /* the unique name of machined on the bus, or "" */

@@ -53,8 +53,11 @@ static void tear_down(void)
 
 TestSuite(machine_bus, .init = set_up, .fini = tear_down);
 
+/* A pause ends at the next turn, because the test owns the time. */
 static void turn(void)
 {
+	if (bus.is_paused)
+		event_active(&bus.io_event, EV_TIMEOUT, 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
@@ -69,7 +72,7 @@ static void settle(void)
 	while (idle < 3) {
 		turn();
 		bool is_busy = played_bus_pump(&played);
-		is_busy |= played_bus_answer(&played);
+		is_busy |= played_bus_answer(&played) || bus.is_paused;
 		idle = is_busy ? 0 : idle + 1;
 	}
 }
@@ -280,6 +283,30 @@ Test(machine_bus, forged_signals_cost_no_question)
 	settle();
 	cr_assert_eq(leader_of(0), 300);
 	cr_assert_eq(changes, before);
+}
+
+/* Any user can send such messages, so they must not keep the daemon busy. */
+Test(machine_bus, a_flood_of_foreign_messages_is_read_with_pauses)
+{
+	PlayedMachine any = machine(300);
+
+	played.runs = true;
+	machine_bus_refresh(&bus);
+	settle();
+	cr_assert_not(bus.is_paused);
+	for (int i = 0; i < 100; i++)
+		played_bus_forge(&played, "m0");
+	turn();
+	cr_assert(bus.is_paused);
+	cr_assert_gt(bus.foreign, 0u);
+	cr_assert_leq(bus.foreign, 32u);
+	cr_assert_not(event_pending(&bus.io_event, EV_READ | EV_WRITE, NULL));
+	cr_assert(event_pending(&bus.io_event, EV_TIMEOUT, NULL));
+	played_machine_new(&played, 0, &any);
+	settle();
+	cr_assert_not(bus.is_paused);
+	cr_assert(event_pending(&bus.io_event, EV_READ, NULL));
+	cr_assert_eq(leader_of(0), 300, "machined's signal comes late, but it comes");
 }
 
 Test(machine_bus, what_is_known_stays_while_machined_or_the_bus_is_away)
