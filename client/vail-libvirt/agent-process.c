@@ -74,15 +74,30 @@ static bool become(const ProcessUser *user)
 }
 
 /*
- * Makes the child process one of the user that ends with its parent. The parent blocks signals, and
- * a change of the user would remove the signal of the parent's death.
+ * Closes all fds but 0, 1, 2 and this one. The user may not have those of the parent, such as its
+ * connection to libvirt.
  */
-static bool prepare_child(pid_t parent, const ProcessUser *user)
+static bool close_others(int fd)
+{
+	const unsigned int first = STDERR_FILENO + 1;
+
+	if (fd < (int)first)
+		return close_range(first, ~0u, 0) == 0;
+	return (fd == (int)first || close_range(first, (unsigned int)fd - 1, 0) == 0) &&
+	       close_range((unsigned int)fd + 1, ~0u, 0) == 0;
+}
+
+/*
+ * Makes the child process one of the user that ends with its parent. The parent blocks signals, and
+ * a change of the user would remove the signal of the parent's death. To execute a program undoes
+ * the protection of the memory.
+ */
+static bool prepare_child(pid_t parent, const AgentFunction *function)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (!become(user))
+	if (!close_others(function->fd) || !become(function->user) || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return false;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -109,8 +124,8 @@ static int execute(void *context)
 
 /* ---- In this process ---- */
 
-int agent_process_call(AgentProcess *process, const ProcessUser *user, int (*function)(void *),
-		       void *argument, AgentExited *exited, void *context)
+int agent_process_call(AgentProcess *process, const AgentFunction *function, AgentExited *exited,
+		       void *context)
 {
 	pid_t parent = getpid();
 	pid_t pid = fork();
@@ -118,7 +133,8 @@ int agent_process_call(AgentProcess *process, const ProcessUser *user, int (*fun
 	if (pid < 0)
 		return errno;
 	if (pid == 0)
-		_exit(prepare_child(parent, user) ? function(argument) : EXIT_NO_PROGRAM);
+		_exit(prepare_child(parent, function) ? function->call(function->argument)
+						      : EXIT_NO_PROGRAM);
 	*process = (AgentProcess){
 		.pid = pid,
 		.pidfd = pidfd_open(pid, 0),
@@ -140,10 +156,14 @@ int agent_process_start(AgentProcess *process, const AgentProgram *program, Agen
 {
 	_cleanup_free_ char **variables = copy_environment();
 	Execution execution = { .program = program, .variables = variables };
+	const AgentFunction function = { .call = execute,
+					 .argument = &execution,
+					 .user = program->user,
+					 .fd = program->display };
 
 	if (!variables)
 		return ENOMEM;
-	return agent_process_call(process, program->user, execute, &execution, exited, context);
+	return agent_process_call(process, &function, exited, context);
 }
 
 void agent_process_ask(const AgentProcess *process)

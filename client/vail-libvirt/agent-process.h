@@ -51,16 +51,24 @@ typedef struct AgentProgram {
 int agent_process_start(AgentProcess *process, const AgentProgram *program, AgentExited *exited,
 			void *context);
 
+/* A function that is called in a new process. */
+typedef struct AgentFunction {
+	int (*call)(void *argument); /* returns the exit status */
+	void *argument;
+	const ProcessUser *user; /* NULL for this process's */
+	int fd;                  /* the only one it keeps beside 0, 1 and 2; -1 for none */
+} AgentFunction;
+
 /*
- * Calls the function in a new process of that user, which exits with the result. Another process of
- * the user cannot trace it, because it was root before and executes no program.
+ * Calls the function in a new process of its user. Another process of that user cannot trace it,
+ * because its memory is a copy of this process's.
  *
- * user, exited: see agent_process_start().
+ * exited: see agent_process_start().
  *
  * Returns 0 or a positive errno.
  */
-int agent_process_call(AgentProcess *process, const ProcessUser *user, int (*function)(void *),
-		       void *argument, AgentExited *exited, void *context);
+int agent_process_call(AgentProcess *process, const AgentFunction *function, AgentExited *exited,
+		       void *context);
 
 static inline bool agent_process_runs(const AgentProcess *process)
 {

@@ -199,7 +199,10 @@ int bus_search_start(AgentProcess *process, const char *address, const ProcessUs
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return errno;
 	Search searched = { .address = address, .guest = guest, .result = ends[1] };
-	int error = agent_process_call(process, user, search, &searched, exited, context);
+	const AgentFunction function = {
+		.call = search, .argument = &searched, .user = user, .fd = ends[1]
+	};
+	int error = agent_process_call(process, &function, exited, context);
 	close(ends[1]);
 	if (error != 0)
 		close(ends[0]);
