@@ -306,16 +306,25 @@ static void start_agent_if_free(Guest *guest)
 	plan_check(guest);
 }
 
-/* The user may be created later, or be known when the network is up. */
-static void refuse_user(Guest *guest, const char *user)
+/*
+ * Shares nothing for a user whom this host does not know. The user may be created later, or be
+ * known when the network is up. If vaild was given the same display clients, the user was known
+ * then, and the user database may have failed: nothing ends for that.
+ */
+static void refuse_user(Guest *guest, const Domain *domain, const char *user)
 {
-	char quoted[PLAIN_QUOTE_SIZE], remark[PLAIN_QUOTE_SIZE + 128];
+	bool is_given = consent_equal(&guest->given, domain);
+	char quoted[PLAIN_QUOTE_SIZE], remark[PLAIN_QUOTE_SIZE + 192];
 
 	snprintf(remark, sizeof(remark),
-		 "not shared, because its metadata name the user %s, whom this host does not know; "
-		 "correct or remove the name",
-		 plain_quote(user, quoted));
-	withhold(guest, remark);
+		 "%s, because its metadata name the user %s, whom this host does not know%s",
+		 is_given ? "the VM stays as it is" : "not shared", plain_quote(user, quoted),
+		 is_given ? " any more; check the user database, or remove the name"
+			  : "; correct or remove the name");
+	if (is_given)
+		log_remark(guest, remark);
+	else
+		withhold(guest, remark);
 	plan_check(guest);
 }
 
@@ -328,7 +337,9 @@ static void share(Guest *guest, Domain *domain)
 		bus_user_read(domain->owner, &guest->user);
 	if (!change_consent(guest, domain))
 		plan_check(guest);
-	else if (!has_processes(guest) && !guest->is_removed)
+	else if (has_processes(guest))
+		log_remark(guest, NULL);
+	else if (!guest->is_removed)
 		start_agent_if_free(guest);
 }
 
@@ -404,7 +415,7 @@ static void guest_stopped(Guest *guest)
 static void check_running(Guest *guest)
 {
 	_cleanup_(domain_deinit) Domain domain = { 0 };
-	const char *fault = NULL;
+	const char *fault = NULL, *unknown;
 	char *xml = virDomainGetXMLDesc(guest->domain, 0);
 
 	if (!xml) {
@@ -417,8 +428,8 @@ static void check_running(Guest *guest)
 		withhold(guest, fault);
 	else if (obstacle(&domain))
 		withhold(guest, obstacle(&domain));
-	else if (consent_unknown_user(&domain))
-		refuse_user(guest, consent_unknown_user(&domain));
+	else if ((unknown = consent_unknown_user(&domain)))
+		refuse_user(guest, &domain, unknown);
 	else
 		share(guest, &domain);
 	free(xml);

@@ -23,7 +23,8 @@ typedef struct Guests {
  * Brings one domain into line with libvirt: starts its vail-qemu if the domain runs, has a
  * D-Bus display and consents; changes its display clients in vaild if the metadata have
  * changed; stops sharing if the consent was withdrawn or cannot be read; and forgets a domain that
- * has stopped. Logs each reason for doing nothing once.
+ * has stopped. A user who is unknown only since the consent was given ends nothing. Logs each
+ * reason for doing nothing once.
  */
 void guest_check(Guests *guests, virDomainPtr domain);
 

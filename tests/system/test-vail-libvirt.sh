@@ -102,6 +102,21 @@ check_rights() {
   expect "without rights only view is left" eventually rights_are "vail-alice:view"
 }
 
+# A user database that fails is like one without alice. libvirtd restarts just then.
+check_user_database() {
+  local before passwd=$BOX_ROOT/etc/passwd
+
+  before=$(handle)
+  cp "$passwd" "$PRIVATE/passwd"
+  sed -i '/^vail-alice:/d' "$passwd"
+  restart_libvirt
+  expect "a user whom the host does not know any more is mentioned" \
+    eventually libvirt_log_has 'guest: the VM stays as it is, because its metadata name the user'
+  cp "$PRIVATE/passwd" "$passwd"
+  expect_equal "the VM and its shared screen stay" "vail-alice $before" \
+    "$(vm '[.displayClients[].user] | join(" ")') $(handle)"
+}
+
 # While a drop-in applies, the owner replaces alice by bob.
 check_drop_in() {
   box sh -c "umask 022; mkdir -p /etc/vaild/machines.d; echo '{ \"virtualMachineGuid\": \"$GUID\",
@@ -273,6 +288,7 @@ check_unit
 check_start
 check_status
 check_metadata
+check_user_database
 check_drop_in
 check_operator
 check_absence
