@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client/common/client-list.h"
 #include "client/common/display-names.h"
@@ -11,6 +12,11 @@
 #include "proto/fd-util.h"
 #include "proto/json.h"
 #include "proto/macros.h"
+
+/* Not in Debian 12's headers. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 /* The names of errors about an object or interface that is not there begin with this. */
 #define UNKNOWN "org.freedesktop.DBus.Error.Unknown"
@@ -192,6 +198,13 @@ static int on_message(sd_bus_message *message, void *context, sd_bus_error *erro
 	return 1;
 }
 
+void guest_channel_refuse_fds(int socket)
+{
+	const int passes = 0;
+
+	setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, sizeof(passes));
+}
+
 /* Starts D-Bus on the socket. Takes ownership of it, also on failure. */
 static int start_bus(GuestChannel *channel, int socket)
 {
@@ -199,7 +212,7 @@ static int start_bus(GuestChannel *channel, int socket)
 	int result = sd_bus_new(&channel->bus);
 
 	channel->openings++;
-
+	guest_channel_refuse_fds(owned);
 	if (result >= 0)
 		result = sd_bus_set_fd(channel->bus, owned, owned);
 	if (result < 0)

@@ -150,4 +150,10 @@ void guest_channel_motion(GuestChannel *channel, Point distance);
 /* Asks the guest for a screen of this size. */
 void guest_channel_size(GuestChannel *channel, Size size);
 
+/*
+ * Has the kernel keep out fds that the agent sends on the socket from now on: the window needs
+ * none, and to close one could block for ever. Does nothing before Linux 6.16.
+ */
+void guest_channel_refuse_fds(int socket);
+
 #endif

@@ -230,6 +230,7 @@ static int start_bus(Sound *sound, int socket)
 	_cleanup_close_ int owned = socket;
 	int result = sd_bus_new(&sound->bus);
 
+	guest_channel_refuse_fds(owned);
 	if (result >= 0)
 		result = sd_bus_set_fd(sound->bus, owned, owned);
 	if (result < 0)
@@ -237,6 +238,8 @@ static int start_bus(Sound *sound, int socket)
 	TAKE_FD(owned);
 	/* The agent has no credentials of this process, and accepts whoever has the socket. */
 	result = sd_bus_set_anonymous(sound->bus, true);
+	if (result >= 0)
+		result = sd_bus_negotiate_fds(sound->bus, false);
 	if (result >= 0)
 		result = sd_bus_add_object_vtable(sound->bus, NULL, DISPLAY_SOUND_LISTENER_PATH,
 						  DISPLAY_SOUND_LISTENER, listener, sound);

@@ -4,8 +4,15 @@
  * vaild cannot be reached, so that each attempt fails at once.
  */
 #include <criterion/criterion.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "client/vail-view/window/guest-channel.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 #define NOWHERE "/nonexistent/vaild.sock"
 #define GUID    "1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f12"
@@ -104,4 +111,54 @@ Test(guest_channel, changed_rights_are_asked_for_at_once)
 	occasions.rights++;
 	cr_assert(turn());
 	cr_assert_eq(delay(), 250);
+}
+
+typedef union Control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int))];
+} Control;
+
+/* Sends a byte with an fd, which the kernel may refuse. */
+static void send_fd(int socket, int fd)
+{
+	struct iovec vector = { .iov_base = "x", .iov_len = 1 };
+	Control control = { .header = { .cmsg_len = CMSG_LEN(sizeof(fd)),
+					.cmsg_level = SOL_SOCKET,
+					.cmsg_type = SCM_RIGHTS } };
+	const struct msghdr message = { .msg_iov = &vector,
+					.msg_iovlen = 1,
+					.msg_control = &control,
+					.msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	sendmsg(socket, &message, 0);
+}
+
+/* Tests whether a message with an fd has arrived. */
+static bool has_fd(int socket)
+{
+	char byte;
+	struct iovec vector = { .iov_base = &byte, .iov_len = 1 };
+	Control control = { 0 };
+	struct msghdr message = { .msg_iov = &vector,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+
+	return recvmsg(socket, &message, MSG_DONTWAIT) == 1 && CMSG_FIRSTHDR(&message);
+}
+
+Test(guest_channel, the_kernel_keeps_out_fds_of_the_agent)
+{
+	int pair[2], passes;
+	socklen_t size = sizeof(passes);
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	if (getsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &passes, &size) < 0)
+		cr_skip_test("this kernel has no SO_PASSRIGHTS");
+	send_fd(pair[1], pair[1]);
+	cr_assert(has_fd(pair[0]));
+	guest_channel_refuse_fds(pair[0]);
+	send_fd(pair[1], pair[1]);
+	cr_assert_not(has_fd(pair[0]));
 }
