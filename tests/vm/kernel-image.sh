@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
 # Builds the image of `make check-kernel`: Debian 13's kernel, a root file system with the packages
-# that the tests need, and an initramfs that mounts it. To be sourced after debian-13.sh and
+# that the tests need, and an initramfs that mounts it. To be sourced after debian.sh and
 # guest-image.sh. The image is cached in build/kernel until one of the three files changes.
 
 # The libraries have the same sonames in Debian 12, so that programs built there run here.
@@ -59,6 +59,6 @@ make_image() {
 # Builds the image if necessary. Sets IMAGE to its folder.
 prepare_image() {
   build_once "$ROOT/build/kernel" make_image "$ROOT/tests/vm/kernel-image.sh" \
-    "$ROOT/tests/vm/debian-13.sh" || return
+    "$ROOT/tests/vm/debian.sh" || return
   IMAGE=$BUILT
 }

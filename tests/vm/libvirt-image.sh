@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
 # Builds the Debian 13 of `make check-libvirt`, with its libvirt and QEMU. To be sourced after
-# debian-13.sh and guest-image.sh. It is cached in build/libvirt until this file or one of those
+# debian.sh and guest-image.sh. It is cached in build/libvirt until this file or one of those
 # changes.
 
 # The D-Bus display is in the package with OpenGL. The libraries are those of vaild's programs.
@@ -17,6 +17,6 @@ make_libvirt_image() { build_debian_13 "$1/root" "$LIBVIRT_PACKAGES"; }
 # Builds the Debian 13 if necessary. Sets BOX_SYSTEM to its root folder; see box.sh.
 prepare_libvirt_image() {
   build_once "$ROOT/build/libvirt" make_libvirt_image "$ROOT/tests/vm/libvirt-image.sh" \
-    "$ROOT/tests/vm/debian-13.sh" || return
+    "$ROOT/tests/vm/debian.sh" || return
   BOX_SYSTEM=$BUILT/root
 }

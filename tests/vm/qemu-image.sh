@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the script uses what is set here
 #
 # Builds the image of `make check-qemu`: a Debian 13 with its QEMU, and for a guest Debian's kernel
-# and an initramfs. To be sourced after debian-13.sh and guest-image.sh. The image is cached in
+# and an initramfs. To be sourced after debian.sh and guest-image.sh. The image is cached in
 # build/qemu until one of the three files changes.
 
 QEMU_PACKAGES=qemu-system-x86,qemu-system-modules-opengl,seabios
@@ -56,7 +56,7 @@ make_image() {
 # Builds the image if necessary. Sets DEBIAN to the root folder of the Debian 13.
 prepare_image() {
   build_once "$ROOT/build/qemu" make_image "$ROOT/tests/vm/qemu-image.sh" \
-    "$ROOT/tests/vm/debian-13.sh" || return
+    "$ROOT/tests/vm/debian.sh" || return
   DEBIAN=$BUILT/root
 }
 
