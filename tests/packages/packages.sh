@@ -12,13 +12,14 @@ BOX_SYSTEM=$TREE
 # shellcheck source=tests/system/lib/box.sh
 . "$ROOT/tests/system/lib/box.sh"
 
-COMPILER=(gcc libc6-dev pkgconf) # what a program that uses libvail is built with
+COMPILER=(gcc libc6-dev pkgconf)                  # what a program that uses libvail is built with
+USER_SERVICES=(dbus-user-session libpam-systemd) # what services of users run with
 NO_INTERACTION=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8)
 
 # in_tree COMMAND...: runs a command in the Debian 12 itself, with the packages in /tmp.
 in_tree() { chroot "$TREE" "${NO_INTERACTION[@]}" "$@"; }
 
-# Downloads what the packages and programs that use libvail-dev depend on into apt's cache in the
+# Downloads what the packages depend on, and what the tests install besides, into apt's cache in the
 # Debian 12, because a box has no network.
 download_dependencies() {
   local status=0
@@ -30,7 +31,7 @@ download_dependencies() {
   cp "$THIS"/*.deb "$TREE/tmp/"
   in_tree apt-get update -qq &&
     in_tree sh -c 'apt-get install -y -qq --no-install-recommends --download-only "$@" /tmp/*.deb' \
-      sh "${COMPILER[@]}" >/dev/null || status=1
+      sh "${COMPILER[@]}" "${USER_SERVICES[@]}" >/dev/null || status=1
   umount "$TREE/tmp" "$TREE/etc/resolv.conf"
   return "$status"
 }

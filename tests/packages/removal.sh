@@ -4,6 +4,7 @@
 # Removing vaild stops it and keeps quarantines and configuration, so that they are in force when it
 # is installed again. Purging deletes them. An upgrade does not stop a timer that the administrator
 # has enabled. Removing vail-qemu stops its instances, and purging deletes the links that start them.
+# Removing vail-libvirt stops it for all users.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
@@ -54,6 +55,30 @@ check_agent() {
     "$(find "$links" -name 'vail-qemu@*' -printf '%f\n')"
 }
 
+# user_systemctl ARGUMENT...: runs systemctl for the services of vail-alice.
+user_systemctl() { box systemctl --user --machine "$ALICE@" "$@"; }
+
+# Starts the service of vail-alice with another program, which needs no libvirt.
+start_user_service() {
+  local drop_ins=$BOX_ROOT/etc/systemd/user/vail-libvirt.service.d
+
+  expect_apt "what runs services of users installs" install "${USER_SERVICES[@]}"
+  echo "vail-alice:*:19000:0:99999:7:::" >>"$BOX_ROOT/etc/shadow"
+  mkdir -p "$drop_ins"
+  printf '%s\n' '[Service]' Type=exec ExecStart= 'ExecStart=/usr/bin/sleep infinity' >"$drop_ins/run.conf"
+  expect "a user's manager starts" quietly box systemctl start "user@$ALICE.service"
+  expect "the user starts vail-libvirt" quietly user_systemctl start vail-libvirt.service
+}
+
+check_user_service() {
+  expect_install "vail-libvirt installs" this vail-qemu vail-libvirt
+  start_user_service
+  expect_equal "the user's service runs" active "$(user_systemctl is-active vail-libvirt.service)"
+  expect_apt "vail-libvirt is removed" remove vail-libvirt
+  expect_equal "removed: the user's service is stopped" inactive \
+    "$(user_systemctl is-active vail-libvirt.service)"
+}
+
 # expect_stopped HOW: expects that nothing of vaild runs.
 expect_stopped() {
   expect_equal "$1: service, socket and timer are stopped" "inactive inactive inactive" \
@@ -85,8 +110,9 @@ check_purge() {
 trap box_stop EXIT
 start_debian
 set_up
-check_timer
+check_user_service
 check_agent
+check_timer
 check_removal
 check_purge
 box_log_on_failure
