@@ -37,4 +37,11 @@ char *text_escape_around(const char *text, size_t tail, size_t columns);
  */
 char *text_fold(const char *text, size_t columns, size_t indent);
 
+/*
+ * Like text_fold(), but keeps each command that the message suggests on one line, so that it can be
+ * copied. A longer command is left to the terminal. A command begins with the name of a program,
+ * behind "see" or a colon.
+ */
+char *text_fold_message(const char *text, size_t columns, size_t indent);
+
 #endif

@@ -50,7 +50,7 @@ static void print_line(const char *text)
 	_cleanup_free_ char *folded = NULL;
 
 	if (isatty(STDERR_FILENO))
-		folded = text_fold(text, terminal_columns(), FOLDED_INDENT);
+		folded = text_fold_message(text, terminal_columns(), FOLDED_INDENT);
 	fprintf(stderr, "%s\n", folded ? folded : text);
 }
 

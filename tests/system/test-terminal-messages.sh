@@ -48,6 +48,16 @@ messages_are_folded() {
   fi
 }
 
+# A command that begins on one line and ends on the next would be two commands when it is copied.
+commands_are_whole() {
+  on_terminal env COLUMNS=60 "${CTL[@]}" vm update --reason x desk
+  expect_match "a command behind \"see\" is whole" $'; see\n  vailctl vm update --help$' "$SAID"
+  on_terminal "${CTL[@]}" call io.vaild.NoSuchMethod
+  expect_match "a command behind a colon is whole, even if it is longer than a line" \
+    $'with:\n  vailctl call org\\.varlink\\.service\\.GetInterfaceDescription \'\\{"interface":"io\\.vaild"\\}\'\n' \
+    "$SAID"
+}
+
 second_virtual_gpu_is_noticed() {
   on_terminal "${CTL[@]}" vgpu assign desk
   expect_match "vgpu assign prints the handle on a terminal" '^Virtual GPU: [0-9a-f]{32}$' "$SAID"
@@ -90,6 +100,7 @@ start_daemon
 start_vmm vail-vmm
 "${CTL[@]}" vm add "$GUID" --pid "$VMM" --name desk --user vail-alice
 messages_are_folded
+commands_are_whole
 second_virtual_gpu_is_noticed
 viewers_without_a_channel_are_noticed
 no_picture_on_a_terminal

@@ -56,3 +56,41 @@ Test(terminal_text, loses_only_the_space_of_a_fold)
 	expect_folded("1234567890 ", 10, "1234567890 ");
 	expect_folded("1234567890  x", 10, "1234567890 \n  x");
 }
+
+static void expect_message(const char *text, size_t columns, const char *expected)
+{
+	char *folded = text_fold_message(text, columns, 2);
+
+	cr_expect_str_eq(folded, expected);
+	free(folded);
+}
+
+Test(terminal_text, keeps_commands_of_messages)
+{
+	expect_message("to see it, run: vailctl vm list", 24, "to see it, run:\n  vailctl vm list");
+	expect_message("not 0; see vailctl vm --help", 20, "not 0; see\n  vailctl vm --help");
+	expect_message("run: vailctl list", 17, "run: vailctl list");
+	expect_folded("run: vailctl list", 16, "run: vailctl\n  list");
+}
+
+Test(terminal_text, keeps_commands_that_are_too_long)
+{
+	expect_message("call it with: vailctl call a.b '{\"c\": 1, \"d\": 2}' (NO)", 20,
+		       "call it with:\n  vailctl call a.b '{\"c\": 1, \"d\": 2}'\n  (NO)");
+}
+
+Test(terminal_text, folds_behind_commands)
+{
+	expect_message("run: vailctl a, or run: vailctl b", 18,
+		       "run: vailctl a, or\n  run: vailctl b");
+	expect_message("see: systemctl status vaild; or wait here", 30,
+		       "see: systemctl status vaild;\n  or wait here");
+	expect_message("run: virsh list (STATUS)", 20, "run: virsh list\n  (STATUS)");
+	expect_message("run: virsh list  x", 16, "run: virsh list \n  x");
+}
+
+Test(terminal_text, folds_sentences_about_programs)
+{
+	expect_message("run vail-qemu as root", 15, "run vail-qemu\n  as root");
+	expect_message("see  vailctl list", 15, "see  vailctl\n  list");
+}
