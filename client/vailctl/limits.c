@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
@@ -51,6 +52,14 @@ static void owners_fetch(Tool *tool, const JsonValue *limits, Owners *owners)
 			      &owners->adapters);
 }
 
+/* Tests whether the number is the use of the caller's account alone. */
+static bool is_of_caller(const char *name)
+{
+	const char *end = name ? strstr(name, "PerUid") : NULL;
+
+	return end && end[strlen("PerUid")] == '\0';
+}
+
 /*
  * Sets the owner of the row, which stays NULL if the limit is a total. Returns
  * false if out of memory.
@@ -77,6 +86,8 @@ static bool set_owner(const JsonValue *limit, const Owners *owners, LimitRow *ro
 	} else if (json_member(limit, "highest")) {
 		written = asprintf(&row->owner, "user %s",
 				   user_name(member_number(limit, "uid"), user));
+	} else if (is_of_caller(member_text(limit, "name")) && member_number(limit, "used") > 0) {
+		written = asprintf(&row->owner, "user %s", user_name(geteuid(), user));
 	}
 	if (written < 0)
 		row->owner = NULL; /* asprintf() leaves anything there */

@@ -139,6 +139,9 @@ uids_have_names() {
     root 0 show desk
   says "registrations names the users" "PID +USER .* vail-alice +through" root 0 registrations
   says "limits names the users" "registrationsPerUid +1 .* user vail-alice" root 0 limits
+  says "limits names the user for whose account they are" $'registrationsPerUid +1 [^\n]* user vail-alice *(\n|$)' \
+    vail-alice 0 limits --used
+  says "limits names no user of what nobody uses" $'registrationsPerUid +0 [^\n]* - *(\n|$)' vail-bob 0 limits
   says "the help of limits explains its columns" "FOR USERS is the part of MAXIMUM" root 0 help limits
   says "status says what it counts" "Counts below:  of all users" root 0 status
   says "status says what it counts for others" "Counts below:  of your user only" vail-bob 0 status
