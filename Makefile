@@ -72,6 +72,12 @@ LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/sup
 # The files that are not built: one of these stands for the other.
 LEFT_OUT = $(if $(WINDOW),client/vail-view/no-window.c,$(wildcard client/vail-view/window/*.c))
 
+# Make compares times, and would not notice that the other one is built now. This file changes then.
+WINDOW_MARK = build/generated/window
+$(shell { mkdir -p build/generated && echo '$(WINDOW)' | cmp -s - $(WINDOW_MARK) || \
+          echo '$(WINDOW)' >$(WINDOW_MARK); } 2>/dev/null)
+marks_client/vail-view = $(wildcard $(WINDOW_MARK))
+
 # A program's main file belongs to no layer.
 MAINS = daemon/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
 
@@ -83,8 +89,8 @@ sources_proto = $(INTERFACES)
 
 # $(call archive,VARIANT,LAYER)
 define archive
-$(1)/$(2).a: $(patsubst %.c,$(1)/%.o,$(call sources,$(2)) $(sources_$(2)))
-	@rm -f $$@ && $$(AR) rcs $$@ $$^
+$(1)/$(2).a: $(patsubst %.c,$(1)/%.o,$(call sources,$(2)) $(sources_$(2))) $(marks_$(2))
+	@rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach variant,build build/sanitized build/threads build/fuzz build/coverage,$(foreach layer,$(LAYERS),$(eval $(call archive,$(variant),$(layer)))))
 
