@@ -55,9 +55,14 @@ static const Command commands[] = {
 	{ { "describe", NULL }, 1, 1, false, PAGED | TAKES_VM, command_describe, "VM",
 	  "Show the details of one virtual machine, like: vailctl show", NULL },
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
-	  "Show your own registrations; operators see all", NULL },
+	  "Show the registrations of VMs; operators see all",
+	  "Other users see only those of the process that asks, as in: vailctl exec VM --\n"
+	  "vailctl registrations. To see how many processes a VM has registered, use:\n"
+	  "vailctl list\n" },
 	{ { "objects", NULL }, 0, 1, false, PAGED | TAKES_VM, command_objects, "[VM]",
-	  "Show the objects that you share or may open", "Operators see all.\n" },
+	  "Show the shared objects of VMs; operators see all",
+	  "Other users see only those that the process that asks shares or may open, as in:\n"
+	  "vailctl exec VM -- vailctl objects\n" },
 	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
 	  "Show which processes hold a shared object open", NULL },
 	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
@@ -70,13 +75,13 @@ static const Command commands[] = {
 	  "The handle of a screen ends when the guest changes its mode. For a VM's screen,\n"
 	  "whatever its handle is, use: vail-view VM --png FILE\n" },
 	{ { "displays", NULL }, 0, 1, false, PAGED | TAKES_VM, command_displays, "[VM]",
-	  "Show the display channels that you have opened",
+	  "Show the display channels of VMs; operators see all",
 	  "A display channel connects a viewer with the VM's agent, for keyboard, pointer,\n"
 	  "clipboard and sound. A window of vail-view opens one only if its display client\n"
 	  "may send input. Otherwise the window shows pictures and has no channel.\n"
 	  "To see every viewer, run vailctl list, registrations or holders.\n\n"
-	  "Operators see all. Users who added a VM, its VMM and its agent see the\n"
-	  "channels of that VM.\n" },
+	  "Other users see those of VMs that they added. A process sees those that it has\n"
+	  "opened, and those of the VM of which it is the VMM or the agent.\n" },
 	{ { "display", "close" }, 1, 1, false, 0, command_display_close, "HANDLE",
 	  "End a display channel",
 	  "Viewer and agent see its end at once. The viewer may open another one. To\n"

@@ -49,7 +49,9 @@ static bool has_registrations(Tool *tool, const char *guid)
 /* People take an open window for a display channel, but one that only views has none. */
 static int report_none(Tool *tool, Table *table)
 {
-	int exit_status = report_visible(tool, table, "No display channels");
+	int exit_status =
+		report_visible(tool, table, "No display channels",
+			       " of this process or of VMs that you added; operators see all");
 
 	if (!options_have(&tool->options, OPTION_NO_LEGEND) &&
 	    has_registrations(tool, tool->arguments[0]))

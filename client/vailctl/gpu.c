@@ -129,7 +129,7 @@ int command_gpu_processes(Tool *tool)
 		return report_listings_json(&processes, &adapters);
 	for (size_t i = 0; i < processes.item_count; i++)
 		fill_process(&table, processes.items[i], &adapters);
-	return report_visible(tool, &table, "No GPU processes");
+	return report_visible(tool, &table, "No GPU processes", VISIBLE_TO_USER);
 }
 
 /* ---- map ---- */

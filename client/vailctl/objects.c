@@ -121,7 +121,8 @@ int command_objects(Tool *tool)
 		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < objects.item_count; i++)
 		fill_object(&table, objects.items[i], &names);
-	return report_visible(tool, &table, "No shared objects");
+	return report_visible(tool, &table, "No shared objects",
+			      " that this process shares or may open; operators see all");
 }
 
 /* ---- holders ---- */

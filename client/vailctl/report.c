@@ -115,14 +115,14 @@ int report_table(const Tool *tool, Table *table, const char *empty)
 	return EXIT_DONE;
 }
 
-int report_visible(const Tool *tool, Table *table, const char *empty)
+int report_visible(const Tool *tool, Table *table, const char *empty, const char *scope)
 {
 	bool is_shown = table->cell_count == 0 && !table->failed &&
 			!options_have(&tool->options, OPTION_NO_LEGEND);
-	char sentence[80];
+	char sentence[128];
 
 	snprintf(sentence, sizeof(sentence), "%s%s.", empty,
-		 is_shown && !tool_is_operator(tool) ? " that you may see" : "");
+		 is_shown && !tool_is_operator(tool) ? scope : "");
 	return report_table(tool, table, sentence);
 }
 

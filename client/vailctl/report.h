@@ -34,10 +34,15 @@ void table_add_size(Table *table, const JsonValue *object, const char *name);
 int report_table(const Tool *tool, Table *table, const char *empty);
 
 /*
- * Like report_table(), for entities of which users see only their own: the sentence, such as "No
- * virtual machines", lacks its end, which tells other users than operators so.
+ * Like report_table(), for entities of which only operators see all.
+ *
+ * empty: the sentence without its end, such as "No virtual machines".
+ * scope: the end of the sentence for other users, which says what they see. It begins with a space.
  */
-int report_visible(const Tool *tool, Table *table, const char *empty);
+int report_visible(const Tool *tool, Table *table, const char *empty, const char *scope);
+
+/* The scope of entities that users see because of who they are, and not of which process asks. */
+#define VISIBLE_TO_USER " that you may see"
 
 /* Opens a JSON document and writes its status member. The caller closes the object. */
 void report_document_begin(Writer *writer);

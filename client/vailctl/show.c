@@ -252,7 +252,7 @@ int command_list(Tool *tool)
 		return report_listings_json(&machines, &registrations);
 	for (size_t i = 0; i < machines.item_count; i++)
 		fill_machine(&table, machines.items[i], &registrations);
-	return report_visible(tool, &table, "No virtual machines");
+	return report_visible(tool, &table, "No virtual machines", VISIBLE_TO_USER);
 }
 
 /* ---- describe ---- */
@@ -467,7 +467,8 @@ int command_registrations(Tool *tool)
 		vm_names_fetch(tool, &names); /* without the names, GUIDs are shown */
 	for (size_t i = 0; i < registrations.item_count; i++)
 		fill_registration(&table, registrations.items[i], &names);
-	return report_visible(tool, &table, "No registrations");
+	return report_visible(tool, &table, "No registrations",
+			      " of this process; operators see all");
 }
 
 static const TableColumn quarantine_columns[] = { { .name = "GUID" },

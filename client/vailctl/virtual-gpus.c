@@ -119,5 +119,5 @@ int command_vgpu_list(Tool *tool)
 	if (options_have(&tool->options, OPTION_JSON))
 		return show_json(&machines, &adapters);
 	for_each(&machines, &adapters, add_row, &table);
-	return report_visible(tool, &table, "No virtual GPUs");
+	return report_visible(tool, &table, "No virtual GPUs", VISIBLE_TO_USER);
 }

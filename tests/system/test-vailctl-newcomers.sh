@@ -76,6 +76,12 @@ nothing_can_come() {
   expect_equal "watch says nothing to somebody who sees a VM" 0 \
     "$(grep -c 'virtual machine' "$PRIVATE/operator")"
   says "an empty list says whose it is" '^No virtual machines that you may see\.$' vail-bob 0 list
+  says "no registrations says whose are shown" '^No registrations of this process; operators see all\.$' \
+    vail-bob 0 registrations
+  says "no objects says whose are shown" \
+    '^No shared objects that this process shares or may open; operators see all\.$' vail-bob 0 objects
+  says "no display channels says whose are shown" \
+    '^No display channels of this process or of VMs that you added; operators see all\.$' vail-bob 0 displays
   says "an empty list of an operator is empty" '^No display channels\.$' root 0 displays
   expect_vailctl vail-bob 0 "an empty list without a legend" --no-legend list
   expect_equal "prints nothing without a legend" "" "$SAID"

@@ -284,7 +284,7 @@ limits_and_status() {
 empty_tables() {
   in_pipe --no-legend gpu processes
   expect_vailctl vail-bob 0 "an empty table is a success" registrations
-  expect_equal "an empty table is a sentence" "No registrations that you may see." "$SAID"
+  expect_equal "an empty table is a sentence" "No registrations of this process; operators see all." "$SAID"
   expect_vailctl vail-bob 0 "an empty table is a success with --no-legend" --no-legend registrations
   expect_equal "--no-legend prints nothing for an empty table" "" "$SAID"
   on_terminal 80 24 --no-legend vm quarantines
