@@ -88,6 +88,7 @@ int command_vm_add(Tool *tool)
 	const Options *options = &tool->options;
 	const char *guid = tool->arguments[0];
 	_cleanup_free_ char *before = NULL;
+	pid_t former;
 	VailMachine machine = machine_of(options);
 	int wrong = check_vmm(tool, &machine);
 
@@ -98,6 +99,7 @@ int command_vm_add(Tool *tool)
 	if (options->run)
 		return vmm_process_run(tool, &machine);
 	before = vm_settings(tool, guid);
+	former = before ? vm_incoming_vmm(tool, guid) : 0;
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, guid, &machine);
 	if (status == STATUS_SUCCESS && is_as_before(tool, before))
 		return finish_unchanged(tool,
@@ -105,7 +107,8 @@ int command_vm_add(Tool *tool)
 					"%d as its VMM; to change its settings, run: vailctl vm "
 					"update %s",
 					guid, (int)machine.vmm_pid, guid);
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS &&
+	    !(before && vm_note_incoming(tool, machine.vmm_pid, &machine, former)))
 		vm_note_same_name(tool, guid, options->name);
 	return tool_finish(tool, status);
 }

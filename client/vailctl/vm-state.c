@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vailctl/vm-state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "client/common/json-members.h"
@@ -73,6 +74,48 @@ pid_t vm_found_vmm(Tool *tool, const char *guid)
 
 	return source && strcmp(source, "machined") == 0 ? (pid_t)member_number(machine, "vmmPid")
 							 : 0;
+}
+
+pid_t vm_incoming_vmm(Tool *tool, const char *guid)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	const JsonValue *machine = find_listed(tool, guid, &machines);
+
+	return (pid_t)member_number(machine, "incomingVmmPid");
+}
+
+/* Returns what an incoming VMM cannot set, as the end of a sentence. */
+static const char *unused_settings(const VailMachine *machine)
+{
+	if (machine->name && machine->display_client_count > 0)
+		return "; the name and the display clients are not used";
+	if (machine->name)
+		return "; the name is not used";
+	return machine->display_client_count > 0 ? "; the display clients are not used" : "";
+}
+
+bool vm_note_incoming(Tool *tool, pid_t pid, const VailMachine *machine, pid_t former)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	const char *guid = tool->arguments[0], *unused = unused_settings(machine);
+	const JsonValue *listed = find_listed(tool, guid, &machines);
+	char place[48] = "", present[48] = "its VMM";
+
+	if (pid <= 0 || (pid_t)member_number(listed, "incomingVmmPid") != pid)
+		return false;
+	if (options_have(&tool->options, OPTION_JSON))
+		return true;
+	if (former > 0 && former != pid)
+		snprintf(place, sizeof(place), " in place of process %d", (int)former);
+	if (member_number(listed, "vmmPid") > 0)
+		snprintf(present, sizeof(present), "process %d",
+			 (int)member_number(listed, "vmmPid"));
+	log_message("VM %s runs already; process %d is its incoming VMM now%s, and takes over when "
+		    "%s exits%s%s%s",
+		    guid, (int)pid, place, present, unused,
+		    *unused ? "; to change those of the VM, run: vailctl vm update " : "",
+		    *unused ? guid : "");
+	return true;
 }
 
 char *vm_settings(Tool *tool, const char *guid)

@@ -2,7 +2,11 @@
 #ifndef CLIENT_VAILCTL_VM_STATE_H
 #define CLIENT_VAILCTL_VM_STATE_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "client/vailctl/vailctl.h"
+#include <vail.h>
 
 /*
  * Asks vaild for the description of a VM.
@@ -25,6 +29,20 @@ char *vm_settings(Tool *tool, const char *guid);
  * 0 otherwise, and if the caller may not see it.
  */
 pid_t vm_found_vmm(Tool *tool, const char *guid);
+
+/* Returns the pid of the incoming VMM, or 0 if there is none or the caller may not see it. */
+pid_t vm_incoming_vmm(Tool *tool, const char *guid);
+
+/*
+ * Logs that a process which was added is only the incoming VMM of a VM that runs already, and which
+ * of the settings are not used for that reason. With --json nothing is logged.
+ *
+ * pid: the process. machine: the settings that it was added with.
+ * former: the incoming VMM before, whose place the process has taken; 0 for none.
+ *
+ * Returns false if the process is not an incoming VMM.
+ */
+bool vm_note_incoming(Tool *tool, pid_t pid, const VailMachine *machine, pid_t former);
 
 /*
  * Logs that another VM has the name as well, which fits no single VM then. Only VMs that the caller

@@ -58,10 +58,12 @@ static int become_vmm(const VmmProcess *vmm, const VailMachine *machine, pid_t p
 		return EXIT_FAILED;
 	sigaction(SIGCHLD, &vmm->on_child, NULL);
 	sigprocmask(SIG_SETMASK, &vmm->inherited_mask, NULL);
+	pid_t former = vm_incoming_vmm(tool, tool->arguments[0]);
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], machine);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	vm_note_same_name(tool, tool->arguments[0], machine->name);
+	if (!vm_note_incoming(tool, getpid(), machine, former))
+		vm_note_same_name(tool, tool->arguments[0], machine->name);
 	return tool_exec(tool);
 }
 

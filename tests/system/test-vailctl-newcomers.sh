@@ -46,10 +46,20 @@ nothing_is_changed() {
 
 # The second QEMU of a VM is something new, and so is a VM that takes the place of a user's.
 something_is_changed() {
-  local first=$VMM
+  local first=$VMM former
 
   start_vmm vail-vmm
-  quiet "vm add of an incoming VMM" vm add "$GUID" --pid "$VMM"
+  former=$VMM
+  says "vm add of an incoming VMM says when it takes over" \
+    "^vailctl: VM $GUID runs already; process $former is its incoming VMM now, and takes over when process $first exits\$" \
+    root 0 vm add "$GUID" --pid "$former"
+  start_vmm vail-vmm
+  says "vm add of another incoming VMM says whose place it takes, and what is not used" \
+    "process $VMM is its incoming VMM now in place of process $former, .*; the name is not used; .*vm update $GUID\$" \
+    root 0 vm add "$GUID" --pid "$VMM" --name other
+  expect_vailctl root 0 "vm add --json of an incoming VMM" --json vm add "$GUID" --pid "$former" --user vail-bob
+  expect_equal "vm add --json prints only the document" '{"status":"STATUS_SUCCESS"}' "$SAID"
+  kill_and_wait "$former"
   says "the same incoming VMM again changes nothing" "nothing was done" root 0 \
     vm add "$GUID" --pid "$first"
   kill_and_wait "$VMM"
