@@ -37,7 +37,7 @@ static const struct {
 	{ "agentGone", "run vail-view again when vail-qemu serves the display again" },
 	{ "vmmExited", "start the VM again to see it" },
 	{ "virtualMachineUnregistered", "start the VM again to see it" },
-	{ "quarantined", "ask an operator to lift the quarantine" },
+	{ "quarantined", "have an operator run: vailctl vm release VM" },
 };
 
 static void log_end(const PassedChannel *channel, const char *reason)

@@ -17,8 +17,9 @@ NTSTATUS method_share_object_with_host(Request *request)
 	NTSTATUS status;
 
 	if (quarantine_find(broker, &vm->guid))
-		return failure_set(&request->failure, STATUS_ACCESS_DENIED, "quarantined",
-				   "the VM is in quarantine; ask an operator to lift it");
+		return failure_set(
+			&request->failure, STATUS_ACCESS_DENIED, "quarantined",
+			"the VM is in quarantine; have an operator run: vailctl vm release VM");
 	status = request_await_fdstore(request);
 	if (status == STATUS_SUCCESS)
 		status = object_resolve_settings(request, &settings);

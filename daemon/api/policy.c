@@ -20,10 +20,12 @@ static const char *difference_sentence(Difference difference)
 		       "client; call with the display client's group";
 	case DIFFERENCE_GROUPS:
 		return "the calling process has other groups than the VM's display client; call "
-		       "from a session that has exactly its groups";
+		       "from a session that has exactly its groups, or name a process like the "
+		       "calling one with: vailctl vm update VM --client-pid PID:RIGHTS";
 	case DIFFERENCE_CAPABILITIES:
 		return "the calling process has other capabilities than the VM's display client; "
-		       "call with exactly its capabilities, not more";
+		       "call with exactly its capabilities, not more, or name a process like the "
+		       "calling one with: vailctl vm update VM --client-pid PID:RIGHTS";
 	case DIFFERENCE_LABEL:
 		return "the calling process has another security label than the VM's display "
 		       "client; call with the display client's label";
@@ -45,7 +47,7 @@ static NTSTATUS check_display_client(const PolicyFacts *facts, Failure *failure)
 {
 	if (facts->is_quarantined)
 		return deny(failure, "quarantined",
-			    "the VM is in quarantine; ask an operator to lift it");
+			    "the VM is in quarantine; have an operator run: vailctl vm release VM");
 	if (facts->is_registered || facts->difference == DIFFERENCE_NONE)
 		return STATUS_SUCCESS;
 	return deny(failure, difference_name(facts->difference),
@@ -56,7 +58,7 @@ static NTSTATUS check_opener(const PolicyFacts *facts, Failure *failure)
 {
 	if (facts->is_quarantined)
 		return deny(failure, "quarantined",
-			    "the VM is in quarantine; ask an operator to lift it");
+			    "the VM is in quarantine; have an operator run: vailctl vm release VM");
 	if (!facts->is_registered)
 		return deny(failure, "notRegistered",
 			    "the calling process is not registered for the VM; register first");
