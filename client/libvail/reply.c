@@ -16,8 +16,7 @@ static const struct {
 	const char *sentence;
 } varlink_errors[] = {
 	{ "org.varlink.service.MethodNotFound", STATUS_NOT_SUPPORTED, "method",
-	  "this vaild has no such method; list those of an interface with: vailctl call "
-	  "org.varlink.service.GetInterfaceDescription '{\"interface\":\"io.vaild\"}'" },
+	  "this vaild has no such method; to see the methods, run: man io.vaild" },
 	{ "org.varlink.service.InterfaceNotFound", STATUS_NOT_SUPPORTED, "interface",
 	  "this vaild has no such interface; list those that it has with: vailctl call "
 	  "org.varlink.service.GetInfo" },

@@ -203,12 +203,15 @@ raw_call() {
   expect_vailctl root 1 "call fails for a parameter that is not valid" \
     call io.vaild.Machine.UpdateVirtualMachine '{"virtualMachineGuid":"x"}'
   expect_match "call: the message has the parameter's name" "virtualMachineGuid is not a GUID" "$SAID"
-  for method in io.vaild.NoSuch io.nosuch.NoSuch; do
+  for method in io.vaild.NoSuch Foo; do
     expect_vailctl root 1 "call fails for the unknown $method" call "$method"
-    advice=$(sed -n 's/.* with: vailctl \(.*\) (STATUS_NOT_SUPPORTED)$/\1/p' <<<"$SAID")
-    eval "expect_vailctl root 0 'call $method: the advice works as printed' $advice"
-    expect_match "call $method: the advice shows what vaild has" "io\.vaild" "$SAID"
+    expect_match "call $method: the manual has the methods" \
+      'no such method; to see the methods, run: man io\.vaild \(STATUS_NOT_SUPPORTED\)' "$SAID"
   done
+  expect_vailctl root 1 "call fails for an unknown interface" call io.nosuch.NoSuch
+  advice=$(sed -n 's/.* with: vailctl \(.*\) (STATUS_NOT_SUPPORTED)$/\1/p' <<<"$SAID")
+  eval "expect_vailctl root 0 'call: the advice works as printed' $advice"
+  expect_match "call: the advice shows the interfaces that vaild has" "io\.vaild" "$SAID"
   suggests io.vaild.GetInf org.varlink.service.GetInfo
   suggests io.vaild.GetInfo org.varlink.service.GetInfo
   suggests io.vaild.Machine.listVirtualMachine io.vaild.Machine.ListVirtualMachines
