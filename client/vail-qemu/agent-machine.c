@@ -64,7 +64,8 @@ static void log_kept_clients(Agent *agent)
 	if (differ && !agent->has_logged_clients)
 		log_message("vaild has other display clients for this VM than vail-qemu was "
 			    "started with, and those in vaild apply; change them with: vailctl "
-			    "vm update %s --user USER (and --user for each other user)",
+			    "vm update %s --user USER, or for root --client-pid PID (and one of "
+			    "the two for each other display client)",
 			    machine->guid);
 	agent->has_logged_clients = differ;
 }

@@ -98,7 +98,7 @@ check_kept_settings() {
   expect "vail-qemu says that an operator has chosen another agent" eventually says \
     "the VM's agent is user vail-bob; run vail-qemu as that user, or make it the agent with: vailctl vm update $GUID --agent-pid $AGENT"
   expect "vail-qemu says that the display clients in vaild apply" eventually says \
-    "vaild has other display clients for this VM than vail-qemu was started with, and those in vaild apply; change them with: vailctl vm update $GUID --user"
+    "vaild has other display clients for this VM than vail-qemu was started with, and those in vaild apply; change them with: vailctl vm update $GUID --user USER, or for root --client-pid PID"
   expect_equal "name, display client and agent of an operator are kept" "$kept" "$(settings)"
   qemu "listen 0 1"
   qemu "map 0 64 48"
@@ -164,7 +164,7 @@ check_rights() {
   "${CTL[@]}" vm update "$GUID" --user vail-alice:audioOutput --client-pid "$client:input"
   kept="vail-alice:view,audioOutput $client:view,input"
   expect "vail-qemu says that --user does not change rights of an operator" eventually says \
-    "change them with: vailctl vm update $GUID --user"
+    "change them with: vailctl vm update $GUID --user USER, or for root --client-pid PID"
   kill_and_wait "$DAEMON"
   start_daemon
   expect "rights of an operator are the same after a restart of vaild that has forgotten the VM" \
@@ -172,7 +172,7 @@ check_rights() {
   kill_and_wait "$AGENT"
   start_agent --user vail-alice
   expect "vail-qemu says that --user changes no rights" eventually says \
-    "change them with: vailctl vm update $GUID --user"
+    "change them with: vailctl vm update $GUID --user USER, or for root --client-pid PID"
   expect_equal "they are the same after a restart of vail-qemu" "$kept" "$(rights)"
   end_qemu
   kill_and_wait "$client"
