@@ -192,7 +192,7 @@ check_hand_over() {
 
 check_vaild_restart() {
   kill_and_wait "$DAEMON"
-  expect_title "the window says that vaild is away" "Vaild at .* cannot be reached"
+  expect_title "the window says that vaild is away" "vaild at .* cannot be reached"
   start_daemon
   eventually console_is 720x400
   set_rights view,input view

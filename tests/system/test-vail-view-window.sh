@@ -223,7 +223,7 @@ check_restart() {
   start_window "$CONSOLE_GUID"
   expect_screen "restart: the window shows the screen" "$CONSOLE_GUID"
   kill_and_wait "$DAEMON"
-  expect_title "the window says that vaild is away" "Vaild at .* cannot be reached"
+  expect_title "the window says that vaild is away" "vaild at .* cannot be reached"
   expect "the sentence is over the picture" eventually has_sentence
   start_daemon
   add_console
