@@ -176,13 +176,10 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 	if (!vmm)
 		return STATUS_SUCCESS;
 	ret->has_display_clients = true;
-	if (drop_in && (array->count == 0 || is_for_libvirt(request))) {
-		bool is_made = drop_in_make_clients(drop_in, request->service->host,
-						    &ret->display_clients);
-
-		ret->display_clients.replace_libvirts = array->count > 0;
-		return is_made ? STATUS_SUCCESS : lookup_exhausted(request);
-	}
+	if (drop_in && (array->count == 0 || is_for_libvirt(request)))
+		return drop_in_make_clients(drop_in, request->service->host, &ret->display_clients)
+			       ? STATUS_SUCCESS
+			       : lookup_exhausted(request);
 	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
 	if (!ret->display_clients.items)
 		return failure_no_memory(&request->failure);

@@ -244,18 +244,6 @@ static NTSTATUS update_vm(Request *request, VirtualMachine *vm, VmSettings *sett
 	return STATUS_SUCCESS;
 }
 
-/* Leaves out the display clients of libvirt's metadata if a request has named others. */
-static void yield_to_request(const Request *request, const VirtualMachine *vm, VmSettings *settings)
-{
-	if (request->params.machine_settings.source.value != SETTINGS_FROM_LIBVIRT ||
-	    !settings->has_display_clients ||
-	    !display_clients_are_requested(&vm->display_clients) ||
-	    display_clients_match(&vm->display_clients, &settings->display_clients))
-		return;
-	display_clients_deinit(&settings->display_clients);
-	settings->has_display_clients = false;
-}
-
 /* Resolves the settings of an update. A new name may bring other drop-ins. */
 static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
 			       const ResolvedProcess *vmm, bool sets_clients, VmSettings *settings)
@@ -271,7 +259,6 @@ static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	yield_to_request(request, vm, settings);
 	settings->for_incoming = vm->incoming && vm->incoming->process->key == vmm->key;
 	if (settings->for_incoming || !request->params.machine_settings.name)
 		return STATUS_SUCCESS;

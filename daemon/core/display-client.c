@@ -25,19 +25,15 @@ static bool display_client_is_same(const DisplayClient *a, const DisplayClient *
 	       credentials_compare(&a->credentials, &b->credentials) == DIFFERENCE_NONE;
 }
 
-bool display_clients_match(const DisplayClients *a, const DisplayClients *b)
+bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
 {
-	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit;
+	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit &&
+		       a->are_from_drop_in == b->are_from_drop_in &&
+		       a->are_from_libvirt == b->are_from_libvirt;
 
 	for (size_t i = 0; is_same && i < a->count; i++)
 		is_same = display_client_is_same(&a->items[i], &b->items[i]);
 	return is_same;
-}
-
-bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
-{
-	return a->are_from_drop_in == b->are_from_drop_in &&
-	       a->are_from_libvirt == b->are_from_libvirt && display_clients_match(a, b);
 }
 
 static Difference display_client_compare_connection(const DisplayClient *client,

@@ -176,14 +176,11 @@ static bool resolve_clients(const Host *host, const VirtualMachine *vm, const Dr
 		return true; /* a request names or has named them */
 	if (drop_in ? are_clients_of(present, drop_in) : !present->are_from_drop_in)
 		return true;
-	bool replace_libvirts = present->are_from_libvirt || present->replace_libvirts;
-	bool is_made = drop_in ? drop_in_make_clients(drop_in, host, &ret->display_clients)
-		       : vm_is_found(vm) || replace_libvirts
-			       ? display_clients_make_nobody(&ret->display_clients)
-			       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
 	ret->has_display_clients = true;
-	ret->display_clients.replace_libvirts = replace_libvirts;
-	return is_made;
+	if (drop_in)
+		return drop_in_make_clients(drop_in, host, &ret->display_clients);
+	return vm_is_found(vm) ? display_clients_make_nobody(&ret->display_clients)
+			       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
 }
 
 static bool resolve_agent(const VirtualMachine *vm, const DropIn *drop_in, VmSettings *ret)

@@ -40,11 +40,6 @@ typedef struct DisplayClients {
 	bool are_explicit;     /* false if nobody named any, so that the only client is the VMM */
 	bool are_from_drop_in; /* named by a drop-in and not by a request */
 	bool are_from_libvirt; /* named by a request for libvirt's metadata; drop-ins come first */
-	/*
-	 * A drop-in has replaced those of libvirt's metadata. They do not return when it goes, and
-	 * nobody takes their place, because the metadata had named somebody else than the VMM.
-	 */
-	bool replace_libvirts;
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
@@ -60,7 +55,7 @@ static inline bool display_clients_are_nobody(const DisplayClients *clients)
 
 /*
  * Tests whether a request names them on behalf of its caller. Then neither a drop-in nor libvirt's
- * metadata replaces them. An update for libvirt that names the same ones makes them libvirt's.
+ * metadata replaces them.
  */
 static inline bool display_clients_are_requested(const DisplayClients *clients)
 {
@@ -80,9 +75,6 @@ bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
  * Tests whether both lists name the same users, and processes with the same credentials, all with
  * the same rights.
  */
-bool display_clients_match(const DisplayClients *a, const DisplayClients *b);
-
-/* Tests whether both lists match, and come from the same source. */
 bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b);
 
 /* Tests whether the user uid is among the clients. */

@@ -83,7 +83,6 @@ static const JsonField vm_fields[] = {
 	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.are_explicit),
 	OPTIONAL_BOOLEAN("clientsAreFromDropIn", RecordedVm, display_clients.are_from_drop_in),
 	OPTIONAL_BOOLEAN("clientsAreFromLibvirt", RecordedVm, display_clients.are_from_libvirt),
-	OPTIONAL_BOOLEAN("clientsReplaceLibvirts", RecordedVm, display_clients.replace_libvirts),
 	BOOLEAN("hasAgent", RecordedVm, has_agent),
 	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
 	STRUCTURE("agent", RecordedVm, agent, &process_table),
