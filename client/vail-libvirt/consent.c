@@ -64,8 +64,8 @@ NTSTATUS consent_clients(const Domain *consent, ClientList *clients)
 }
 
 /*
- * Tests whether vaild has the display clients that it was given. If it has none, a drop-in has
- * replaced them and is gone, and the changed metadata count.
+ * Compares the display clients in vaild with the given ones. If vaild has none, a drop-in replaced
+ * them and was removed, so changed metadata count.
  */
 static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given,
 			bool *ret_are_ours)

@@ -56,14 +56,13 @@ ConsentResult consent_change(const char *socket, const char *guid, const char *n
 pid_t consent_server(const char *socket, const char *guid);
 
 /*
- * Reads the remembered display clients of a guest. Without any, *ret has none. The caller
- * deinitialises it.
+ * Reads the remembered display clients of a guest, if any, into *ret. The caller deinitialises it.
  *
- * folder: of the files; NULL if there is none, so that nothing is remembered.
+ * folder: of the files; NULL to remember nothing.
  */
 void consent_recall(const char *folder, const char *guid, Domain *ret);
 
-/* Remembers the display clients of a guest, or forgets the guest if there are none. */
+/* Remembers the display clients of a guest, or forgets the guest if it has no clients. */
 void consent_remember(const char *folder, const char *guid, const Domain *given);
 
 /*

@@ -13,7 +13,7 @@
 /* Says how a domain shows its screen on D-Bus. */
 typedef enum DomainDisplay {
 	DOMAIN_DISPLAY_NONE,
-	DOMAIN_DISPLAY_BUS, /* <graphics type='dbus'/>: on a bus of its own */
+	DOMAIN_DISPLAY_BUS, /* <graphics type='dbus'/>: on a private bus */
 	DOMAIN_DISPLAY_P2P, /* <graphics type='dbus' p2p='yes'/>: on sockets that libvirt opens */
 } DomainDisplay;
 
@@ -33,7 +33,7 @@ typedef struct Domain {
 	size_t client_count;                     /* 0 without consent */
 
 	/* A running domain has these two; owned. */
-	char *bus;   /* D-Bus address of the bus; NULL if there is none */
+	char *bus;   /* D-Bus address of the bus, or NULL */
 	char *owner; /* QEMU's user and group, as +UID:+GID or names; NULL if libvirt names none */
 } Domain;
 

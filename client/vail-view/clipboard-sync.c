@@ -149,7 +149,7 @@ void clipboard_sync_guest_release(ClipboardSync *sync)
 
 /* ---- Changes ---- */
 
-/* Lets pass what may pass now. */
+/* Passes the texts that may pass now. */
 static void synchronize(ClipboardSync *sync)
 {
 	if (!sync->is_linked || !sync->has_focus)

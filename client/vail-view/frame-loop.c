@@ -11,7 +11,7 @@
 #include "client/vail-view/output.h"
 #include "client/vail-view/viewer.h"
 
-/* Time without a picture after which the viewer says what it waits for, in milliseconds. */
+/* Time without a picture until the viewer gives the reason, in milliseconds. */
 #define WAIT_SAID_AFTER 1000
 
 /* The state of the main loop. */
@@ -21,7 +21,7 @@ typedef struct View {
 	Output output;
 	unsigned long delivered; /* number of frames written */
 	bool has_delivered;      /* the last turn completed a frame, so check for another at once */
-	int64_t wait_said_at;    /* when the viewer says what it waits for; INT64_MAX if it did */
+	int64_t wait_said_at;    /* when the viewer gives the reason; INT64_MAX if it did */
 	char wait_said[WAIT_MESSAGE_SIZE]; /* the last sentence that it said */
 	int64_t delivered_at; /* when the last frame was written, or the start; milliseconds */
 } View;

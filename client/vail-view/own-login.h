@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Whether a display client that is a user can match this process. */
+/* Tells if a display client that is named as a user can match this process. */
 
 /* The privileges of a process that vaild compares with those of a user. */
 typedef struct OwnPrivileges {

@@ -13,9 +13,9 @@
 #define RIGHTS_LOST_SIZE    (RIGHTS_ADVICE_SIZE + 256)
 
 /*
- * Writes the command with which the VM's owner gives this process the rights, and in parentheses
- * what to add to it. The command names the user, if a user who is named can match this process.
- * Otherwise it names the process, such as one of root's with its capabilities.
+ * Writes the command with which the VM's owner gives this process the rights, and a remark in
+ * parentheses. The command names the user if a named user can match this process. Otherwise it
+ * names the process, for example because it has capabilities.
  *
  * rights: all that the process shall have then.
  * machine: the VM, as typed.
@@ -23,7 +23,7 @@
 void rights_command(unsigned int rights, const char *machine, char command[RIGHTS_COMMAND_SIZE]);
 
 /*
- * Writes who can give the user of this process the rights, and how.
+ * Writes the advice to ask the VM's owner for the rights, with the command.
  *
  * rights: all that the user shall have then.
  * machine: the VM, as typed.

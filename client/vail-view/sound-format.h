@@ -42,8 +42,8 @@ bool sound_format_is_valid(const SoundFormat *format);
 size_t sound_frame_size(const SoundFormat *format);
 
 /*
- * Converts frames to numbers from -1 to 1, with the volume applied. Floating point numbers beyond
- * that are cut, and what is no number is silence.
+ * Converts frames to numbers from -1 to 1, with the volume applied. Clips
+ * floating point numbers beyond that, and plays NaN as silence.
  *
  * format: a valid one.
  * ret_samples: has room for count * format->channels samples.

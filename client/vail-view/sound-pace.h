@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 /*
- * How much sound waits to be played. The guest sends it at its own pace. If the queue is empty,
- * some silence goes first, so that frames which arrive a little late leave no gap. Frames that
- * would make the queue longer than SOUND_LATENCY are dropped, so that the sound stays close to the
- * picture.
+ * Bounds the sound that waits to be played. The guest sends it at its own pace. If the queue is
+ * empty, some silence goes first, so that frames which arrive a little late leave no gap. Frames
+ * that would make the queue longer than SOUND_LATENCY are dropped, so that the sound stays close to
+ * the picture.
  */
 
 /* In milliseconds. */
@@ -32,8 +32,8 @@ SoundPace sound_pace(uint32_t frequency, size_t queued, size_t arrived);
 unsigned int sound_buffer_frames(uint32_t frequency);
 
 /*
- * How often the output was opened. To open and to close it takes time in which the window does not
- * draw, and the guest decides how often it starts and changes its sound. In milliseconds.
+ * Bounds how often the output is opened. The window does not draw while it opens or closes the
+ * output, and the guest decides how often it starts and changes its sound. In milliseconds.
  */
 #define SOUND_OPENINGS_AT_ONCE 4
 #define SOUND_OPENING_INTERVAL 500

@@ -17,7 +17,7 @@ int monitor_status_fetch(Tool *tool, JsonValue **ret_reply);
  */
 bool tool_is_operator(const Tool *tool);
 
-/* The same on a connection of its own, for a command whose connection watches. */
+/* The same on a second connection, for a command whose connection watches. */
 bool tool_is_operator_apart(const Tool *tool);
 
 #endif

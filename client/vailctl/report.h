@@ -34,14 +34,14 @@ void table_add_size(Table *table, const JsonValue *object, const char *name);
 int report_table(const Tool *tool, Table *table, const char *empty);
 
 /*
- * Like report_table(), for entities of which only operators see all.
+ * Like report_table(), for entities that only operators see all of.
  *
  * empty: the sentence without its end, such as "No virtual machines".
  * scope: the end of the sentence for other users, which says what they see. It begins with a space.
  */
 int report_visible(const Tool *tool, Table *table, const char *empty, const char *scope);
 
-/* The scope of entities that users see because of who they are, and not of which process asks. */
+/* The scope of entities that all processes of a user see. */
 #define VISIBLE_TO_USER " that you may see"
 
 /* Opens a JSON document and writes its status member. The caller closes the object. */

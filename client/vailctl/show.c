@@ -208,7 +208,7 @@ static const TableColumn machine_columns[] = {
 	{ .name = "DISPLAY CLIENTS", .minimum = 15, .drop = 7 },
 };
 
-/* Tests whether vaild has found the VM, and nobody has added it. */
+/* Tests whether systemd-machined has named the VM and no request has added it. */
 static bool is_found(const JsonValue *vm)
 {
 	const char *source = member_text(vm, "source");

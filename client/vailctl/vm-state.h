@@ -25,12 +25,12 @@ NTSTATUS vm_describe(Tool *tool, const char *guid, char **ret_reply);
 char *vm_settings(Tool *tool, const char *guid);
 
 /*
- * Returns the pid of the VMM if systemd-machined has named the VM, and nobody has added it. Returns
- * 0 otherwise, and if the caller may not see it.
+ * Returns the pid of the VMM if systemd-machined has named the VM and no request has added it, else
+ * 0. Returns 0 if the caller may not see the VM.
  */
 pid_t vm_found_vmm(Tool *tool, const char *guid);
 
-/* Returns the pid of the incoming VMM, or 0 if there is none or the caller may not see it. */
+/* Returns the pid of the incoming VMM, or 0 if the VM has none or the caller may not see it. */
 pid_t vm_incoming_vmm(Tool *tool, const char *guid);
 
 /*

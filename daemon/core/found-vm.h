@@ -25,7 +25,7 @@ NTSTATUS vm_prepare_found(Broker *broker, const Guid *guid, ProcessKey vmm, pid_
 /* Makes nobody the display client. Returns false if out of memory. */
 bool display_clients_make_nobody(DisplayClients *ret);
 
-/* Tests whether the VM was found, and nobody has taken it over. */
+/* Tests whether the VM was found and not taken over. */
 static inline bool vm_is_found(const VirtualMachine *vm)
 {
 	return vm->source != VM_SOURCE_API;

@@ -21,15 +21,15 @@ typedef struct DeviceText {
 } DeviceText;
 
 /*
- * Tests whether the error says that something does not exist, or that its device has just gone. Any
- * other error leaves open what is there.
+ * Tests whether the error says that something does not exist, or that its device was just removed.
+ * Any other error leaves that open.
  */
 static bool means_absent(int error)
 {
 	return error == ENOENT || error == ENOTDIR || error == ENODEV || error == ENXIO;
 }
 
-/* Stores errno as a negative one, unless it means that nothing is there. The first one stays. */
+/* Stores the first errno, negated, unless it means that the file does not exist. */
 static void note_error(int *error)
 {
 	if (*error == 0 && !means_absent(errno))

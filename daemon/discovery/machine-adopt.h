@@ -17,7 +17,7 @@ typedef enum MachineStep {
 } MachineStep;
 
 /*
- * Decides what is to be done. An operator's registration of the GUID wins. A user's wins only if it
+ * Decides the next step. An operator's registration of the GUID wins. A user's wins only if it
  * names the leader as VMM, because users choose the GUIDs of their VMs freely.
  */
 MachineStep machine_next_step(Broker *broker, const FoundMachine *machine);

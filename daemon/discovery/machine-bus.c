@@ -25,10 +25,10 @@
 #define MESSAGES_PER_TURN 32
 
 /*
- * Every user may send messages to any connection of the system bus, and nobody pays for reading
- * them. So nothing is read for this time after a turn with a stranger's message, which makes 320
- * messages per second at most. The others wait in the socket and in the bus. During such a flood
- * machined's signals are late, and its replies may be lost, which is a refusal and asked again.
+ * Every user may send messages to any connection of the system bus, and no account is charged for
+ * reading them. So vaild does not read for this time after a turn with a stranger's message, which
+ * makes at most 320 messages per second. The rest waits in the socket and in the bus. During such a
+ * flood machined's signals are late. A lost reply counts as a refusal, and vaild asks again.
  */
 #define PAUSE_MICROSECONDS 100000
 
@@ -145,7 +145,7 @@ static void ask_machines(MachineBus *bus)
 			continue;
 		if (!machine)
 			break;
-		/* A path that is none of D-Bus cannot be asked. */
+		/* sd-bus refuses an invalid object path. */
 		if (ask_machine(call, machine) < 0)
 			machine_table_answer(&bus->table, machine->name, NULL);
 	}
@@ -216,8 +216,8 @@ static void list_machines(MachineBus *bus)
 /* --- signals --------------------------------------------------------------------------------- */
 
 /*
- * The signals of machined bring no facts, because anybody may send a signal to any connection.
- * Those of others cost no question.
+ * Takes machined's signals as hints only, because every user may send signals to any connection.
+ * Ignores signals from other senders.
  */
 static int on_machine(sd_bus_message *signal, void *context, sd_bus_error *error)
 {
@@ -241,7 +241,7 @@ static void set_owner(MachineBus *bus, const char *owner)
 	if (strlen(owner) < sizeof(bus->owner))
 		strcpy(bus->owner, owner);
 	machine_table_outdated(&bus->table);
-	/* Without machined, what was known stays until the leaders exit. */
+	/* While machined does not run, the known VMs stay until their leaders exit. */
 	if (owner[0] != '\0')
 		list_machines(bus);
 	else
@@ -491,7 +491,7 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-/* Frees the connection without writing what it has still to send. */
+/* Frees the connection without flushing its queue. */
 static void disconnect(MachineBus *bus)
 {
 	event_del(&bus->io_event);

@@ -27,7 +27,7 @@ typedef struct MachineFacts {
 /* The owner of a machine whose uid cannot be read. It is not root. */
 #define MACHINE_OWNER_UNKNOWN UINT32_MAX
 
-/* Whether vaild shows a machine as a VM, and if not, why. */
+/* The result of recognising a machine: a VM, or the reason against it. */
 typedef enum MachineVerdict {
 	MACHINE_IS_VM,
 	MACHINE_IS_OTHER,  /* of another class, such as a container */

@@ -124,7 +124,7 @@ static KnownMachine *add(MachineTable *table, const char *name, bool is_other)
 	return machine;
 }
 
-/* found is what was recognised if the verdict is MACHINE_IS_VM, else NULL. */
+/* found: the recognised VM if the verdict is MACHINE_IS_VM, else NULL. */
 static void decide(MachineTable *table, KnownMachine *machine, MachineVerdict verdict,
 		   const FoundMachine *found)
 {

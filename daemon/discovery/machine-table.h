@@ -66,9 +66,9 @@ void machine_table_end(MachineTable *table);
 KnownMachine *machine_table_ask(MachineTable *table);
 
 /*
- * Notes the answer about the machine of that name. With facts NULL, machined has refused, so what
- * was known stays; a machine that has ended is missing in the next list. Ignores answers about
- * machines that are not listed any more, and those that have become outdated, which are asked
+ * Notes the answer about the machine of that name. NULL facts mean that machined has refused, so
+ * the earlier facts stay; an ended machine is missing in the next list. Ignores answers about
+ * machines that are no longer listed. An answer that is outdated by now is ignored, and vaild asks
  * again.
  */
 void machine_table_answer(MachineTable *table, const char *name, const MachineFacts *facts);
@@ -76,10 +76,10 @@ void machine_table_answer(MachineTable *table, const char *name, const MachineFa
 /* Lets the machines be asked again about which machined has told nothing. */
 void machine_table_retry(MachineTable *table);
 
-/* Notes that a machine of this name is new, so that what is known about the name is outdated. */
+/* Notes that a machine of this name is new, so that earlier facts about the name are outdated. */
 void machine_table_renewed(MachineTable *table, const char *name);
 
-/* Notes that all that is known is outdated, because machined or the bus has started again. */
+/* Notes that all facts are outdated, because machined or the bus has started again. */
 void machine_table_outdated(MachineTable *table);
 
 /* --- results --------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ static void describe_state(const MachineBus *bus, char *text, size_t size)
 	}
 }
 
-/* Words what is missing although machined is seen, likewise. */
+/* Writes the gaps in a complete list, if there are any, as describe_state() does. */
 static void describe_gaps(MachineBus *bus, size_t left_out, char *text, size_t size)
 {
 	size_t untold = machine_table_failed(&bus->table);
@@ -169,7 +169,7 @@ static void adopt(MachineWatch *watch, const KnownMachine *machine)
 		 (int)machine->found.leader);
 }
 
-/* Does what is to be done about a machine. Returns false if that has to wait for another turn. */
+/* Takes the next step for a machine. Returns false if it has to wait for another turn. */
 static bool look_at(MachineWatch *watch, const KnownMachine *machine, size_t *additions)
 {
 	Broker *broker = watch->server->service.broker;
@@ -234,7 +234,7 @@ static void on_work(evutil_socket_t fd, short what, void *context)
 	upkeep_after_change(&watch->server->upkeep);
 }
 
-/* Works in a turn of its own, because many answers come together. */
+/* Defers the work to another turn, because many answers come together. */
 static void on_changed(void *context)
 {
 	MachineWatch *watch = context;

@@ -146,7 +146,7 @@ static void note_lost_rights(Desktop *desktop)
 	char sentence[RIGHTS_LOST_SIZE];
 
 	if (channel->state != GUEST_CHANNEL_READY && channel->lack != LACK_RIGHT)
-		return; /* vaild has not said yet what is left */
+		return; /* vaild has not confirmed the remaining rights yet */
 	rights_lost(lost & ~desktop->has_told, channel->rights, desktop->input.machine, sentence);
 	if (*sentence) {
 		log_message("%s", sentence);
@@ -227,7 +227,7 @@ static bool handle(Desktop *desktop, const SDL_Event *event)
 	desktop_clipboard_handle(&desktop->clipboard, event);
 	sound_handle(&desktop->sound, event);
 
-	/* vaild tells nobody but operators of the end of a quarantine. */
+	/* Only operators hear of the end of a quarantine. */
 	if (desktop->viewer.is_in_quarantine && is_attention(event))
 		viewer_retry(&desktop->viewer);
 	if (requested == REQUESTED_NOTHING)

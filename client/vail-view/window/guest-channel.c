@@ -86,7 +86,7 @@ static void refuse(GuestChannel *channel, GuestChannelLack lack, const char *rea
 	snprintf(channel->reason, sizeof(channel->reason), "%s", reason ? reason : "");
 }
 
-/* Closes the connection to the agent, which releases what is held down. */
+/* Closes the connection to the agent, which releases the held keys and buttons. */
 static void close_bus(GuestChannel *channel, int64_t now)
 {
 	channel->bus = sd_bus_close_unref(channel->bus);
@@ -218,7 +218,7 @@ static int start_bus(GuestChannel *channel, int socket)
 	if (result < 0)
 		return result;
 	TAKE_FD(owned);
-	/* vaild has made the socket, and so the agent accepts whoever has it. */
+	/* The agent needs no credentials, because vaild has made the socket. */
 	result = sd_bus_set_anonymous(channel->bus, true);
 	if (result >= 0)
 		result = sd_bus_add_filter(channel->bus, NULL, on_message, channel);

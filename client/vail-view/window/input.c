@@ -362,7 +362,7 @@ static bool may_open(const Viewer *viewer)
 	return viewer->state == VIEWER_WATCHING && viewer->is_current && viewer->picture.name;
 }
 
-/* Notes that the channel has become ready or has ended. */
+/* Notes that the channel is ready or ended. */
 static void note_change(Input *input, int64_t now)
 {
 	bool was_ready = input->was_ready;

@@ -9,10 +9,10 @@
 /* Time without frames after which the output is closed, although the guest has not stopped. */
 #define IDLE_LIMIT 2000
 
-/* Time for the desktop to play what it has taken from the queue. */
+/* Time for the desktop to play the frames that it has taken from the queue. */
 #define DRAIN_TIME 100
 
-/* How often the end is put off while frames wait, for a process or a desktop that was stopped. */
+/* Limits how often the end is put off while frames wait, in case a process was stopped. */
 #define DELAYS_MAX 50
 
 static size_t queued_frames(const SoundDevice *device)

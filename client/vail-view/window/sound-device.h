@@ -35,7 +35,7 @@ bool sound_device_is_open(const SoundDevice *device, const SoundFormat *format);
 bool sound_device_play(SoundDevice *device, const SoundFormat *format, const SoundVolume *volume,
 		       const void *frames, size_t count, int64_t now);
 
-/* Closes the output when it has played what it has. */
+/* Closes the output when it has played all its frames. */
 void sound_device_finish(SoundDevice *device, int64_t now);
 
 /* Closes the output at once. */

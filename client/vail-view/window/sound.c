@@ -236,7 +236,7 @@ static int start_bus(Sound *sound, int socket)
 	if (result < 0)
 		return result;
 	TAKE_FD(owned);
-	/* The agent has no credentials of this process, and accepts whoever has the socket. */
+	/* The agent needs no credentials, because vaild has made the channel. */
 	result = sd_bus_set_anonymous(sound->bus, true);
 	if (result >= 0)
 		result = sd_bus_negotiate_fds(sound->bus, false);

@@ -42,7 +42,7 @@ typedef struct FetchedFds {
 	unsigned int count;
 	FetchedFd items[LIMIT_FDS_EXAMINED];
 	_Atomic unsigned int seen; /* items that are valid */
-	atomic_bool is_over;       /* nobody needs the others */
+	atomic_bool is_over;       /* the rest is not needed */
 } FetchedFds;
 
 typedef struct FdFetcher {
