@@ -10,13 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/discovery/machine-questions.h"
 #include "daemon/discovery/machine-reply.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
-
-#define MACHINED         "org.freedesktop.machine1"
-#define MACHINED_PATH    "/org/freedesktop/machine1"
-#define MACHINED_MANAGER "org.freedesktop.machine1.Manager"
 
 #define BUS      "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
@@ -32,186 +29,7 @@
  */
 #define PAUSE_MICROSECONDS 100000
 
-#define RETRY_SECONDS_MAX 32
-
 static void connection_lost(MachineBus *bus, int error);
-
-static void set_state(MachineBus *bus, MachineBusState state, int error)
-{
-	bus->state = state;
-	bus->error = error;
-	bus->changed(bus->context);
-}
-
-/* Tries again after a while, and after twice that time if that fails, too. */
-static void retry_later(MachineBus *bus)
-{
-	unsigned int seconds = bus->retry_seconds > 0 ? bus->retry_seconds : 1;
-	const struct timeval wait = { .tv_sec = seconds };
-
-	if (event_pending(&bus->retry_event, EV_TIMEOUT, NULL))
-		return;
-	bus->retry_seconds = seconds < RETRY_SECONDS_MAX ? 2 * seconds : seconds;
-	event_add(&bus->retry_event, &wait);
-}
-
-/* --- calls ----------------------------------------------------------------------------------- */
-
-/*
- * Sends a call that does not start its destination, and takes over the message. Without ret_slot
- * the reply comes as long as the connection exists. Returns a negative errno on failure.
- */
-static int send_call(MachineBus *bus, sd_bus_message *call, sd_bus_message_handler_t on_reply,
-		     void *context, sd_bus_slot **ret_slot)
-{
-	int result = sd_bus_message_set_auto_start(call, false);
-
-	if (result >= 0)
-		result = sd_bus_call_async(bus->connection, ret_slot, call, on_reply, context, 0);
-	sd_bus_message_unref(call);
-	return result;
-}
-
-static int call_bus(MachineBus *bus, const char *member, const char *name,
-		    sd_bus_message_handler_t on_reply)
-{
-	sd_bus_message *call = NULL;
-	int result =
-		sd_bus_message_new_method_call(bus->connection, &call, BUS, BUS_PATH, BUS, member);
-
-	if (result >= 0 && name)
-		result = sd_bus_message_append_basic(call, 's', name);
-	if (result < 0) {
-		sd_bus_message_unref(call);
-		return result;
-	}
-	return send_call(bus, call, on_reply, bus, NULL);
-}
-
-/* Cancels all calls to machined. */
-static void cancel_calls(MachineBus *bus)
-{
-	bus->listing = sd_bus_slot_unref(bus->listing);
-	for (size_t i = 0; i < MACHINE_BUS_CALLS_MAX; i++)
-		bus->calls[i].slot = sd_bus_slot_unref(bus->calls[i].slot);
-}
-
-/* --- properties of machines ------------------------------------------------------------------ */
-
-static void ask_machines(MachineBus *bus);
-
-static int on_properties(sd_bus_message *reply, void *context, sd_bus_error *error)
-{
-	MachineBusCall *call = context;
-	MachineBus *bus = call->bus;
-	MachineFacts facts;
-	bool is_read =
-		!sd_bus_message_is_method_error(reply, NULL) && machine_reply_read(reply, &facts);
-
-	(void)error;
-	call->slot = sd_bus_slot_unref(call->slot);
-	machine_table_answer(&bus->table, call->name, is_read ? &facts : NULL);
-	ask_machines(bus);
-	return 0;
-}
-
-static int ask_machine(MachineBusCall *call, const KnownMachine *machine)
-{
-	MachineBus *bus = call->bus;
-	sd_bus_message *message = NULL;
-	int result =
-		sd_bus_message_new_method_call(bus->connection, &message, MACHINED, machine->path,
-					       "org.freedesktop.DBus.Properties", "GetAll");
-
-	if (result >= 0)
-		result = sd_bus_message_append_basic(message, 's',
-						     "org.freedesktop.machine1.Machine");
-	if (result < 0) {
-		sd_bus_message_unref(message);
-		return result;
-	}
-	strcpy(call->name, machine->name);
-	return send_call(bus, message, on_properties, call, &call->slot);
-}
-
-/* Asks as many machines as calls may wait, and reports when nothing is left to ask. */
-static void ask_machines(MachineBus *bus)
-{
-	for (size_t i = 0; i < MACHINE_BUS_CALLS_MAX; i++) {
-		MachineBusCall *call = &bus->calls[i];
-		KnownMachine *machine = call->slot ? NULL : machine_table_ask(&bus->table);
-
-		if (call->slot)
-			continue;
-		if (!machine)
-			break;
-		/* sd-bus refuses an invalid object path. */
-		if (ask_machine(call, machine) < 0)
-			machine_table_answer(&bus->table, machine->name, NULL);
-	}
-	if (bus->listing || !machine_table_is_complete(&bus->table))
-		return;
-	if (machine_table_failed(&bus->table) > 0)
-		retry_later(bus);
-	else
-		bus->retry_seconds = 0;
-	set_state(bus, MACHINE_BUS_LISTED, 0);
-}
-
-/* --- the list -------------------------------------------------------------------------------- */
-
-/* NoReply is no such error: the bus sends it also if a machined that runs does not answer. */
-static bool is_about_absence(const sd_bus_error *error)
-{
-	return sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-	       sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN);
-}
-
-static void list_refused(MachineBus *bus, int error)
-{
-	retry_later(bus);
-	set_state(bus, MACHINE_BUS_REFUSED, error);
-}
-
-static int on_list(sd_bus_message *reply, void *context, sd_bus_error *ret_error)
-{
-	MachineBus *bus = context;
-	const sd_bus_error *error = sd_bus_message_get_error(reply);
-
-	(void)ret_error;
-	bus->listing = sd_bus_slot_unref(bus->listing);
-	if (error && is_about_absence(error)) {
-		set_state(bus, bus->is_installed ? MACHINE_BUS_IDLE : MACHINE_BUS_NO_MACHINED, 0);
-		return 0;
-	}
-	int result =
-		error ? -sd_bus_message_get_errno(reply) : machine_reply_list(reply, &bus->table);
-	if (result < 0)
-		list_refused(bus, result);
-	else
-		ask_machines(bus);
-	return 0;
-}
-
-/*
- * Asks for a list, unless one is awaited: machined sends its signals and replies in order, so a
- * reply after a signal knows what that signal is about.
- */
-static void list_machines(MachineBus *bus)
-{
-	sd_bus_message *call = NULL;
-
-	if (bus->listing)
-		return;
-	int result = sd_bus_message_new_method_call(bus->connection, &call, MACHINED, MACHINED_PATH,
-						    MACHINED_MANAGER, "ListMachines");
-	if (result >= 0)
-		result = send_call(bus, call, on_list, bus, &bus->listing);
-	if (result < 0)
-		list_refused(bus, result);
-	else
-		set_state(bus, MACHINE_BUS_LISTING, 0);
-}
 
 /* --- signals --------------------------------------------------------------------------------- */
 
@@ -230,22 +48,23 @@ static int on_machine(sd_bus_message *signal, void *context, sd_bus_error *error
 	if (sd_bus_message_is_signal(signal, MACHINED_MANAGER, "MachineNew") &&
 	    sd_bus_message_read_basic(signal, 's', &name) > 0)
 		machine_table_renewed(&bus->table, name);
-	list_machines(bus);
+	machine_bus_list(bus);
 	return 0;
 }
 
 static void set_owner(MachineBus *bus, const char *owner)
 {
-	cancel_calls(bus);
+	machine_bus_cancel_calls(bus);
 	bus->owner[0] = '\0';
 	if (strlen(owner) < sizeof(bus->owner))
 		strcpy(bus->owner, owner);
 	machine_table_outdated(&bus->table);
 	/* While machined does not run, the known VMs stay until their leaders exit. */
 	if (owner[0] != '\0')
-		list_machines(bus);
+		machine_bus_list(bus);
 	else
-		set_state(bus, bus->is_installed ? MACHINE_BUS_IDLE : MACHINE_BUS_NO_MACHINED, 0);
+		machine_bus_set_state(
+			bus, bus->is_installed ? MACHINE_BUS_IDLE : MACHINE_BUS_NO_MACHINED, 0);
 }
 
 /* The bus itself is the only sender of this name. */
@@ -265,6 +84,22 @@ static int on_owner_changed(sd_bus_message *signal, void *context, sd_bus_error 
 }
 
 /* --- the begin of a connection --------------------------------------------------------------- */
+
+static int call_bus(MachineBus *bus, const char *member, const char *name,
+		    sd_bus_message_handler_t on_reply)
+{
+	sd_bus_message *call = NULL;
+	int result =
+		sd_bus_message_new_method_call(bus->connection, &call, BUS, BUS_PATH, BUS, member);
+
+	if (result >= 0 && name)
+		result = sd_bus_message_append_basic(call, 's', name);
+	if (result < 0) {
+		sd_bus_message_unref(call);
+		return result;
+	}
+	return machine_bus_send(bus, call, on_reply, bus, NULL);
+}
 
 static int on_owner(sd_bus_message *reply, void *context, sd_bus_error *error)
 {
@@ -304,9 +139,9 @@ static int on_own_pid(sd_bus_message *reply, void *context, sd_bus_error *error)
 	if (sd_bus_message_is_method_error(reply, NULL) ||
 	    sd_bus_message_read_basic(reply, 'u', &pid) <= 0 || (pid_t)pid != getpid()) {
 		/* A signal may have begun a list before. */
-		cancel_calls(bus);
+		machine_bus_cancel_calls(bus);
 		bus->owner[0] = '\0';
-		set_state(bus, MACHINE_BUS_FOREIGN, 0);
+		machine_bus_set_state(bus, MACHINE_BUS_FOREIGN, 0);
 	}
 	return 0;
 }
@@ -474,7 +309,7 @@ static void try_to_connect(MachineBus *bus)
 	if (result < 0)
 		connection_lost(bus, result);
 	else
-		set_state(bus, MACHINE_BUS_CONNECTING, 0);
+		machine_bus_set_state(bus, MACHINE_BUS_CONNECTING, 0);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *context)
@@ -487,7 +322,7 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
 		try_to_connect(bus);
 	} else if (bus->owner[0] != '\0') {
 		machine_table_retry(&bus->table);
-		list_machines(bus);
+		machine_bus_list(bus);
 	}
 }
 
@@ -496,7 +331,7 @@ static void disconnect(MachineBus *bus)
 {
 	event_del(&bus->io_event);
 	event_del(&bus->retry_event);
-	cancel_calls(bus);
+	machine_bus_cancel_calls(bus);
 	bus->connection = sd_bus_close_unref(bus->connection);
 	bus->is_ready = bus->is_installed = bus->is_paused = false;
 	bus->owner[0] = '\0';
@@ -506,8 +341,9 @@ static void disconnect(MachineBus *bus)
 static void connection_lost(MachineBus *bus, int error)
 {
 	disconnect(bus);
-	retry_later(bus);
-	set_state(bus, error == -ENOENT ? MACHINE_BUS_ABSENT : MACHINE_BUS_FAILED, error);
+	machine_bus_retry_later(bus);
+	machine_bus_set_state(bus, error == -ENOENT ? MACHINE_BUS_ABSENT : MACHINE_BUS_FAILED,
+			      error);
 }
 
 void machine_bus_init(MachineBus *bus, struct event_base *base, const char *socket_path,
@@ -541,8 +377,8 @@ void machine_bus_refresh(MachineBus *bus)
 		event_del(&bus->retry_event);
 		try_to_connect(bus);
 	} else if (bus->owner[0] != '\0' && bus->state != MACHINE_BUS_FOREIGN) {
-		cancel_calls(bus);
+		machine_bus_cancel_calls(bus);
 		machine_table_outdated(&bus->table);
-		list_machines(bus);
+		machine_bus_list(bus);
 	}
 }
