@@ -56,13 +56,13 @@ static const Command commands[] = {
 	  "Show the details of one virtual machine, like: vailctl show", NULL },
 	{ { "registrations", NULL }, 0, 0, false, PAGED, command_registrations, "",
 	  "Show the registrations of VMs; operators see all",
-	  "Other users see only those of the process that asks, as in: vailctl exec VM --\n"
-	  "vailctl registrations. To see how many processes a VM has registered, use:\n"
-	  "vailctl list\n" },
+	  "Other users see only those of the process that asks, as in:\n"
+	  "vailctl exec VM -- vailctl registrations\n"
+	  "To see how many processes a VM has registered, use: vailctl list\n" },
 	{ { "objects", NULL }, 0, 1, false, PAGED | TAKES_VM, command_objects, "[VM]",
 	  "Show the shared objects of VMs; operators see all",
-	  "Other users see only those that the process that asks shares or may open, as in:\n"
-	  "vailctl exec VM -- vailctl objects\n" },
+	  "Other users see only those that the process that asks shares or may open,\n"
+	  "as in: vailctl exec VM -- vailctl objects\n" },
 	{ { "holders", NULL }, 1, 1, false, PAGED, command_holders, "HANDLE",
 	  "Show which processes hold a shared object open", NULL },
 	{ { "save", NULL }, 2, 2, false, 0, command_save, "HANDLE FILE",
