@@ -36,6 +36,7 @@ grabs() {
   qemu "clipboard 0"
   echo "${REPLY% *}"
 }
+grabs_are() { [ "$(grabs)" = "$1" ]; }
 
 ## The desktop
 
@@ -120,14 +121,17 @@ check_focus() {
   local before
 
   leave_window
-  before=$(grabs)
   desktop_copies secret
+  before=$(($(grabs) + 1))
   qemu "reset 0"
+  expect "an agent that begins without the focus is offered a text" \
+    eventually_unless_gone "$AGENT" grabs_are "$before"
+  expect_paste "it is the text from before" of-the-desktop
   qemu "copy 0 pending"
   qemu "reset 0"
   settle
   expect_equal "the desktop keeps its text while the window has no focus" secret "$(desktop_text)"
-  expect_equal "nothing is offered to the guest meanwhile" "$before" "$(grabs)"
+  expect_equal "nothing else is offered to the guest meanwhile" "$before" "$(grabs)"
   focus
   expect_paste "the guest gets the text when the window has the focus again" secret
   expect_desktop "and the desktop keeps it" secret
