@@ -129,14 +129,17 @@ ends_at_signal() {
   shift
   env --block-signal --ignore-signal "$@" 2>/dev/null >&2 &
   pid=$!
-  eventually_unless_gone "$pid" signals_are "$pid" SigBlk 0000000000000000
+  eventually_unless_gone "$pid" has_unblocked_signals "$pid" "$1"
   kill -TERM "$pid"
   expect "blocked and ignored: SIGTERM ends $name" eventually is_gone_or_zombie "$pid"
   wait "$pid" || true
 }
 
-# signals_are PID FIELD MASK
-signals_are() { [ "$(signals "$1" "$2")" = "$3" ]; }
+# has_unblocked_signals PID PROGRAM: tests whether the process executes the program already, which
+# started with all signals blocked, and has none blocked.
+has_unblocked_signals() {
+  [ "/proc/$1/exe" -ef "$2" ] && [ "$(signals "$1" SigBlk)" = 0000000000000000 ]
+}
 
 signals_of_the_clients() {
   ends_at_signal "vailctl watch" "${CTL[@]}" watch
