@@ -194,23 +194,26 @@ void sentence_begin(char *sentence)
 /* The longest text that a message quotes in full, in bytes. */
 #define QUOTE_MAX 80
 
-/* Tests whether the text is short, and consists of characters that no shell changes. */
-static bool is_plain(const char *text)
+/* The same for a command to paste, which needs each name in full. */
+#define SHELL_TEXT_MAX 255
+
+/* Tests whether the text has at most maximum bytes, and no shell changes any of them. */
+static bool is_plain(const char *text, size_t maximum)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_./@:{}";
 	size_t length = strlen(text);
 
-	return length > 0 && length <= QUOTE_MAX && strspn(text, plain) == length;
+	return length > 0 && length <= maximum && strspn(text, plain) == length;
 }
 
-/* Returns the number of bytes that are quoted, which end with a whole character. */
-static size_t quoted_length(const char *text)
+/* Returns the number of bytes to quote, at most maximum. They end with a whole character. */
+static size_t quoted_length(const char *text, size_t maximum)
 {
 	size_t length = strlen(text);
 
-	if (length > QUOTE_MAX)
-		for (length = QUOTE_MAX; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;
+	if (length > maximum)
+		for (length = maximum; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;
 		     length--)
 			;
 	return length;
@@ -218,9 +221,9 @@ static size_t quoted_length(const char *text)
 
 char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE])
 {
-	size_t length = strlen(text), cut = quoted_length(text);
+	size_t length = strlen(text), cut = quoted_length(text, QUOTE_MAX);
 
-	if (is_plain(text)) {
+	if (is_plain(text, QUOTE_MAX)) {
 		snprintf(quoted, PLAIN_QUOTE_SIZE, "%s", text);
 		return quoted;
 	}
@@ -230,11 +233,11 @@ char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE])
 
 char *shell_quote(const char *text, char quoted[static SHELL_QUOTE_SIZE])
 {
-	size_t length = quoted_length(text);
+	size_t length = quoted_length(text, SHELL_TEXT_MAX);
 	const char *rest = text[length] != '\0' ? "..." : "";
 	char *end = quoted;
 
-	if (is_plain(text)) {
+	if (is_plain(text, SHELL_TEXT_MAX)) {
 		snprintf(quoted, SHELL_QUOTE_SIZE, "%s", text);
 		return quoted;
 	}

@@ -49,12 +49,13 @@ void sentence_begin(char *sentence);
  */
 char *plain_quote(const char *text, char quoted[static PLAIN_QUOTE_SIZE]);
 
-/* Buffer size for an argument of a command. */
-#define SHELL_QUOTE_SIZE 384
+/* Buffer size for an argument of a command: each byte of a name may become four. */
+#define SHELL_QUOTE_SIZE 1040
 
 /*
  * Writes the text as an argument of a command that a message suggests, so that a shell takes the
- * pasted command as it is meant. Text of more than 80 bytes is cut. Returns the buffer.
+ * pasted command as it is meant. Text of more than 255 bytes, which is no name, is cut. Returns the
+ * buffer.
  */
 char *shell_quote(const char *text, char quoted[static SHELL_QUOTE_SIZE]);
 

@@ -9,6 +9,8 @@
 
 GUID=6b6e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 ABSENT=$PRIVATE/größe/no-vaild.sock
+# A name that is longer than a line.
+LONG=$(printf 'long-%.0s' {1..17})name
 
 command -v script >/dev/null || {
   skip "$NAME" "script is not installed"
@@ -52,10 +54,9 @@ messages_are_folded() {
 commands_are_whole() {
   on_terminal env COLUMNS=60 "${CTL[@]}" vm update --reason x desk
   expect_match "a command behind \"see\" is whole" $'; see\n  vailctl vm update --help$' "$SAID"
-  on_terminal "${CTL[@]}" call io.vaild.NoSuchMethod
+  on_terminal "${CTL[@]}" holders "$LONG"
   expect_match "a command behind a colon is whole, even if it is longer than a line" \
-    $'with:\n  vailctl call org\\.varlink\\.service\\.GetInterfaceDescription \'\\{"interface":"io\\.vaild"\\}\'\n' \
-    "$SAID"
+    $'with:\n  vailctl objects '"$LONG;" "$SAID"
 }
 
 second_virtual_gpu_is_noticed() {
@@ -99,6 +100,7 @@ no_picture_on_a_terminal() {
 start_daemon
 start_vmm vail-vmm
 "${CTL[@]}" vm add "$GUID" --pid "$VMM" --name desk --user vail-alice
+"${CTL[@]}" vm add 5d6e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 --pid "$VMM" --name "$LONG" --user vail-alice
 messages_are_folded
 commands_are_whole
 second_virtual_gpu_is_noticed

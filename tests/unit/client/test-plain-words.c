@@ -246,7 +246,7 @@ Test(plain_words, a_shell_takes_a_suggested_argument_as_it_was_typed)
 		"guest", "my guest", "it's mine",        "$HOME `id` \\ \"x\"",
 		"a!b",   "''",       "a;b&c|d>e *?~#()",
 	};
-	char quoted[SHELL_QUOTE_SIZE], text[200];
+	char quoted[SHELL_QUOTE_SIZE], text[300];
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		_cleanup_free_ char *taken = shell_takes(shell_quote(texts[i], quoted));
@@ -254,6 +254,15 @@ Test(plain_words, a_shell_takes_a_suggested_argument_as_it_was_typed)
 	}
 	cr_assert_str_eq(shell_quote("guest", quoted), "guest");
 	cr_assert_str_eq(shell_quote("my guest", quoted), "\"my guest\"");
+	/* The longest name of a VM is whole, whatever its bytes are. */
+	for (const char *byte = "n '"; *byte; byte++) {
+		_cleanup_free_ char *taken = NULL;
+
+		memset(text, *byte, 255);
+		text[255] = '\0';
+		taken = shell_takes(shell_quote(text, quoted));
+		cr_assert_str_eq(taken, text);
+	}
 	/* The longest result fits, and ends with the quote. */
 	memset(text, '\'', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
