@@ -44,7 +44,8 @@ if ! build_fresh; then
 fi
 prepare
 expect "make deb succeeds in Debian $RELEASE" quietly in_tree make -C /mnt/vaild deb
-expect_equal "lintian finds nothing" "" "$(in_tree sh -c 'cd /mnt/vaild/build/deb &&
-  lintian --allow-root --pedantic source/*.dsc *.deb dbgsym/*.deb' 2>&1)"
-expect_equal "there are six packages" 6 "$(find "$TREE/mnt/vaild/build/deb" -maxdepth 1 -name '*.deb' | wc -l)"
+expect_silent "lintian finds nothing" in_tree sh -c 'cd /mnt/vaild/build/deb &&
+  lintian --allow-root --pedantic source/*.dsc *.deb dbgsym/*.deb'
+expect_equal "there are all packages" "$(grep -c '^Package:' "$ROOT/packaging/debian/control")" \
+  "$(find "$TREE/mnt/vaild/build/deb" -maxdepth 1 -name '*.deb' | wc -l)"
 finish

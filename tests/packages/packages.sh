@@ -69,6 +69,22 @@ expect_apt() {
   fi
 }
 
+# expect_enabled CHECK: expects units of vaild to be enabled as the packages should leave them.
+expect_enabled() {
+  expect_equal "$1: service and socket are enabled, the timer is not" "enabled enabled disabled" \
+    "$(box systemctl is-enabled vaild.service vaild.socket vaild-metrics.timer | paste -sd' ')"
+}
+
+# check_main_job GUID: a display client registers for a new VM, and another user is refused.
+check_main_job() {
+  ready_vm "$1" "$ALICE_CLIENT"
+  expect_equal "a display client registers, and a stranger is refused" \
+    "STATUS_SUCCESS STATUS_ACCESS_DENIED" \
+    "$(for user in vail-alice vail-bob; do
+      ask "$user" "$CONTEXT" "$(register "$1")" | tail -n 1
+    done | statuses)"
+}
+
 # expect_install CHECK VERSION [NAME...]: installs the package files of a version, "this" or "next", as
 # an upgrade or downgrade if need be. Without names, installs all.
 expect_install() {
@@ -80,8 +96,15 @@ expect_install() {
   expect_apt "$check" install --allow-downgrades "${files[@]}"
 }
 
-# is_installed NAME: tests whether the package is installed in the box.
-is_installed() { [ "$(box dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+# status_of NAME: prints dpkg's status of the package in the box, such as installed, or "unknown".
+status_of() {
+  # shellcheck disable=SC2016 # dpkg-query expands it
+  box sh -c 'dpkg-query -W -f "\${db:Status-Status}" "$0" 2>/dev/null || echo unknown' "$1"
+}
+
+# none_runs NAME: tests whether no process in the box has this name. If pgrep itself fails, its status
+# is not 1.
+none_runs() { [ "$(box sh -c 'pgrep -x "$0" >/dev/null; echo $?' "$1")" = 1 ]; }
 
 # Prints the version of vaild that is installed in the box.
 version_of_vaild() { box dpkg-query -W -f '${Version}' vaild; }

@@ -64,13 +64,12 @@ check_release() {
   tar -xzf "$RELEASE/$name.tar.gz" -C "$PRIVATE/unpacked"
   expect_equal "the tarball has one folder" "$name" "$(ls "$PRIVATE/unpacked")"
   rm -rf "$CLONE/build"
-  expect_equal "its contents are those of the tag" "" \
-    "$(diff -r --exclude .git "$CLONE" "$PRIVATE/unpacked/$name")"
+  expect_silent "its contents are those of the tag" diff -r --exclude .git "$CLONE" "$PRIVATE/unpacked/$name"
   expect_equal "its version is that of the tag" "$VERSION" \
     "$("$PRIVATE/unpacked/$name/packaging/version")"
   "$PRIVATE/unpacked/$name/packaging/copy-source" "$PRIVATE/copy"
-  expect_equal "packages are built from the same files, also from the tarball" "" \
-    "$(diff -r "$PRIVATE/unpacked/$name" "$PRIVATE/copy")"
+  expect_silent "packages are built from the same files, also from the tarball" \
+    diff -r "$PRIVATE/unpacked/$name" "$PRIVATE/copy"
   expect_equal "the notes are the section of NEWS.md" \
     "$(sed -n "/^## $VERSION\$/,/^## 0.0.1/p" "$CLONE/NEWS.md" | sed -e 1,2d -e '/^## /d')" "$(cat "$RELEASE/$name.md")"
 }

@@ -54,7 +54,10 @@ if ! command -v rpmbuild >/dev/null; then
 fi
 expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
 rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
-expect "they have the files of the Debian packages" quietly diff <(deb_files) <(rpm_files)
+deb_files >"$PRIVATE/deb-files"
+rpm_files >"$PRIVATE/rpm-files"
+expect "vaild's program is among the files" grep -qx /usr/sbin/vaild "$PRIVATE/deb-files"
+expect_silent "they have the files of the Debian packages" diff "$PRIVATE/deb-files" "$PRIVATE/rpm-files"
 expect_match "the script of vaild has the version of the records that it reads" '^newest=[0-9]+$' "$(rpm_newest)"
 expect_equal "it has the number of the Debian package" "$(deb_newest)" "$(rpm_newest)"
 if command -v rpmlint >/dev/null; then

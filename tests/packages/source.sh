@@ -26,24 +26,27 @@ record_version() {
     gcc -E -P -iquote "$ROOT" -x c - | tail -n 1
 }
 
+# Prints the names of the packages.
+packages() { sed -n 's/^Package: //p' "$ROOT/packaging/debian/control"; }
+
 # The library may refuse the structures of a newer header, so a program needs the library that it was
 # built with.
 check_dependencies() {
   local package version
 
   version=$(control_file libvail0 control | sed -n 's/^Version: //p')
-  for package in vaild vail-qemu vail-libvirt vail-view; do
+  for package in $(packages | grep -vx libvail0); do
     expect_match "$package needs the library of its own version" "(^|, )libvail0 \\(= $version\\)" \
       "$(control_file "$package" control | sed -n 's/^Depends: //p')"
   done
 }
 
-expect_equal "two builds have the same bytes" "$(sums "$FIRST")" "$(sums "$SECOND")"
-expect_equal "there are six packages and a source package" "6 1" \
+expect_equal "there are all packages and a source package" "$(packages | wc -l) 1" \
   "$(find "$FIRST" -maxdepth 1 -name '*.deb' | wc -l) $(find "$FIRST/source" -name '*.dsc' | wc -l)"
-expect_equal "lintian finds nothing" "" "$(lintian --allow-root --pedantic "$FIRST"/source/*.dsc "$FIRST"/*.deb \
-  "$FIRST"/dbgsym/*.deb 2>&1)"
-expect_equal "blhc finds no command that lacks hardening" "" "$(blhc --all "$FIRST/build.log" 2>&1)"
+expect_equal "two builds have the same bytes" "$(sums "$FIRST")" "$(sums "$SECOND")"
+expect_silent "lintian finds nothing" lintian --allow-root --pedantic "$FIRST"/source/*.dsc "$FIRST"/*.deb \
+  "$FIRST"/dbgsym/*.deb
+expect_silent "blhc finds no command that lacks hardening" blhc --all "$FIRST/build.log"
 expect_match "the source has a version of the records" '^[0-9]+$' "$(record_version)"
 expect_equal "the preinst refuses a downgrade from newer records" "newest=$(record_version)" \
   "$(control_file vaild preinst | grep '^newest=')"

@@ -62,6 +62,13 @@ lists() {
       if .object.name? == "console 0" then del(.holders) else . end'
 }
 
+# Keeps the lists in a file, to compare them later. They must hold what the set-up has made.
+note_lists() {
+  lists >"$PRIVATE/before"
+  expect "$MANY registrations are listed" test "$(grep -c '"openObjects":' "$PRIVATE/before")" -ge "$MANY"
+  expect "$MANY objects are listed" test "$(grep -c '"sharedByPid":' "$PRIVATE/before")" -ge "$MANY"
+}
+
 # start_load NAME: starts a client that counts answers.
 start_load() {
   session_open_with "$1" vail-bob /usr/local/lib/helpers/count-answers "$SOCKET"
@@ -84,8 +91,9 @@ check_change() {
   local how=$1 bystanders
 
   DAEMON=$(property MainPID)
-  lists >"$PRIVATE/before"
+  note_lists
   bystanders=$(bystanders)
+  expect_match "socket and agent run" '^[1-9][0-9]* [1-9][0-9]*$' "$bystanders"
   start_load "$how"
   expect_install "$how: apt succeeds" "$2"
   expect "$how: the daemon runs again" eventually has_restarted
@@ -123,7 +131,7 @@ check_refused_downgrade() {
 
   make_too_old
   DAEMON=$(property MainPID)
-  lists >"$PRIVATE/before"
+  note_lists
   before=$(version_of_vaild)
   expect "a downgrade to a version that cannot read the records fails" not apt install \
     --allow-downgrades /packages/too-old.deb

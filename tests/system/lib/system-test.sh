@@ -137,6 +137,15 @@ expect() {
   if "$@"; then ok "$check"; else not_ok "$check" "failed: $*"; fi
 }
 
+# expect_silent CHECK COMMAND...: checks that COMMAND succeeds and prints nothing.
+expect_silent() {
+  local check=$1 output status=0
+
+  shift
+  output=$("$@" 2>&1) || status=$?
+  expect_equal "$check" "0: " "$status: $output"
+}
+
 # No process writes to this FIFO. A read from it with a timeout is a pause without a new process.
 mkfifo "$PRIVATE/silence"
 exec {SILENCE}<>"$PRIVATE/silence"
