@@ -426,7 +426,7 @@ INSTALLED = \
 INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
 
 # It stands in proto/version.h. Packages and tarballs take theirs from there.
-VERSION = $(shell packaging/version)
+VERSION = $(or $(shell packaging/version),$(error There is no version))
 
 FILL_IN = sed $(foreach name,prefix bindir sbindir libdir libexecdir includedir,-e 's|@$(name)@|$($(name))|') \
     -e 's|@version@|$(VERSION)|'
