@@ -52,6 +52,16 @@ set_stage() {
   done
 }
 
+# expect_refusal USER: expects that vaild refuses to register a process of this user for the VM.
+expect_refusal() {
+  local said
+
+  if said=$(exec_as "$1" vailctl exec "$GUID" -- true 2>&1); then
+    fail "a process of $1 is registered"
+  fi
+  grep STATUS_ACCESS_DENIED <<<"$said" || fail "a process of $1 is not registered for another reason: $said"
+}
+
 # expect_stage: expects the VM and the registration to exist.
 expect_stage() {
   [ "$(registered)" = "$REGISTERED" ] || fail "the registration is lost"
