@@ -9,6 +9,7 @@
 
 BOX=$PRIVATE/box
 BOX_ROOT=$BOX/root
+BOX_BEFORE_BOOT=true # a command that runs when the root is prepared, before systemd starts
 BOX_LEADER= # the pid of the box's PID 1 in the test's pid namespace
 CGROUPS=    # the folder of the box's cgroup
 
@@ -103,6 +104,7 @@ box_start() {
   box_mounts
   box_cgroup
   box_prepare
+  "$BOX_BEFORE_BOOT"
   setpriv --pdeathsig TERM systemd-nspawn --quiet --register=no --keep-unit -D "$BOX_ROOT" \
     -M vaild-box --private-network --link-journal=no --console=read-only \
     --capability=CAP_BPF,CAP_PERFMON --system-call-filter='bpf pidfd_getfd kcmp' \
