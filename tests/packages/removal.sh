@@ -117,7 +117,8 @@ expect_no_traces() {
 check_purge_of_all() {
   local names
 
-  mapfile -t names < <(box dpkg-query -W -f '${Package}\n' '*vail*')
+  mapfile -t names < <(box dpkg-query -W -f '${db:Status-Status} ${Package}\n' '*vail*' |
+    sed -nE 's/^(installed|config-files) //p')
   expect_match "dpkg knows packages that were removed" 'vail-libvirt' "${names[*]}"
   expect_apt "all packages are purged" purge "${names[@]}"
   expect_match "purged: the user stays, because its number must not become another's" '^vaild:' \
