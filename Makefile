@@ -274,7 +274,7 @@ build/coverage/%.o: %.c
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
 $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 	@mkdir -p $(@D)
-	@{ echo '/* Generated from proto/ by the Makefile. */'; \
+	@set -e; { echo '/* Generated from proto/ by the Makefile. */'; \
 	   echo '#include "proto/interfaces.h"'; \
 	   echo 'const Interface interfaces[] = {'; \
 	   for file in proto/org.varlink.service.varlink \
@@ -287,8 +287,9 @@ $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
 	 } > $@
 
-# Keeps the objects that only a pattern asks for.
+# Keeps the objects that only a pattern asks for, and no file whose command has failed.
 .SECONDARY:
+.DELETE_ON_ERROR:
 .PHONY: all helpers tests benches preloaded fuzzers covered lint tidy format check-layers install uninstall \
         version deb rpm release clean help compile_commands.json
 

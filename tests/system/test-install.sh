@@ -36,13 +36,14 @@ listed() {
 # install_and_uninstall PREFIX: checks both. make uninstall must not remove a file that make install
 # has not installed.
 install_and_uninstall() {
-  local prefix=$1 foreign difference
+  local prefix=$1 foreign
 
   rm -rf "$TARGET"
   foreign=$TARGET$prefix/include/vail/foreign.h
   expect "$prefix: make install succeeds" make_for install "$prefix"
-  difference=$(diff <(listed "$prefix") <(files_of "$TARGET")) || true
-  expect_equal "$prefix: exactly the listed files are installed" "" "$difference"
+  listed "$prefix" >"$PRIVATE/listed"
+  files_of "$TARGET" >"$PRIVATE/installed"
+  expect_silent "$prefix: exactly the listed files are installed" diff "$PRIVATE/listed" "$PRIVATE/installed"
   expect "$prefix: the installed files contain no @name@ to be replaced" \
     not_found '@[a-z]*@' "$TARGET$prefix/lib/systemd" "$TARGET$prefix/libexec" "$TARGET$prefix/lib/pkgconfig"
   touch "$foreign"
@@ -53,8 +54,14 @@ install_and_uninstall() {
   expect "$prefix: make uninstall succeeds when nothing is installed" make_for uninstall "$prefix"
 }
 
-# not_found PATTERN PATH...: tests whether no file under the paths contains PATTERN.
-not_found() { ! grep -rqE "$@"; }
+# not_found PATTERN PATH...: tests whether no file under the paths contains PATTERN. grep has another
+# status than 1 if it fails.
+not_found() {
+  local status=0
+
+  grep -rqE "$@" || status=$?
+  [ "$status" -eq 1 ]
+}
 
 # Builds a program with pkg-config and the installed files only, not with the source tree.
 test_build() {
