@@ -56,7 +56,8 @@ display_size() {
 }
 size_is_other_than() { [ "$(display_size)" != "$1" ]; }
 
-# expect_viewed CHECK: changes the guest's mode, and expects the viewer to follow.
+# expect_viewed CHECK: changes the guest's mode, and expects the viewer to follow. The guest must run and
+# await a key.
 expect_viewed() {
   local before
 
@@ -85,6 +86,10 @@ migration_is_over() {
   [ "$MIGRATED" = completed ] || [ "$MIGRATED" = failed ]
 }
 
+# An incoming QEMU drops keys until the guest runs in it. That can be some time after the other QEMU
+# has sent everything.
+guest_runs() { [ "$(monitor '{"execute":"query-status"}' | jq -r '.return.status // empty')" = running ]; }
+
 quit_qemu() { QMP=$1 monitor '{"execute":"quit"}' >/dev/null; }
 
 # expect_handed_over CHECK SINCE: ends the former QEMU, and checks that the VM continues.
@@ -95,6 +100,7 @@ expect_handed_over() {
   expect "$1: the new vail-qemu notices" eventually grep -q 'QEMU has taken over' "$AGENT_LOG"
   expect_equal "$1: the viewer has the same registration" "$2" "$(registered_since)"
   expect "$1: the objects of the former VMM have ended" eventually shares_nothing "$FORMER_AGENT"
+  expect "$1: the guest runs in the new QEMU" eventually_unless_gone "$QEMU" guest_runs
   expect "$1: the viewer shows the screen of the new QEMU" eventually viewer_shows_qemu
   expect_viewed "$1: the viewer follows a mode change of the new QEMU"
   expect_equal "$1: the viewer reports no error" "" \
@@ -109,6 +115,7 @@ check_migration() {
   next_qemu
   expect "vail-qemu shares the guest's screen" eventually console_is 720x400
   start_viewer
+  expect "the guest awaits a key" guest_awaits_keys
   expect_viewed "the viewer shows the screen of the first QEMU"
   since=$(registered_since)
   next_qemu -incoming "unix:$PRIVATE/guest/migration"
