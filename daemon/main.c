@@ -8,6 +8,7 @@
 
 #include "daemon/host/config-machines.h"
 #include "daemon/host/config.h"
+#include "daemon/host/log/log-line.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/server.h"
 #include "proto/process-start.h"
@@ -49,9 +50,8 @@ static char *make_absolute(const char *path)
 		absolute = NULL;
 	if (absolute)
 		return absolute;
-	fprintf(stderr,
-		"vaild: %s: cannot find the path of the working directory: %s; give an absolute "
-		"path\n",
+	message_print(
+		"%s: cannot find the path of the working directory: %s; give an absolute path",
 		path, strerror(errno));
 	exit(EXIT_FAILURE);
 }
@@ -102,13 +102,14 @@ static const struct option long_options[] = {
 /* Prints the message, which ends with a semicolon or a question. */
 _printf_(1, 2) static _Noreturn void exit_with_usage(const char *format, ...)
 {
+	_cleanup_free_ char *message = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	fputs("vaild: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputs(" see vaild --help\n", stderr);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
 	va_end(arguments);
+	message_print("%s see vaild --help", message ? message : "wrong arguments;");
 	exit(EXIT_USAGE);
 }
 
@@ -258,7 +259,7 @@ static int check_configuration(const Options *options)
 	ConfigError error;
 
 	if (!check_path(options, path, &error)) {
-		fprintf(stderr, "vaild: %s\n", error.message);
+		message_print("%s", error.message);
 		return EXIT_FAILURE;
 	}
 	if (is_file || has_configuration(path))

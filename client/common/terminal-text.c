@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "proto/macros.h"
+#include "proto/text-fold.h"
 
 /* Tests for characters without width that change how their neighbours are shown. */
 static bool is_deceptive(wchar_t character)
@@ -117,117 +117,12 @@ static size_t width_of(const char *text, size_t length)
 	return total;
 }
 
-static size_t count_of(const char *text, char character)
-{
-	size_t count = 0;
-
-	while ((text = strchr(text, character))) {
-		count++;
-		text++;
-	}
-	return count;
-}
-
-/* A part of a text that is not folded: a word, or a command with its arguments. */
-struct Part {
-	const char *text;
-	size_t length;
-};
-
-static bool part_is(struct Part part, const char *word)
-{
-	return part.length == strlen(word) && strncmp(part.text, word, part.length) == 0;
-}
-
-static bool is_program(struct Part word)
-{
-	static const char *const names[] = { "vailctl",   "vail-view",  "vail-qemu", "vail-libvirt",
-					     "systemctl", "journalctl", "virsh" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (part_is(word, names[i]))
-			return true;
-	return false;
-}
-
-/* Tests whether messages use the word before a command, as in "run: vailctl list". */
-static bool announces_command(struct Part word)
-{
-	return part_is(word, "see") || (word.length > 0 && word.text[word.length - 1] == ':');
-}
-
-/*
- * Returns the length of a command in a message. It ends with a comma or a semicolon, or before a
- * remark in parentheses, but not within single quotes.
- */
-static size_t command_length(const char *text)
-{
-	size_t end = 0;
-	bool is_quoted = false;
-
-	while (text[end] != '\0') {
-		char next = text[end + 1];
-
-		if (text[end] == '\'')
-			is_quoted = !is_quoted;
-		else if (!is_quoted && text[end] == ' ' && (next == '(' || next == ' '))
-			break;
-		else if (!is_quoted && (text[end] == ',' || text[end] == ';') && next == ' ')
-			return end + 1;
-		end++;
-	}
-	return end;
-}
-
-static struct Part word_at(const char *text)
-{
-	return (struct Part){ text, strcspn(text, " ") };
-}
-
-/* Returns the part behind another one. */
-static struct Part part_after(struct Part before, bool keeps_commands)
-{
-	struct Part part = word_at(before.text + before.length + 1);
-
-	if (keeps_commands && is_program(part) && announces_command(before))
-		part.length = command_length(part.text);
-	return part;
-}
-
-static char *fold(const char *text, size_t columns, size_t indent, bool keeps_commands)
-{
-	char *result = malloc(strlen(text) + count_of(text, ' ') * (indent + 1) + 1), *end = result;
-	struct Part part = word_at(text);
-	size_t column = width_of(part.text, part.length);
-
-	if (!result)
-		return NULL;
-	end = mempcpy(end, part.text, part.length);
-	while (part.text[part.length] != '\0') {
-		part = part_after(part, keeps_commands);
-		size_t width = width_of(part.text, part.length);
-		bool fits = column + 1 + width <= columns;
-
-		/* The first of several spaces must not begin a line. */
-		if (fits || part.length == 0) {
-			*end++ = ' ';
-			column += 1 + width;
-		} else {
-			end += sprintf(end, "\n%*s", (int)indent, "");
-			column = indent + width;
-		}
-		end = mempcpy(end, part.text, part.length);
-	}
-	*end = '\0';
-	return result;
-}
-
 char *text_fold(const char *text, size_t columns, size_t indent)
 {
-	return fold(text, columns, indent, false);
+	return text_fold_words(text, columns, indent, false, width_of);
 }
 
 char *text_fold_message(const char *text, size_t columns, size_t indent)
 {
-	return fold(text, columns, indent, true);
+	return text_fold_words(text, columns, indent, true, width_of);
 }

@@ -28,20 +28,15 @@ char *text_escape_to(const char *text, size_t columns);
 char *text_escape_around(const char *text, size_t tail, size_t columns);
 
 /*
- * Folds escaped text between words, so that no line is wider than columns, unless a single word is.
+ * Fold escaped text between words, see text_fold_words(). text_fold_message() keeps commands that
+ * the message suggests.
  *
  * text: a result of text_escape().
  * indent: number of spaces before each further line.
  *
- * The caller frees the result. Returns NULL if out of memory.
+ * The caller frees the result. Return NULL if out of memory.
  */
 char *text_fold(const char *text, size_t columns, size_t indent);
-
-/*
- * Like text_fold(), but keeps each command that the message suggests on one line, so that it can be
- * copied. A longer command is left to the terminal. A command begins with the name of a program,
- * behind "see" or a colon.
- */
 char *text_fold_message(const char *text, size_t columns, size_t indent);
 
 #endif

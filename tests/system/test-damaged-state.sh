@@ -108,6 +108,7 @@ count_sound() {
 count_reported() {
   awk '
     FNR == 1 && NR > 1 { print sum + 0; sum = 0 }
+    { sub(/^[A-Z][a-z]+ +[0-9]+ [0-9:]+ /, "") } # the time
     /^vaild: restored [0-9]+ records?:/ { sum += $3 }
     /^vaild: [a-zA-Z]+ [0-9]+ is not restored:/ { sum++ }
     /^vaild: [a-zA-Z]+ [0-9]+ and [0-9]+ others? are not restored:/ { sum += 1 + $5 }

@@ -30,7 +30,7 @@ if [ $# -gt 0 ]; then
 else
   hostile --short --seconds 1 --attempts 3
 fi || {
-  grep -v '^vaild: ' "$LOG" | tail -n 20 | sed 's/^/# log: /'
+  grep -v ' vaild: ' "$LOG" | tail -n 20 | sed 's/^/# log: /'
   FAILED=1
 }
 finish

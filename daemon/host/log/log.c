@@ -10,7 +10,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/host/log/log-line.h"
+
 static bool log_journal_reads;
+static LogReader log_reader;
 static char log_error_text[1024];
 
 /* JOURNAL_STREAM is inherited. It is valid only if it names the file that stderr is now. */
@@ -20,6 +23,7 @@ void log_open(void)
 	char own[64];
 	struct stat status;
 
+	log_reader = log_reader_find();
 	if (!stream || fstat(STDERR_FILENO, &status) < 0)
 		return;
 	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
@@ -37,7 +41,7 @@ void log_write(int priority, const char *message)
 	if (log_journal_reads)
 		fprintf(stderr, "<%d>%s\n", priority, message);
 	else
-		fprintf(stderr, "vaild: %s\n", message);
+		log_line_write(log_reader, message);
 }
 
 static _printf_(2, 0) void log_line(int priority, const char *format, va_list arguments)

@@ -8,7 +8,8 @@
 
 /*
  * The daemon's own log: one line per message on stderr, with systemd's priority prefix if the
- * journal reads stderr. log.c holds the only mutable global variables of the daemon.
+ * journal reads stderr, and otherwise as log-line.h says. log.c holds the only mutable global
+ * variables of the daemon.
  */
 
 void log_open(void);

@@ -79,6 +79,33 @@ Test(terminal_text, keeps_commands_that_are_too_long)
 		       "call it with:\n  vailctl call a.b '{\"c\": 1, \"d\": 2}'\n  (NO)");
 }
 
+Test(terminal_text, keeps_commands_in_quotes)
+{
+	expect_message("correct it, then run \"vailctl reload\": no", 24,
+		       "correct it, then run\n  \"vailctl reload\": no");
+	expect_message("add it with `vailctl vm add`, or wait", 24,
+		       "add it with\n  `vailctl vm add`, or\n  wait");
+	expect_message("the VM \"vailctl", 12, "the VM\n  \"vailctl");
+}
+
+Test(terminal_text, keeps_quoted_arguments)
+{
+	expect_message("to see it, run: vailctl show \"it's, a (b)\"; or not", 30,
+		       "to see it, run:\n  vailctl show \"it's, a (b)\";\n  or not");
+}
+
+Test(terminal_text, keeps_commands_of_questions)
+{
+	expect_message("did you mean vailctl vm list? see vailctl --help", 24,
+		       "did you mean\n  vailctl vm list? see\n  vailctl --help");
+}
+
+Test(terminal_text, keeps_lines)
+{
+	expect_folded("one two\nthree four", 8, "one two\nthree\n  four");
+	expect_message("run: vailctl list\nthe rest", 17, "run: vailctl list\nthe rest");
+}
+
 Test(terminal_text, folds_behind_commands)
 {
 	expect_message("run: vailctl a, or run: vailctl b", 18,
@@ -93,4 +120,5 @@ Test(terminal_text, folds_sentences_about_programs)
 {
 	expect_message("run vail-qemu as root", 15, "run vail-qemu\n  as root");
 	expect_message("see  vailctl list", 15, "see  vailctl\n  list");
+	expect_message("run with vail-qemu and more", 20, "run with vail-qemu\n  and more");
 }
