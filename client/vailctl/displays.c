@@ -4,6 +4,7 @@
 
 #include "client/common/json-members.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/ended.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "client/vailctl/rights.h"
@@ -82,5 +83,8 @@ int command_displays(Tool *tool)
 
 int command_display_close(Tool *tool)
 {
-	return tool_finish(tool, vail_close_display(tool->vail, tool->arguments[0]));
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
+
+	ended_begin_of_display(tool, tool->arguments[0], &ended);
+	return ended_finish(tool, vail_close_display(tool->vail, tool->arguments[0]), &ended);
 }

@@ -8,6 +8,7 @@
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/ended.h"
 #include "client/vailctl/listing.h"
 #include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
@@ -88,6 +89,7 @@ int command_vm_add(Tool *tool)
 	const Options *options = &tool->options;
 	const char *guid = tool->arguments[0];
 	_cleanup_free_ char *before = NULL;
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	pid_t former;
 	VailMachine machine = machine_of(options);
 	int wrong = check_vmm(tool, &machine);
@@ -100,6 +102,8 @@ int command_vm_add(Tool *tool)
 		return vmm_process_run(tool, &machine);
 	before = vm_settings(tool, guid);
 	former = before ? vm_incoming_vmm(tool, guid) : 0;
+	if (before)
+		ended_begin(tool, guid, &ended);
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, guid, &machine);
 	if (status == STATUS_SUCCESS && is_as_before(tool, before))
 		return finish_unchanged(tool,
@@ -110,17 +114,20 @@ int command_vm_add(Tool *tool)
 	if (status == STATUS_SUCCESS &&
 	    !(before && vm_note_incoming(tool, machine.vmm_pid, &machine, former)))
 		vm_note_same_name(tool, guid, options->name);
-	return tool_finish(tool, status);
+	return ended_finish(tool, status, &ended);
 }
 
 int command_vm_update(Tool *tool)
 {
 	const Options *options = &tool->options;
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	VailMachine machine = machine_of(options);
 	int wrong = check_agent(options);
 
 	if (wrong)
 		return wrong;
+	if (machine.display_client_count > 0)
+		ended_begin(tool, tool->arguments[0], &ended);
 	NTSTATUS status = vail_update_virtual_machine(tool->vail, tool->arguments[0], &machine);
 	if (status == STATUS_SUCCESS && !machine.name && !machine.agent &&
 	    machine.display_client_count == 0)
@@ -128,12 +135,16 @@ int command_vm_update(Tool *tool)
 					      "vailctl vm update --help");
 	if (status == STATUS_SUCCESS)
 		vm_note_same_name(tool, tool->arguments[0], options->name);
-	return tool_finish(tool, status);
+	return ended_finish(tool, status, &ended);
 }
 
 int command_vm_remove(Tool *tool)
 {
-	return tool_finish(tool, vail_unregister_virtual_machine(tool->vail, tool->arguments[0]));
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
+
+	ended_begin(tool, tool->arguments[0], &ended);
+	return ended_finish(tool, vail_unregister_virtual_machine(tool->vail, tool->arguments[0]),
+			    &ended);
 }
 
 /* Returns the quarantine of the GUID, which the user may have written in capital letters. */
@@ -164,7 +175,10 @@ static bool is_quarantined(Tool *tool)
 int command_vm_quarantine(Tool *tool)
 {
 	bool was_quarantined = tool_is_operator(tool) && is_quarantined(tool);
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	char quoted[SHELL_QUOTE_SIZE];
+
+	ended_begin(tool, tool->arguments[0], &ended);
 	NTSTATUS status =
 		vail_set_quarantine(tool->vail, tool->arguments[0], true, tool->options.reason);
 
@@ -173,7 +187,7 @@ int command_vm_quarantine(Tool *tool)
 					"nothing was done, because %s is in quarantine already; to "
 					"lift the quarantine, run: vailctl vm release %s",
 					tool->typed, shell_quote(tool->typed, quoted));
-	return tool_finish(tool, status);
+	return ended_finish(tool, status, &ended);
 }
 
 int command_vm_release(Tool *tool)
@@ -233,14 +247,20 @@ int command_vgpu_assign(Tool *tool)
 
 int command_vgpu_remove(Tool *tool)
 {
-	return tool_finish(tool, vail_remove_virtual_gpu(tool->vail, tool->arguments[0]));
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
+
+	ended_begin_of_virtual_gpu(tool, tool->arguments[0], &ended);
+	return ended_finish(tool, vail_remove_virtual_gpu(tool->vail, tool->arguments[0]), &ended);
 }
 
 int command_revoke(Tool *tool)
 {
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	pid_t pid;
 
 	if (!pid_parse(tool->arguments[1], &pid))
 		return EXIT_USAGE;
-	return tool_finish(tool, vail_revoke_registration(tool->vail, tool->arguments[0], pid));
+	ended_begin(tool, tool->arguments[0], &ended);
+	return ended_finish(tool, vail_revoke_registration(tool->vail, tool->arguments[0], pid),
+			    &ended);
 }

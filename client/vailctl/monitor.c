@@ -9,6 +9,7 @@
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
 #include "client/vailctl/commands.h"
+#include "client/vailctl/ended.h"
 #include "client/vailctl/limits.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
@@ -238,6 +239,11 @@ int command_metrics(Tool *tool)
 
 int command_reload(Tool *tool)
 {
-	return tool_finish(
-		tool, vail_call(tool->vail, "io.vaild.Monitor.ReloadConfiguration", NULL, NULL));
+	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
+
+	/* The drop-ins may name other display clients. */
+	ended_begin(tool, NULL, &ended);
+	return ended_finish(
+		tool, vail_call(tool->vail, "io.vaild.Monitor.ReloadConfiguration", NULL, NULL),
+		&ended);
 }

@@ -29,6 +29,7 @@
  *   machine-argument.c, handle-argument.c
  *                    the VM or handle that the user has shortened
  *   report.c         prints lists as tables or JSON
+ *   ended.c          what a command has ended, of other processes
  *
  * Commands, by topic (declared in commands.h):
  *

@@ -200,7 +200,7 @@ doubles_are_noticed() {
 }
 
 one_is_singular() {
-  quiet "a GUID is put in quarantine" vm quarantine "$GUID"
+  expect_vailctl root 0 "a GUID is put in quarantine" vm quarantine "$GUID"
   expect_clean_stop
   start_daemon
   expect "the log counts one quarantine" grep -q 'restored 1 quarantine$' "$LOG"
