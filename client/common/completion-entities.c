@@ -103,12 +103,15 @@ static bool add_machines(struct vail *vail, NTSTATUS status, const char *paramet
 	return true;
 }
 
-/* Tests whether the VM can be typed by its name: it is no option, and no other VM has it. */
-static bool has_own_name(const MachineList *list, const MachineEntry *entry)
+/*
+ * Tests whether the VM can be typed by its name: no other VM has it, and it is no option.
+ * is_argument: no word can be an option.
+ */
+static bool has_own_name(const MachineList *list, const MachineEntry *entry, bool is_argument)
 {
 	size_t count = 0;
 
-	if (!entry->name || *entry->name == '\0' || *entry->name == '-' ||
+	if (!entry->name || *entry->name == '\0' || (*entry->name == '-' && !is_argument) ||
 	    !completion_is_printable(entry->name))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
@@ -127,7 +130,7 @@ static void print_machines(const CompletionLine *line, const MachineList *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const MachineEntry *entry = &list->entries[i];
-		bool is_named = has_own_name(list, entry);
+		bool is_named = has_own_name(list, entry, line->is_argument);
 
 		if (is_named)
 			completion_value(line, entry->name, entry->guid);

@@ -75,12 +75,26 @@ static void read_line(CompletionLine *line, const struct option *options, char *
 
 	while (i + 1 < count && !begins_program(options, words[i]))
 		i += read_word(line, options, words[i], words[i + 1]);
-	if (i + 1 < count)
+	if (i + 1 < count) {
 		line->program = i + 1;
-	else if (i == count)
+		line->rest = words + i + 1;
+		line->rest_count = count - i - 2;
+	} else if (i == count) {
 		line->option = find_option(options, words[i - 2]);
-	else
+	} else {
 		read_current(line, options);
+	}
+}
+
+CompletionLine completion_take_rest(const CompletionLine *line)
+{
+	CompletionLine whole = *line;
+
+	for (size_t i = 0; i < line->rest_count; i++)
+		whole.words[whole.word_count++] = line->rest[i];
+	whole.program = 0;
+	whole.is_argument = true;
+	return whole;
 }
 
 int completion_run(const struct option *options, void (*complete)(const CompletionLine *line),

@@ -31,6 +31,9 @@ typedef struct CompletionLine {
 	const struct option *option; /* the option whose value is completed; NULL if none */
 	const char *socket;          /* the value of --socket; NULL if absent */
 	size_t program;              /* the number of the word behind "--" or --exec; 0 without */
+	char *const *rest;           /* the words from there on, without the last one */
+	size_t rest_count;
+	bool is_argument; /* the last word is no option, even if it begins with "-" */
 } CompletionLine;
 
 /* Tests whether the command line asks for completion. */
@@ -42,6 +45,12 @@ bool completion_wanted(int argc, char *const *argv);
  */
 int completion_run(const struct option *options, void (*complete)(const CompletionLine *line),
 		   int argc, char *const *argv);
+
+/*
+ * Continues with the words behind "--" as arguments, for a program that runs no other one. The line
+ * shares its array of words with the result.
+ */
+CompletionLine completion_take_rest(const CompletionLine *line);
 
 /* Print the first line: see above. The values are printed after completion_begin_values(). */
 void completion_files(const CompletionLine *line);

@@ -339,14 +339,16 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 					   option_text(option), name);
 	if (argument_count < command->minimum)
 		return lacks_argument(command, name, argument_count);
+	if (argument_count > command->maximum && options->has_rest)
+		return usage_error("%s runs no command after --, and has too many arguments; give "
+				   "fewer, or run a registered command with: vailctl exec VM -- "
+				   "COMMAND",
+				   name);
 	if (argument_count > command->maximum)
 		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
 				   *command->arguments ? " " : "", command->arguments);
-	if (options->run && !command->runs_program)
-		return usage_error(
-			"%s takes no command after --; leave it out, or run a registered "
-			"command with: vailctl exec VM -- COMMAND",
-			name);
+	if (command->run == command_exec && !options->run)
+		return usage_error("exec needs a command to run: vailctl exec VM -- COMMAND");
 	return EXIT_DONE;
 }
 

@@ -244,17 +244,13 @@ static void complete_argument(const CompletionLine *line, const Command *command
 		print_commands(line, line->words[1]);
 }
 
-static void complete(const CompletionLine *line)
+static void complete_words(const CompletionLine *line, const Command *command, size_t count)
 {
-	size_t count = 0;
-	const Command *command = find_command(line, &count);
-
 	if (line->program > 0) {
-		if (command && command->runs_program)
-			completion_program(line);
+		completion_program(line);
 	} else if (line->option) {
 		complete_value(line, command);
-	} else if (*line->current == '-') {
+	} else if (*line->current == '-' && !line->is_argument) {
 		completion_begin_values();
 		completion_options(line, options_table(), is_offered, command);
 	} else if (command) {
@@ -263,6 +259,19 @@ static void complete(const CompletionLine *line)
 		completion_begin_values();
 		print_commands(line, line->word_count > 0 ? line->words[0] : NULL);
 	}
+}
+
+static void complete(const CompletionLine *line)
+{
+	size_t count = 0;
+	const Command *command = find_command(line, &count);
+	CompletionLine whole = *line;
+
+	if (line->program > 0 && !(command && command->runs_program)) {
+		whole = completion_take_rest(line);
+		command = find_command(&whole, &count);
+	}
+	complete_words(&whole, command, count);
 }
 
 int complete_command_line(int argc, char *const *argv)

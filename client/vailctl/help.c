@@ -73,7 +73,9 @@ static void print_all(void)
 	puts("\nvm list is the same as list, describe the same as show, and gpu list and gpu\n"
 	     "adapters are the same as adapters.\n\n"
 	     "VM is the GUID of a virtual machine, at least the first 4 characters of it, or\n"
-	     "its name. HANDLE may be shortened to its first characters, too.\n\n"
+	     "its name. HANDLE may be shortened to its first characters, too. Put -- before\n"
+	     "arguments that begin with -, as in: vailctl show -- -odd-name\n\n"
+	     "Operators are root and the members of a group, by default vaild.\n\n"
 	     "Options:");
 	fputs(help_options(), stdout);
 	puts("\nExit status: 0 if vaild returned STATUS_SUCCESS, 1 if not, 2 for a usage error,\n"

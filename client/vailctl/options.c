@@ -260,6 +260,17 @@ int options_parse(int argc, char **argv, Options *ret_options)
 	return failed;
 }
 
+void options_take_rest(Options *options, bool up_to_dashes)
+{
+	char **rest = options->run;
+
+	/* The array has room for all words of the command line. */
+	while (*rest && !(up_to_dashes && strcmp(*rest, "--") == 0))
+		options->words[options->word_count++] = *rest++;
+	options->run = *rest ? rest + 1 : NULL;
+	options->has_rest = true;
+}
+
 void options_deinit(Options *options)
 {
 	client_list_deinit(&options->clients);

@@ -59,7 +59,8 @@ typedef struct Options {
 	VailParty agent;
 	char **words; /* arguments that are not options, NULL-terminated */
 	size_t word_count;
-	char **run; /* the command after "--", NULL-terminated; NULL without "--" */
+	char **run;    /* the words after "--", NULL-terminated; NULL without "--" */
+	bool has_rest; /* words of run have become arguments */
 } Options;
 
 static inline bool options_have(const Options *options, Option option)
@@ -73,6 +74,12 @@ static inline bool options_have(const Options *options, Option option)
  */
 int options_parse(int argc, char **argv, Options *ret_options);
 void options_deinit(Options *options);
+
+/*
+ * Makes the words after "--" arguments, also those that begin with "-". up_to_dashes: a second "--"
+ * ends them, and the words after it are a program to run.
+ */
+void options_take_rest(Options *options, bool up_to_dashes);
 
 /* Returns the table for getopt_long(), which completion reads. */
 const struct option *options_table(void);

@@ -186,8 +186,6 @@ int command_exec(Tool *tool)
 {
 	char context[VAIL_HANDLE_SIZE] = "";
 
-	if (!tool->options.run)
-		return usage_error("exec needs a command to run: vailctl exec VM -- COMMAND");
 	NTSTATUS status = self_register(tool->vail, tool->arguments[0], context, true);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);

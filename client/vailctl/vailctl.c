@@ -58,11 +58,40 @@ static int run_command(const Command *command, Tool *tool)
 	return exit_status;
 }
 
+/* Tests whether a second "--" follows among the words. */
+static bool has_dashes(char *const *words)
+{
+	while (*words && strcmp(*words, "--") != 0)
+		words++;
+	return *words;
+}
+
+/*
+ * Finds the command. Words after "--" are its arguments, so that they may begin with "-", unless it
+ * runs a program: then they are so only where its own arguments are missing and a second "--"
+ * follows. Returns NULL if there is no such command.
+ */
+static const Command *find_command(Options *options, size_t *ret_word_count)
+{
+	const Command *command = options->run && options->word_count == 0
+					 ? NULL
+					 : command_find(options, ret_word_count);
+
+	if (!options->run)
+		return command;
+	if (!command || !command->runs_program)
+		options_take_rest(options, false);
+	else if (options->word_count - *ret_word_count < command->minimum &&
+		 has_dashes(options->run))
+		options_take_rest(options, true);
+	return command ? command : command_find(options, ret_word_count);
+}
+
 static int run(Tool *tool)
 {
-	const Options *options = &tool->options;
+	Options *options = &tool->options;
 	size_t word_count = 0;
-	const Command *command = command_find(options, &word_count);
+	const Command *command = find_command(options, &word_count);
 
 	if (options_have(options, OPTION_VERSION)) {
 		print_version();

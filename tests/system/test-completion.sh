@@ -205,6 +205,9 @@ hostile_names() {
   offers "the GUID of a VM with such a name is offered" "$HOSTILE" "vailctl describe 39"
   "${CTL[@]}" vm update "$HOSTILE" --name --help
   offers "a name that looks like an option is not offered as a VM" "--help" "vailctl describe --he"
+  "${CTL[@]}" vm update "$HOSTILE" --name --her
+  offers "such a name is offered behind --" "--her" "vailctl describe -- --he"
+  offers "no option is offered behind --" "" "vailctl describe -- --js"
   expect "no name has been run" [ ! -e "$PRIVATE/ran" ]
   session_kill hostile
 }
