@@ -76,25 +76,53 @@ void table_add_size(Table *table, const JsonValue *object, const char *name)
 				 : NULL);
 }
 
-/* Says how many columns the terminal has no room for, or else that GUIDs are cut. */
+/* The widest sentence about columns that are left out. */
+#define LEFT_OUT_SIZE 256
+
+/*
+ * Writes the names of the columns that are left out, with a comma between them. Returns their
+ * number.
+ */
+static size_t list_left_out(const Table *table, const size_t *widths,
+			    char names[static LEFT_OUT_SIZE])
+{
+	size_t count = 0, length = 0;
+
+	*names = '\0';
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (widths[i] > 0)
+			continue;
+		if (length < LEFT_OUT_SIZE)
+			length += (size_t)snprintf(names + length, LEFT_OUT_SIZE - length, "%s%s",
+						   count > 0 ? ", " : "", table->columns[i].name);
+		count++;
+	}
+	return count;
+}
+
+/* Says what the terminal has no room for, in one line: the columns, or else that GUIDs are cut. */
 static void print_left_out(const Table *table)
 {
-	size_t widths[TABLE_COLUMNS_MAX], count = 0;
-	bool is_cut = false, is_set = terminal_is_set_width();
+	const char *remedy =
+		terminal_is_set_width() ? "\"| cat\"" : "a wider terminal or \"| cat\"";
+	char names[LEFT_OUT_SIZE], sentence[2 * LEFT_OUT_SIZE];
+	size_t widths[TABLE_COLUMNS_MAX];
+	bool is_cut = false;
 
 	table_layout(table, true, widths);
-	for (size_t i = 0; i < table->column_count; i++) {
-		count += widths[i] == 0;
+	for (size_t i = 0; i < table->column_count; i++)
 		is_cut |= table->columns[i].prefix > 0 && widths[i] == table->columns[i].prefix;
-	}
-	if (count > 0)
-		printf("%zu column%s left out; a %s shows %s.\n", count,
-		       count > 1 ? "s are" : " is",
-		       is_set ? "greater COLUMNS" : "wider terminal or \"| cat\"",
-		       count > 1 ? "them" : "it");
+	size_t count = list_left_out(table, widths, names);
+	int length = snprintf(sentence, sizeof(sentence), "%s %s left out; %s shows %s.", names,
+			      count > 1 ? "are" : "is", remedy, count > 1 ? "them" : "it");
+	if (count > 0 && (size_t)length <= table->max_width)
+		puts(sentence);
+	else if (count > 0)
+		printf("%zu column%s left out; %s shows %s.\n", count, count > 1 ? "s are" : " is",
+		       remedy, count > 1 ? "them" : "it");
 	else if (is_cut)
-		printf("GUIDs are shortened, and commands take them so; %s shows them whole.\n",
-		       is_set ? "a greater COLUMNS" : "\"| cat\"");
+		printf("GUIDs are shortened, and commands take them so; \"| cat\" shows them "
+		       "whole.\n");
 }
 
 int report_table(const Tool *tool, Table *table, const char *empty)
@@ -124,6 +152,17 @@ int report_visible(const Tool *tool, Table *table, const char *empty, const char
 	snprintf(sentence, sizeof(sentence), "%s%s.", empty,
 		 is_shown && !tool_is_operator(tool) ? scope : "");
 	return report_table(tool, table, sentence);
+}
+
+int report_none_yet(const Tool *tool, const char *empty, const char *scope, const char *hint)
+{
+	if (options_have(&tool->options, OPTION_NO_LEGEND))
+		return EXIT_DONE;
+	bool is_operator = tool_is_operator(tool);
+	printf("%s%s.\n", empty, is_operator ? "" : scope);
+	if (is_operator && tool->terminal.is_terminal)
+		puts(hint);
+	return EXIT_DONE;
 }
 
 void report_document_begin(Writer *writer)

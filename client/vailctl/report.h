@@ -41,6 +41,12 @@ int report_table(const Tool *tool, Table *table, const char *empty);
  */
 int report_visible(const Tool *tool, Table *table, const char *empty, const char *scope);
 
+/*
+ * Like report_visible() without any row. On a terminal, operators also get the hint, a sentence
+ * about how to make the first one.
+ */
+int report_none_yet(const Tool *tool, const char *empty, const char *scope, const char *hint);
+
 /* The scope of entities that all processes of a user see. */
 #define VISIBLE_TO_USER " that you may see"
 

@@ -252,7 +252,12 @@ int command_list(Tool *tool)
 		return report_listings_json(&machines, &registrations);
 	for (size_t i = 0; i < machines.item_count; i++)
 		fill_machine(&table, machines.items[i], &registrations);
-	return report_visible(tool, &table, "No virtual machines", VISIBLE_TO_USER);
+	if (machines.item_count == 0)
+		return report_none_yet(
+			tool, "No virtual machines", VISIBLE_TO_USER,
+			"To add one, run vail-qemu for its QEMU, or see: vailctl help "
+			"vm add");
+	return report_table(tool, &table, "");
 }
 
 /* ---- describe ---- */

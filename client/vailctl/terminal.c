@@ -249,9 +249,7 @@ size_t terminal_width(const Terminal *terminal, size_t minimum)
 
 size_t terminal_table_width(const Terminal *terminal)
 {
-	size_t width = dimension("COLUMNS", terminal->is_terminal, false);
-
-	return width == 0 && terminal->is_terminal ? 80 : width;
+	return terminal->is_terminal ? terminal_width(terminal, 1) : 0;
 }
 
 bool terminal_is_set_width(void)

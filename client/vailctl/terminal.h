@@ -31,7 +31,8 @@ void terminal_open(Terminal *terminal, bool use_pager, const StartState *start);
 /*
  * Prints the text that was held back: in the pager if it does not fit on the terminal, and then
  * waits for the pager to exit. Prints it unpaged if the pager cannot run, or fails before it has
- * read anything. Two rows, such as the names of columns and one row of a table, are never paged.
+ * read anything. Three rows, such as the names of columns, one row of a table and a remark, are
+ * never paged.
  */
 void terminal_close(Terminal *terminal);
 
@@ -39,12 +40,12 @@ void terminal_close(Terminal *terminal);
 size_t terminal_width(const Terminal *terminal, size_t minimum);
 
 /*
- * Returns the width in columns that tables have to fit: $COLUMNS, else the terminal's or 80.
- * Returns 0, for unlimited, if stdout is no terminal and COLUMNS is unset or no number.
+ * Returns the width in columns that tables have to fit: that of the terminal, see above. Returns 0,
+ * for unlimited, if stdout is no terminal, whatever COLUMNS is.
  */
 size_t terminal_table_width(const Terminal *terminal);
 
-/* Tests whether COLUMNS, and not the terminal, sets the width, also in a pipe. */
+/* Tests whether COLUMNS, and not the terminal, sets the width. */
 bool terminal_is_set_width(void);
 
 /*
