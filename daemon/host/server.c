@@ -203,9 +203,9 @@ static bool server_make_runtime_directory(const Server *server)
 
 	if (error == 0)
 		return true;
-	log_error("%s: cannot create the directory: %s; create it, or choose another with "
-		  "--runtime-dir",
-		  directory, strerror(-error));
+	log_error("%s: cannot create the directory: %s; %s, or choose another with --runtime-dir",
+		  directory, strerror(-error),
+		  error == -EACCES && geteuid() != 0 ? "start vaild as root" : "create it");
 	return false;
 }
 

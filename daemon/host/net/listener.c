@@ -233,7 +233,9 @@ int listener_open(Listener *listener, struct Server *server, int passed_socket)
 			  "with --socket",
 			  path);
 	else if (error < 0)
-		log_error("%s: cannot listen here: %s", path, strerror(-error));
+		log_error("%s: cannot listen here: %s; make a folder in which vaild may create the "
+			  "socket, or choose another path with --socket",
+			  path, strerror(-error));
 	if (error < 0)
 		return error;
 	event_assign(&listener->recover_event, server->base, -1, 0, on_recover, listener);

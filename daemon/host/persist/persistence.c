@@ -319,9 +319,11 @@ static int take_lock(const char *directory)
 			  "directory with --runtime-dir",
 			  directory);
 	else if (lock < 0)
-		log_error("%s: cannot lock the directory: %s; let vaild write to it, or choose "
-			  "another directory with --runtime-dir",
-			  directory, strerror(-lock));
+		log_error("%s: cannot lock the directory: %s; %s, or choose another directory with "
+			  "--runtime-dir",
+			  directory, strerror(-lock),
+			  lock == -EACCES && geteuid() != 0 ? "start vaild as root"
+							    : "let vaild write to it");
 	return lock;
 }
 
