@@ -6,6 +6,8 @@
 # ThreadSanitizer, build/fuzz/ for libFuzzer, and build/coverage/ for counting the lines that tests
 # reach.
 
+.DEFAULT_GOAL := all
+
 CC       = gcc
 CLANG    = clang
 GCC      = gcc

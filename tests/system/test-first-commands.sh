@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# make run and make demo say how long they take, and compile nothing of the tests that they do not
-# need. On a terminal, the steps of make demo are one line that is renewed. No line is longer than 79
-# columns.
+# make builds all programs. make run and make demo say how long they take, and compile nothing of the
+# tests that they do not need. On a terminal, the steps of make demo are one line that is renewed. No
+# line is longer than 79 columns.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -17,6 +17,8 @@ compiled_tests() {
 first_line() { make -C "$ROOT" --no-print-directory --dry-run "$1" | sed -n 1p; }
 
 check_make() {
+  expect_equal "make without a goal builds all programs" all \
+    "$(make -C "$ROOT" --dry-run --print-data-base 2>/dev/null | sed -n 's/^\.DEFAULT_GOAL := //p')"
   expect "make demo compiles something" \
     grep -q ' -c -o ' <<<"$(make -C "$ROOT" --dry-run --always-make demo 2>/dev/null)"
   expect_equal "make demo compiles no tests" "" "$(compiled_tests demo)"
