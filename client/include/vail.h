@@ -1902,7 +1902,8 @@ typedef struct VailMachine {
 	/*
 	 * The display clients: a process must have the privileges of one of them to be registered.
 	 * NULL for the VMM's own privileges or, in an update, for no change. A pointer with a
-	 * count of 0 always means the VMM's own.
+	 * count of 0 always means the VMM's own, or nobody's if the metadata of a domain have ever
+	 * named display clients of the VM.
 	 */
 	const VailParty *display_clients;
 	size_t display_client_count;
@@ -1917,7 +1918,8 @@ typedef struct VailMachine {
 
 	/*
 	 * Where the display clients come from: "libvirt" for the metadata of a domain, after which
-	 * vaild prefers those of a drop-in; NULL or "api" for any other source.
+	 * vaild prefers those of a drop-in, and an update does not replace others that a request
+	 * has named; NULL or "api" for any other source.
 	 */
 	const char *settings_source;
 } VailMachine;

@@ -113,8 +113,7 @@ static NTSTATUS copy_client(Request *request, const DisplayClient *from, Display
 	return copy_text(request, from->user, &ret->user);
 }
 
-/* Tests whether the message has the settings of libvirt's metadata. */
-static bool is_for_libvirt(const Request *request)
+bool machine_is_for_libvirt(const Request *request)
 {
 	return request->params.machine_settings.source.value == SETTINGS_FROM_LIBVIRT;
 }
@@ -124,7 +123,7 @@ static NTSTATUS resolve_named_clients(Request *request, DisplayClients *ret)
 	const DisplayClientsParams *params = &request->params.machine_settings.display_clients;
 
 	ret->are_explicit = true;
-	ret->are_from_libvirt = is_for_libvirt(request);
+	ret->are_from_libvirt = machine_is_for_libvirt(request);
 	for (size_t i = 0; i < params->array.count; i++) {
 		char path[40];
 
@@ -176,10 +175,15 @@ static NTSTATUS resolve_display_clients(Request *request, const ResolvedProcess 
 	if (!vmm)
 		return STATUS_SUCCESS;
 	ret->has_display_clients = true;
-	if (drop_in && (array->count == 0 || is_for_libvirt(request)))
+	ret->has_metadata |= machine_is_for_libvirt(request);
+	if (drop_in && (array->count == 0 || machine_is_for_libvirt(request)))
 		return drop_in_make_clients(drop_in, request->service->host, &ret->display_clients)
 			       ? STATUS_SUCCESS
 			       : lookup_exhausted(request);
+	if (array->count == 0 && ret->has_metadata)
+		return display_clients_make_nobody(&ret->display_clients)
+			       ? STATUS_SUCCESS
+			       : failure_no_memory(&request->failure);
 	ret->display_clients.items = calloc(count, sizeof(DisplayClient));
 	if (!ret->display_clients.items)
 		return failure_no_memory(&request->failure);
@@ -254,6 +258,42 @@ NTSTATUS machine_read_vmm(Request *request, const VirtualMachine *vm, ResolvedPr
 				   "the VM's VMM has just ended, so the VM is gone; add it "
 				   "again after its next start");
 	return process_read(request, "virtualMachineGuid", ret);
+}
+
+/* Replaces display clients of libvirt's metadata by those of the drop-in, if there is one. */
+static NTSTATUS replace_by_drop_in(Request *request, const DropIn *drop_in, VmSettings *settings)
+{
+	if (!drop_in)
+		return STATUS_SUCCESS;
+	display_clients_deinit(&settings->display_clients);
+	return drop_in_make_clients(drop_in, request->service->host, &settings->display_clients)
+		       ? STATUS_SUCCESS
+		       : lookup_exhausted(request);
+}
+
+NTSTATUS machine_weigh_sources(Request *request, const DisplayClients *present,
+			       const DropIn *drop_in, VmSettings *settings)
+{
+	DisplayClients *named = &settings->display_clients;
+
+	if (!settings->has_display_clients)
+		return STATUS_SUCCESS;
+	bool are_present = display_clients_match(present, named);
+	bool did_agree = present->are_from_libvirt || present->libvirt_agrees;
+	if (!machine_is_for_libvirt(request)) {
+		named->libvirt_agrees = are_present && did_agree;
+	} else if (!display_clients_are_requested(present)) {
+		return STATUS_SUCCESS;
+	} else if (are_present) {
+		named->are_from_libvirt = false;
+		named->libvirt_agrees = true;
+	} else if (did_agree) {
+		return replace_by_drop_in(request, drop_in, settings);
+	} else {
+		display_clients_deinit(named);
+		settings->has_display_clients = false;
+	}
+	return STATUS_SUCCESS;
 }
 
 NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,

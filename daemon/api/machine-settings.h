@@ -19,14 +19,29 @@
  */
 NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret);
 
+/* Tests whether the message has the settings of libvirt's metadata. */
+bool machine_is_for_libvirt(const Request *request);
+
 /*
  * Resolves name, display clients and agent. What the message does not name is taken from the
  * drop-ins of choice. If those name no display client either, vmm is the display client; with
- * must_log_in its user must then be a login user. Pass NULL as vmm to leave the display clients
+ * must_log_in its user must then be a login user. For a VM with metadata of libvirt, nobody is: the
+ * caller sets ret->has_metadata for an existing one. Pass NULL as vmm to leave the display clients
  * unset. In any case the caller deinitialises *ret.
  */
 NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
 				  const DropInChoice *choice, VmSettings *ret);
+
+/*
+ * Decides whether the display clients of the settings, which the message names for an existing VM,
+ * replace the present ones. Those of libvirt's metadata do not replace others that a request has
+ * named: then the settings have none any more. If both name the same ones, the request's stay until
+ * the metadata name others.
+ *
+ * drop_in: comes before libvirt's metadata; NULL for none.
+ */
+NTSTATUS machine_weigh_sources(Request *request, const DisplayClients *present,
+			       const DropIn *drop_in, VmSettings *settings);
 
 /*
  * Reads the current credentials of an existing VM's VMM, or of the process with the parameter

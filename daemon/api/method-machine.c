@@ -251,12 +251,18 @@ static NTSTATUS resolve_update(Request *request, const VirtualMachine *vm,
 	Broker *broker = request->service->broker;
 	const char *name = name_after(request, vm);
 	const VmIdentity identity = vm_identity(vm, name);
-	const DropInChoice choice = {
-		.clients = drop_ins_choose(broker->drop_ins, &identity).clients,
-	};
+	const DropIn *drop_in = drop_ins_choose(broker->drop_ins, &identity).clients;
+	/* A drop-in does not come before what a request has named because libvirt names the same.
+	 */
+	bool is_late = machine_is_for_libvirt(request) &&
+		       display_clients_are_requested(&vm->display_clients);
+	const DropInChoice choice = { .clients = is_late ? NULL : drop_in };
+
+	settings->has_metadata = vm->has_metadata;
 	NTSTATUS status = machine_resolve_settings(request, sets_clients ? vmm : NULL, true,
 						   &choice, settings);
-
+	if (status == STATUS_SUCCESS)
+		status = machine_weigh_sources(request, &vm->display_clients, drop_in, settings);
 	if (status != STATUS_SUCCESS)
 		return status;
 	settings->for_incoming = vm->incoming && vm->incoming->process->key == vmm->key;
@@ -296,8 +302,16 @@ NTSTATUS method_update_virtual_machine(Request *request)
 
 NTSTATUS method_unregister_virtual_machine(Request *request)
 {
-	if (vm_is_found(request->subject.vm))
+	const VirtualMachine *vm = request->subject.vm;
+
+	if (vm_is_found(vm))
 		return refuse_found(request);
+	if (machine_is_for_libvirt(request) &&
+	    !display_clients_yield_to_libvirt(&vm->display_clients))
+		return failure_set(&request->failure, STATUS_INVALID_DEVICE_STATE, "displayClients",
+				   "the display clients of this VM are not those of libvirt's "
+				   "metadata, so it stays; an operator can end it with \"vailctl "
+				   "vm remove\"");
 	vm_end(request->service->broker, request->subject.vm, END_VM_UNREGISTERED);
 	request->changed = true;
 	return STATUS_SUCCESS;

@@ -58,7 +58,7 @@ const Method methods[] = {
 	CALL(INTERFACE_MACHINE, "UpdateVirtualMachine", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
 	     &params_update_machine, method_update_virtual_machine),
 	CALL(INTERFACE_MACHINE, "UnregisterVirtualMachine", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
-	     &params_machine, method_unregister_virtual_machine),
+	     &params_unregister_machine, method_unregister_virtual_machine),
 	CALL(INTERFACE_MACHINE, "AssignVirtualGpu", RULE_MACHINE_OWNER, SUBJECT_VM, CHANGES,
 	     &params_assign, method_assign_virtual_gpu),
 	CALL(INTERFACE_MACHINE, "RemoveVirtualGpu", RULE_MACHINE_OWNER, SUBJECT_VIRTUAL_GPU,

@@ -103,6 +103,10 @@ TABLE(params_update_machine,
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party),
 	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
 
+TABLE(params_unregister_machine,
+	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
+	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
+
 TABLE(params_assign,
 	GUID("virtualMachineGuid", AssignParams, virtual_machine, REQUIRED),
 	HANDLE("adapter", AssignParams, adapter, OPTIONAL),

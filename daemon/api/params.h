@@ -243,6 +243,7 @@ extern const JsonTable params_machine_if_named;
 extern const JsonTable params_revoke;
 extern const JsonTable params_register_machine;
 extern const JsonTable params_update_machine;
+extern const JsonTable params_unregister_machine;
 extern const JsonTable params_assign;
 extern const JsonTable params_virtual_gpu;
 extern const JsonTable params_quarantine;

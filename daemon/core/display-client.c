@@ -25,6 +25,25 @@ static bool display_client_is_same(const DisplayClient *a, const DisplayClient *
 	       credentials_compare(&a->credentials, &b->credentials) == DIFFERENCE_NONE;
 }
 
+/* Tests whether each client of some is one of all. */
+static bool are_among(const DisplayClients *some, const DisplayClients *all)
+{
+	for (size_t i = 0; i < some->count; i++) {
+		size_t at = 0;
+
+		while (at < all->count && !display_client_is_same(&some->items[i], &all->items[at]))
+			at++;
+		if (at == all->count)
+			return false;
+	}
+	return true;
+}
+
+bool display_clients_match(const DisplayClients *a, const DisplayClients *b)
+{
+	return a->are_explicit == b->are_explicit && are_among(a, b) && are_among(b, a);
+}
+
 bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
 {
 	bool is_same = a->count == b->count && a->are_explicit == b->are_explicit &&
@@ -34,6 +53,11 @@ bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b)
 	for (size_t i = 0; is_same && i < a->count; i++)
 		is_same = display_client_is_same(&a->items[i], &b->items[i]);
 	return is_same;
+}
+
+bool display_clients_yield_to_libvirt(const DisplayClients *clients)
+{
+	return !clients->are_explicit || clients->are_from_libvirt || clients->libvirt_agrees;
 }
 
 static Difference display_client_compare_connection(const DisplayClient *client,

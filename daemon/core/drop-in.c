@@ -179,8 +179,10 @@ static bool resolve_clients(const Host *host, const VirtualMachine *vm, const Dr
 	ret->has_display_clients = true;
 	if (drop_in)
 		return drop_in_make_clients(drop_in, host, &ret->display_clients);
-	return vm_is_found(vm) ? display_clients_make_nobody(&ret->display_clients)
-			       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
+	/* The metadata may have changed since, and they never meant the VMM. */
+	return vm_is_found(vm) || vm->has_metadata
+		       ? display_clients_make_nobody(&ret->display_clients)
+		       : display_clients_make_default(host, vm->vmm, &ret->display_clients);
 }
 
 static bool resolve_agent(const VirtualMachine *vm, const DropIn *drop_in, VmSettings *ret)

@@ -174,6 +174,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
 	vm->name = TAKE_POINTER(settings->name);
 	vm->display_clients = settings->display_clients;
 	settings->display_clients = DISPLAY_CLIENTS_INIT;
+	vm->has_metadata = settings->has_metadata;
 	entity_prepare(broker, &vm->entity, ENTITY_VIRTUAL_MACHINE);
 	vm->since = broker_now(broker);
 	*ret_vm = vm;
@@ -312,6 +313,7 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		if (settings->for_incoming)
 			vm->incoming->names_agent = true;
 	}
+	vm->has_metadata |= settings->has_metadata;
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);
 		vm->display_clients = settings->display_clients;

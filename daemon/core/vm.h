@@ -40,6 +40,7 @@ typedef struct DisplayClients {
 	bool are_explicit;     /* false if nobody named any, so that the only client is the VMM */
 	bool are_from_drop_in; /* named by a drop-in and not by a request */
 	bool are_from_libvirt; /* named by a request for libvirt's metadata; drop-ins come first */
+	bool libvirt_agrees;   /* named by another request, and by libvirt's metadata as well */
 } DisplayClients;
 
 #define DISPLAY_CLIENTS_INIT ((DisplayClients){ 0 })
@@ -54,8 +55,8 @@ static inline bool display_clients_are_nobody(const DisplayClients *clients)
 }
 
 /*
- * Tests whether a request names them on behalf of its caller. Then neither a drop-in nor libvirt's
- * metadata replaces them.
+ * Tests whether a request names them on behalf of its caller. Then no drop-in replaces them, and
+ * libvirt's metadata only if they have named the same ones.
  */
 static inline bool display_clients_are_requested(const DisplayClients *clients)
 {
@@ -73,9 +74,15 @@ bool display_clients_refresh(DisplayClients *clients, const Host *host, uid_t ui
 
 /*
  * Tests whether both lists name the same users, and processes with the same credentials, all with
- * the same rights.
+ * the same rights, in any order.
  */
+bool display_clients_match(const DisplayClients *a, const DisplayClients *b);
+
+/* Tests whether both lists match, have the same order, and come from the same source. */
 bool display_clients_are_same(const DisplayClients *a, const DisplayClients *b);
+
+/* Tests whether an update for libvirt's metadata may replace them, or withdraw the VM. */
+bool display_clients_yield_to_libvirt(const DisplayClients *clients);
 
 /* Tests whether the user uid is among the clients. */
 bool display_clients_contain_user(const DisplayClients *clients, uid_t uid);
@@ -153,6 +160,7 @@ struct VirtualMachine {
 	uid_t registered_by; /* the uid that registered the VM; root if it was found */
 	bool by_operator;    /* registered by an operator, or found */
 	DisplayClients display_clients;
+	bool has_metadata;     /* a request for libvirt's metadata has named display clients */
 	Agent agent;           /* empty if there is none */
 	IncomingVmm *incoming; /* NULL unless a hand-over is under way */
 	VirtualGpuList virtual_gpus;
@@ -196,6 +204,7 @@ typedef struct ResolvedProcess {
 typedef struct VmSettings {
 	char *name;
 	bool has_display_clients;
+	bool has_metadata; /* as in VirtualMachine; never reset */
 	DisplayClients display_clients;
 	bool has_agent;
 	bool for_incoming; /* the agent is that of the incoming VMM */

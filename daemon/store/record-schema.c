@@ -83,6 +83,8 @@ static const JsonField vm_fields[] = {
 	BOOLEAN("clientsAreNamed", RecordedVm, display_clients.are_explicit),
 	OPTIONAL_BOOLEAN("clientsAreFromDropIn", RecordedVm, display_clients.are_from_drop_in),
 	OPTIONAL_BOOLEAN("clientsAreFromLibvirt", RecordedVm, display_clients.are_from_libvirt),
+	OPTIONAL_BOOLEAN("libvirtAgrees", RecordedVm, display_clients.libvirt_agrees),
+	OPTIONAL_BOOLEAN("hasMetadata", RecordedVm, has_metadata),
 	BOOLEAN("hasAgent", RecordedVm, has_agent),
 	OPTIONAL_TEXT("agentUser", RecordedVm, agent_user),
 	STRUCTURE("agent", RecordedVm, agent, &process_table),

@@ -61,6 +61,7 @@ typedef struct RecordedVm {
 	uid_t registered_by;
 	bool by_operator;
 	DisplayClients display_clients;
+	bool has_metadata;
 	bool has_agent;
 	char *agent_user;
 	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user */

@@ -109,6 +109,7 @@ static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
 	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it.
 	 */
 	settings.display_clients = from->display_clients;
+	settings.has_metadata = from->has_metadata;
 	settings.agent_is_from_drop_in = from->agent_is_from_drop_in;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	if (from->has_agent)

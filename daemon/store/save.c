@@ -154,6 +154,7 @@ static void record_update(RecordedVm *record, const VmUpdate *update)
 		return;
 	if (settings->name)
 		record->name = settings->name;
+	record->has_metadata |= settings->has_metadata;
 	if (settings->has_display_clients)
 		record->display_clients = settings->display_clients;
 	if (settings->has_agent)
@@ -172,6 +173,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.registered_by = vm->registered_by,
 		.by_operator = vm->by_operator,
 		.display_clients = vm->display_clients,
+		.has_metadata = vm->has_metadata,
 		.has_agent = agent_exists(&vm->agent),
 		.agent_user = vm->agent.user,
 		.agent = agent_of(vm->agent.uid, vm->agent.process),
