@@ -322,7 +322,7 @@ expect_remedy() {
 
 # Tries records of a newer version of the daemon.
 try_newer_version() {
-  (header version 2 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
+  (header version 3 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
   kill_and_wait "$DAEMON"
   session_ask manager restore
   cp "$DAMAGED" "$RECORDS"

@@ -56,6 +56,7 @@ static int apply_lines(RecordFile *file, const Buffer *contents, size_t at)
 typedef struct OldFile {
 	Buffer contents;
 	bool exists;
+	uint64_t version;
 	int damaged;     /* number of lines */
 	bool is_cut_off; /* the last line is incomplete */
 } OldFile;
@@ -108,6 +109,7 @@ static int apply_old(RecordFile *file, const RecordFileOptions *options, OldFile
 			 options->directory);
 		return 0;
 	}
+	old->version = header.version;
 	memcpy(file->header.last, header.last, sizeof(header.last));
 	old->damaged = apply_lines(file, &old->contents, length + 1);
 	old->is_cut_off = file->lines.size < (off_t)buffer_size(&old->contents);
@@ -141,13 +143,28 @@ static int save_damaged(const RecordFile *file, const RecordFileOptions *options
 	return error;
 }
 
+/* Makes the file one of this version, so that an older daemon refuses what is appended to it. */
+static int raise_version(const RecordFile *file, OldFile *old)
+{
+	char *line = old->contents.data + old->contents.start;
+	const char *end = memchr(line, '\n', buffer_size(&old->contents));
+	size_t length = end ? (size_t)(end - line) : 0;
+
+	if (!record_header_raise(line, length))
+		return -EBADMSG;
+	return file_write_at(file->lines.file, line, length, 0) ? 0 : -errno;
+}
+
 /* Keeps using the file, without the incomplete line at its end. */
-static int use_old(RecordFile *file, const RecordFileOptions *options)
+static int use_old(RecordFile *file, const RecordFileOptions *options, OldFile *old)
 {
 	LineFile *lines = &file->lines;
 
 	if (ftruncate(lines->file, lines->size) < 0)
 		return -errno;
+	int error = old->version < RECORD_VERSION ? raise_version(file, old) : 0;
+	if (error < 0)
+		return error;
 	lines->allocated = lines->size;
 	line_file_preallocate(lines, file->index.count);
 	remark(options, "it cannot be rewritten and is used as it is; free some space in its "
@@ -156,7 +173,7 @@ static int use_old(RecordFile *file, const RecordFileOptions *options)
 }
 
 /* Replaces the file that was read by a compact one, or creates it. */
-static int start_file(RecordFile *file, const RecordFileOptions *options, const OldFile *old)
+static int start_file(RecordFile *file, const RecordFileOptions *options, OldFile *old)
 {
 	bool is_usable = old->exists && file->lines.size > 0;
 	int error = old->damaged > 0 ? save_damaged(file, options) : 0;
@@ -168,7 +185,7 @@ static int start_file(RecordFile *file, const RecordFileOptions *options, const 
 		return error;
 	/* Without space for new records, the old file still has all existing ones. */
 	log_warning("%s/" RECORDS ": %s", options->directory, strerror(-error));
-	return use_old(file, options);
+	return use_old(file, options, old);
 }
 
 int record_file_open(RecordFile *file, const RecordFileOptions *options)

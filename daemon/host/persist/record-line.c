@@ -203,7 +203,7 @@ static bool read_header(const JsonValue *value, RecordHeader *header)
 
 	if (!json_read_unsigned(json_member(value, "version"), &header->version))
 		return false;
-	if (header->version != RECORD_VERSION)
+	if (header->version == 0 || header->version > RECORD_VERSION)
 		return true;
 	if (!boot_id || strlen(boot_id) >= sizeof(header->boot_id))
 		return false;
@@ -229,4 +229,20 @@ int record_header_parse(const char *line, size_t length, JsonParser *parser, Rec
 		return -EBADMSG;
 	*ret = header;
 	return 0;
+}
+
+bool record_header_raise(char *line, size_t length)
+{
+	static const char head[] = "{\"version\":";
+	char *digit = line + TEXT_AT + strlen(head);
+
+	_Static_assert(RECORD_VERSION <= 9, "the version is one digit");
+	if (length < TEXT_AT + strlen(head) + 2 ||
+	    memcmp(line + TEXT_AT, head, strlen(head)) != 0 || digit[1] != ',')
+		return false;
+	char crc[CRC_LENGTH + 1];
+	*digit = (char)('0' + RECORD_VERSION);
+	format_crc(line + TEXT_AT, length - TEXT_AT, crc);
+	memcpy(line, crc, CRC_LENGTH);
+	return true;
 }

@@ -21,7 +21,7 @@
  * inverted, so it can be written in place when no line can be appended. The file starts with a
  * header line:
  *
- *   01234567 {"version":1,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
+ *   01234567 {"version":2,"bootId":"...","build":"0.1.0","last":{"serial":7,"process":3,...}}
  */
 
 /* Namespace of a persisted record's number. */
@@ -60,7 +60,14 @@ bool line_checksum_invert(char checksum[static LINE_CHECKSUM_SIZE]);
 bool record_line_parse(const char *line, size_t length, PersistedKind *ret_kind,
 		       PersistedRecord *ret);
 
-#define RECORD_VERSION 1
+/*
+ * The version of the files that this daemon writes. It reads all versions up to that. Raise it when
+ * records get members that the last release does not know: that release would drop these records
+ * one by one, but it refuses a file of a newer version as a whole.
+ *
+ * 2: members for display rights, hand-overs, payers, drop-ins, libvirt's metadata and found VMs.
+ */
+#define RECORD_VERSION 2
 #define BOOT_ID_LENGTH 32 /* hexadecimal digits */
 
 typedef struct RecordHeader {
@@ -80,9 +87,15 @@ static inline void record_header_note(RecordHeader *header, PersistedKind kind, 
 bool record_header_append(Buffer *buffer, const RecordHeader *header);
 
 /*
- * Parses the header line, without its newline. Sets only the version if it is not RECORD_VERSION.
- * Returns 0, or -EBADMSG if the line is damaged.
+ * Parses the header line, without its newline. Sets only the version if it is 0 or above
+ * RECORD_VERSION. Returns 0, or -EBADMSG if the line is damaged.
  */
 int record_header_parse(const char *line, size_t length, JsonParser *parser, RecordHeader *ret);
+
+/*
+ * Sets the version of a sound header line to RECORD_VERSION in place. Returns false if that would
+ * change the length of the line.
+ */
+bool record_header_raise(char *line, size_t length);
 
 #endif

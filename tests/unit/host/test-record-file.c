@@ -270,9 +270,12 @@ static void write_header(const char *json)
 
 Test(record_file, newer_version_is_refused_and_unchanged)
 {
+	char header[64];
+
 	cr_assert(save(PERSISTED_ENTITY, 1, "{}"));
 	record_file_close(&fixture.file);
-	write_header("{\"version\":2,\"boot\":[]}");
+	snprintf(header, sizeof(header), "{\"version\":%d,\"boot\":[]}", RECORD_VERSION + 1);
+	write_header(header);
 	Buffer before = read_named("records");
 	cr_assert_eq(record_file_open(&fixture.file, &fixture.options), -EPROTO);
 	Buffer after = read_named("records");
@@ -289,6 +292,7 @@ Test(record_file, invalid_header_is_damage)
 		"{}",
 		"null",
 		"{\"version\":1}",
+		"{\"version\":2}",
 		"{\"version\":1,\"bootId\":\"" BOOT "\"}",
 		"{\"version\":1,\"bootId\":\"" BOOT "0\",\"last\":{\"serial\":0,\"process\":0,"
 		"\"descriptor\":0}}",
