@@ -63,23 +63,42 @@ NTSTATUS consent_clients(const Domain *consent, ClientList *clients)
 	return STATUS_SUCCESS;
 }
 
-/*
- * Compares the display clients in vaild with the given ones. If vaild has none, a drop-in replaced
- * them and was removed, so changed metadata count.
- */
-static NTSTATUS compare(struct vail *vail, const char *guid, const Domain *given,
-			bool *ret_are_ours)
+/* The arguments of consent_change(), and a connection. */
+typedef struct Change {
+	struct vail *vail;
+	const char *guid;
+	const char *name;
+	const Domain *given;
+	const Domain *wanted;
+} Change;
+
+/* The display clients of a VM in vaild, compared with those of the metadata. */
+typedef struct Comparison {
+	bool are_given;     /* equal to the given ones, or absent */
+	bool are_wanted;    /* equal to the wanted ones */
+	bool are_requested; /* named by a request of an operator */
+	bool are_from_drop_in;
+} Comparison;
+
+static NTSTATUS compare(const Change *change, Comparison *ret)
 {
 	_cleanup_(settings_deinit) MachineSettings settings = MACHINE_SETTINGS_INIT;
-	_cleanup_(client_list_deinit) ClientList clients = { 0 };
-	NTSTATUS status = settings_read(vail, guid, &settings);
+	_cleanup_(client_list_deinit) ClientList earlier = { 0 };
+	_cleanup_(client_list_deinit) ClientList now = { 0 };
+	NTSTATUS status = settings_read(change->vail, change->guid, &settings);
 
 	if (status == STATUS_SUCCESS)
-		status = consent_clients(given, &clients);
+		status = consent_clients(change->given, &earlier);
 	if (status == STATUS_SUCCESS)
-		*ret_are_ours =
-			settings.client_count == 0 || settings_clients_are(&settings, &clients);
-	return status;
+		status = consent_clients(change->wanted, &now);
+	if (status != STATUS_SUCCESS)
+		return status;
+	ret->are_given = settings.client_count == 0 || settings_clients_are(&settings, &earlier);
+	ret->are_wanted = settings_clients_are(&settings, &now);
+	ret->are_from_drop_in = settings.clients_are_from_drop_in;
+	ret->are_requested = settings.client_count > 0 && !settings.clients_are_from_drop_in &&
+			     !settings.clients_are_from_libvirt;
+	return STATUS_SUCCESS;
 }
 
 static NTSTATUS update(struct vail *vail, const char *guid, const Domain *wanted)
@@ -102,44 +121,95 @@ static void log_failure(const char *name, struct vail *vail, NTSTATUS status)
 		    reason ? reason : "out of memory");
 }
 
-/* Ends the VM in vaild with all its registrations. */
-static ConsentResult withdraw(struct vail *vail, const char *guid, const char *name,
-			      ConsentResult result)
+/*
+ * Ends the VM in vaild with all its registrations, unless an operator or a drop-in has just named
+ * display clients.
+ */
+static NTSTATUS end_vm(struct vail *vail, const char *guid)
 {
-	NTSTATUS status = vail_unregister_virtual_machine(vail, guid);
+	_cleanup_free_ char *reply = NULL;
+	char parameters[96];
+
+	snprintf(parameters, sizeof(parameters),
+		 "{\"virtualMachineGuid\":\"%s\",\"settingsSource\":\"libvirt\"}", guid);
+	return vail_call(vail, "io.vaild.Machine.UnregisterVirtualMachine", parameters, &reply);
+}
+
+static ConsentResult fail(const Change *change, NTSTATUS status)
+{
+	if (status == STATUS_NOT_FOUND)
+		return CONSENT_NO_VM;
+	log_failure(change->name, change->vail, status);
+	return CONSENT_FAILED;
+}
+
+/* Reads which display clients count now, and returns the result. */
+static ConsentResult read_result(const Change *change)
+{
+	Comparison comparison = { 0 };
+	NTSTATUS status = compare(change, &comparison);
+
+	if (status != STATUS_SUCCESS)
+		return fail(change, status);
+	if (comparison.are_wanted)
+		return CONSENT_CHANGED;
+	return comparison.are_from_drop_in ? CONSENT_KEPT_BY_DROP_IN : CONSENT_KEPT_BY_OPERATOR;
+}
+
+/* Ends the VM in vaild. vaild refuses that if others have named display clients. */
+static ConsentResult withdraw(const Change *change, ConsentResult result)
+{
+	NTSTATUS status = end_vm(change->vail, change->guid);
 
 	if (status == STATUS_SUCCESS || status == STATUS_NOT_FOUND)
 		return result;
-	log_failure(name, vail, status);
-	return CONSENT_FAILED;
+	return status == STATUS_INVALID_DEVICE_STATE ? read_result(change) : fail(change, status);
+}
+
+/*
+ * Updates the display clients. vaild decides whether they count, because an operator may name
+ * others at any time.
+ */
+static ConsentResult replace(const Change *change)
+{
+	NTSTATUS status = update(change->vail, change->guid, change->wanted);
+
+	if (status == STATUS_SUCCESS)
+		return read_result(change);
+	if (status != STATUS_INVALID_PARAMETER)
+		return fail(change, status);
+	log_failure(change->name, change->vail, status);
+	/* Those whose names were removed must not stay because another name is wrong. */
+	return withdraw(change, CONSENT_WITHDRAWN);
+}
+
+static ConsentResult change_in_vaild(const Change *change)
+{
+	Comparison comparison = { 0 };
+	NTSTATUS status = compare(change, &comparison);
+
+	if (status != STATUS_SUCCESS)
+		return fail(change, status);
+	/*
+	 * This update tells vaild that the operator and the metadata have named the same ones, so
+	 * that it accepts changed metadata. If the update fails, the operator's stay.
+	 */
+	if (comparison.are_requested && comparison.are_given)
+		update(change->vail, change->guid, change->given);
+	return change->wanted->client_count > 0 ? replace(change)
+						: withdraw(change, CONSENT_CHANGED);
 }
 
 ConsentResult consent_change(const char *socket, const char *guid, const char *name,
 			     const Domain *given, const Domain *wanted)
 {
 	_cleanup_(close_vail) struct vail *vail = NULL;
-	bool are_ours = false;
 	NTSTATUS status = vail_new(socket, &vail);
+	const Change change = {
+		.vail = vail, .guid = guid, .name = name, .given = given, .wanted = wanted
+	};
 
-	if (status == STATUS_SUCCESS)
-		status = compare(vail, guid, given, &are_ours);
-	if (status == STATUS_NOT_FOUND)
-		return CONSENT_NO_VM;
-	if (status != STATUS_SUCCESS) {
-		log_failure(name, vail, status);
-		return CONSENT_FAILED;
-	}
-	if (!are_ours)
-		return CONSENT_KEPT;
-	if (wanted->client_count == 0)
-		return withdraw(vail, guid, name, CONSENT_CHANGED);
-	status = update(vail, guid, wanted);
-	if (status == STATUS_SUCCESS)
-		return CONSENT_CHANGED;
-	log_failure(name, vail, status);
-	/* Those whose names were removed must not stay because another name is wrong. */
-	return status == STATUS_INVALID_PARAMETER ? withdraw(vail, guid, name, CONSENT_WITHDRAWN)
-						  : CONSENT_FAILED;
+	return status == STATUS_SUCCESS ? change_in_vaild(&change) : fail(&change, status);
 }
 
 pid_t consent_server(const char *socket, const char *guid)

@@ -10,15 +10,16 @@
 
 /*
  * The consent of a guest's owner in vaild. vail-libvirt remembers which display clients it gave to
- * vaild for each guest. If vaild has others, an operator has set them, and the operator's word
+ * vaild for each guest. If vaild has others, an operator or a drop-in has named them, whose word
  * comes first. A file for each guest remembers them while vail-libvirt does not run, so that a
  * consent that is withdrawn meanwhile ends at its next start.
  */
 
 /* The result of consent_change(). */
 typedef enum ConsentResult {
-	CONSENT_CHANGED,   /* vaild has the new display clients, or none if none were wanted */
-	CONSENT_KEPT,      /* an operator or a drop-in has set others, and they stay */
+	CONSENT_CHANGED, /* vaild has the new display clients, or none if none were wanted */
+	CONSENT_KEPT_BY_OPERATOR, /* a request of an operator has named others, and they stay */
+	CONSENT_KEPT_BY_DROP_IN,
 	CONSENT_NO_VM,     /* vaild does not know the VM */
 	CONSENT_WITHDRAWN, /* vaild refuses the new ones, so the VM was ended in vaild */
 	CONSENT_FAILED,    /* nothing has changed, because vaild cannot be asked; try again */
@@ -39,9 +40,9 @@ NTSTATUS consent_clients(const Domain *consent, ClientList *clients);
 const char *consent_unknown_user(const Domain *consent);
 
 /*
- * Replaces the display clients of the VM in vaild if they are those that were given before, or if
- * it has none. Without any wanted, ends the VM in vaild with all its registrations. Logs each
- * failure.
+ * Replaces the display clients of the VM in vaild, unless an operator or a drop-in has named
+ * others. It also replaces those of an operator who has named the given ones. Without any
+ * wanted, ends the VM in vaild with all its registrations. Logs each failure.
  *
  * socket: of vaild; NULL for the default.
  * name: of the guest, for messages.

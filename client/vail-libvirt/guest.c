@@ -244,9 +244,17 @@ static bool change_consent(Guest *guest, Domain *wanted)
 			? CONSENT_NO_VM
 			: consent_change(guest->guests->socket, guest->uuid, name_of(guest),
 					 &guest->given, wanted)) {
-	case CONSENT_KEPT:
-		log_message("%s: the metadata name other display clients, but an operator has set "
-			    "those of the VM in vaild; to change them, run: vailctl vm update",
+	case CONSENT_KEPT_BY_OPERATOR:
+		log_message("%s: the changed metadata do not count, because an operator has set "
+			    "the display clients of the VM in vaild; to change them, run: vailctl "
+			    "vm update",
+			    name_of(guest));
+		stop_late_agent(guest);
+		break;
+	case CONSENT_KEPT_BY_DROP_IN:
+		log_message("%s: the changed metadata do not count, because a drop-in in "
+			    "/etc/vaild/machines.d names the display clients of the VM; to change "
+			    "them, edit it and run: vailctl reload",
 			    name_of(guest));
 		stop_late_agent(guest);
 		break;

@@ -125,6 +125,8 @@ check_drop_in() {
   expect "a drop-in replaces the display clients of the metadata" clients_are vail-carol
   consent guest --set "$(of vail-bob)" --live
   expect "metadata that change meanwhile are remembered" eventually remembers vail-bob:view
+  expect "the log says that a drop-in comes first" eventually libvirt_log_has \
+    'because a drop-in in /etc/vaild/machines.d names the display clients of the VM'
   expect "the drop-in's display client stays" clients_are vail-carol
   box rm /etc/vaild/machines.d/50-guest.json
   quietly box vailctl reload
@@ -138,10 +140,16 @@ check_operator() {
   box vailctl vm update "$GUID" --user vail-bob >/dev/null
   consent guest --set "$(of vail-alice vail-carol)" --live
   expect "metadata do not replace what an operator has set" \
-    eventually libvirt_log_has 'an operator has set those of the VM in vaild'
+    eventually libvirt_log_has 'an operator has set the display clients of the VM in vaild'
   expect "the operator's display client stays" clients_are vail-bob
   box vailctl vm update "$GUID" --user vail-alice >/dev/null
   consent guest --set "$(of vail-alice)" --live
+  expect "metadata that name the same as the operator are remembered" eventually remembers vail-alice:view
+  consent guest --set "$(of vail-carol)" --live
+  expect "so they count when they change again" eventually clients_are vail-carol
+  box vailctl vm update "$GUID" --user vail-carol >/dev/null
+  consent guest --set "$(of vail-alice)" --live
+  expect "an operator who repeats the metadata does not stop them" eventually clients_are vail-alice
 }
 
 # Checks consent that changes while vail-qemu, vail-libvirt or vaild does not run.
