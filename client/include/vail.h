@@ -584,8 +584,9 @@ typedef struct VailEvent {
 
 	/*
 	 * The members of the VM that are different after VIRTUAL_MACHINE_CHANGED, by their names in
-	 * the interface io.vaild.Machine: "name", "displayClients", "agent" and others. A count of
-	 * 0 means that vaild does not say.
+	 * the interface io.vaild.Machine: "name", "displayClients", "agent" and others. With
+	 * "displayServerPid", an agent has begun or ceased to serve the displays of the VM. A count
+	 * of 0 means that vaild does not say.
 	 */
 	const char *const *changed;
 	size_t changed_count;

@@ -173,12 +173,20 @@ static void describe_registration(EventText *text, const VailEvent *event, const
 		add_detail(text, ", context of %s", event->graphics_context);
 }
 
+/* Returns plain words for a member of a VM, which the caller frees. NULL if out of memory. */
+static char *part_words(const char *member)
+{
+	if (strcmp(member, "displayServerPid") == 0)
+		return strdup("agent that serves the displays");
+	return words_of(member);
+}
+
 static void describe_change(EventText *text, const VailEvent *event)
 {
 	char *list = NULL, *longer;
 
 	for (size_t i = 0; i < event->changed_count; i++) {
-		_cleanup_free_ char *words = words_of(event->changed[i]);
+		_cleanup_free_ char *words = part_words(event->changed[i]);
 
 		if (!words ||
 		    asprintf(&longer, "%s%s%s", list ? list : "", list ? ", " : "", words) < 0) {

@@ -151,22 +151,23 @@ NTSTATUS display_stream_begin(Stream *stream, Request *request)
 	Broker *broker = request->service->broker;
 	VirtualMachine *vm = request->subject.vm;
 	const Payer payer = payer_of(request->caller);
-	NTSTATUS status = display_server_begin(broker, request->caller, vm,
-					       serves_incoming(request->caller, vm),
-					       &stream->server, &request->failure);
+	NTSTATUS status = charge_take(&stream->charge, &broker->accounts, &payer, LIMIT_WATCHES,
+				      &request->failure);
 
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = charge_take(&stream->charge, &broker->accounts, &payer, LIMIT_WATCHES,
-			     &request->failure);
+	status = display_server_begin(broker, request->caller, vm,
+				      serves_incoming(request->caller, vm), &stream->server,
+				      &request->failure);
 	if (status != STATUS_SUCCESS) {
-		display_server_end(broker, &stream->server, END_AGENT_GONE);
+		charge_return(&stream->charge, &broker->accounts);
 		return status;
 	}
 	stream->serves_displays = true;
 	stream->machine = vm->guid;
 	LIST_INSERT_HEAD(&request->service->display_streams, stream, of_servers);
 	resume_channels(stream, &request->params.serve_displays.displays);
+	display_server_announce(broker, &stream->server);
 	return STATUS_SUCCESS;
 }
 

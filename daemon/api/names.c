@@ -95,6 +95,8 @@ const char *vm_part_name(VmPart part)
 		[VM_PART_INCOMING_VMM] = "incomingVmmPid",
 		[VM_PART_INCOMING_AGENT] = "incomingAgent",
 		[VM_PART_SOURCE] = "source",
+		[VM_PART_DISPLAY_SERVER] = "displayServerPid",
+		[VM_PART_INCOMING_DISPLAY_SERVER] = "incomingDisplayServerPid",
 	};
 	_Static_assert(ARRAY_SIZE(names) == VM_PART_MAX, "each part has a name");
 

@@ -121,12 +121,22 @@ DisplayChannel *display_server_next(const DisplayServer *server)
 	return NULL;
 }
 
-void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
+/* Returns the part of the VM that names the server, as VM_PART_BIT(). */
+static unsigned int server_part(const DisplayServer *server)
+{
+	return VM_PART_BIT(server->is_incoming ? VM_PART_INCOMING_DISPLAY_SERVER
+					       : VM_PART_DISPLAY_SERVER);
+}
+
+void display_server_announce(Broker *broker, const DisplayServer *server)
+{
+	vm_changed(broker, server->vm, (Event){ .changed_parts = server_part(server) });
+}
+
+static void end_silently(Broker *broker, DisplayServer *server, EndReason reason)
 {
 	DisplayChannel *channel;
 
-	if (!server->vm)
-		return;
 	/* If the daemon stops, the next one has the channels again. */
 	if (reason != END_DAEMON_STOPPED)
 		TAILQ_FOREACH (channel, &server->channels, of_server)
@@ -136,6 +146,17 @@ void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
 	server->vm = NULL;
 	server->reason = reason;
 	process_release(broker, TAKE_POINTER(server->process));
+}
+
+void display_server_end(Broker *broker, DisplayServer *server, EndReason reason)
+{
+	const VirtualMachine *vm = server->vm;
+
+	if (!vm)
+		return;
+	end_silently(broker, server, reason);
+	if (!vm_is_ending(vm) && reason != END_DAEMON_STOPPED)
+		vm_changed(broker, vm, (Event){ .changed_parts = server_part(server) });
 }
 
 void display_server_leave(DisplayServer *server)
@@ -153,7 +174,7 @@ void display_servers_end(Broker *broker, VirtualMachine *vm, EndReason reason)
 	DisplayServer *server;
 
 	while ((server = LIST_FIRST(&vm->display_servers)))
-		display_server_end(broker, server, reason);
+		end_silently(broker, server, reason);
 	end_waiting(broker, vm, reason);
 }
 
@@ -165,14 +186,20 @@ void display_server_end_incoming(Broker *broker, VirtualMachine *vm)
 		display_server_end(broker, server, END_AGENT_GONE);
 }
 
-void display_servers_hand_over(Broker *broker, VirtualMachine *vm)
+unsigned int display_servers_hand_over(Broker *broker, VirtualMachine *vm)
 {
 	DisplayServer *former = find_server(vm, false), *successor = find_server(vm, true);
+	unsigned int parts = 0;
 
-	if (former)
-		display_server_end(broker, former, END_AGENT_GONE);
-	if (successor)
+	if (former) {
+		parts |= server_part(former);
+		end_silently(broker, former, END_AGENT_GONE);
+	}
+	if (successor) {
+		parts |= server_part(successor) | VM_PART_BIT(VM_PART_DISPLAY_SERVER);
 		successor->is_incoming = false;
+	}
+	return parts;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */

@@ -80,9 +80,12 @@ bool display_server_claim(Broker *broker, DisplayServer *server, const Handle *c
 /* Ends the channels of the server's VM that still wait, because the server does not have them. */
 void display_server_end_waiting(Broker *broker, const DisplayServer *server);
 
+/* Tells watchers of the VM that it has the server. */
+void display_server_announce(Broker *broker, const DisplayServer *server);
+
 /*
- * Ends the server, and cuts its channels. It keeps them until they have ended, because its stream
- * has a reply for each. Idempotent.
+ * Ends the server, cuts its channels, and tells watchers. It keeps the channels until they have
+ * ended, because its stream has a reply for each. Idempotent.
  */
 void display_server_end(Broker *broker, DisplayServer *server, EndReason reason);
 
@@ -98,9 +101,9 @@ void display_server_end_incoming(Broker *broker, VirtualMachine *vm);
 /*
  * Ends the server of a VMM that was replaced, because it serves the display of that process. This
  * holds for an agent that the VM keeps, too; it can serve again. The successor's server takes its
- * place.
+ * place. Returns the parts of the VM that have changed, as VM_PART_BIT(), for the caller's event.
  */
-void display_servers_hand_over(Broker *broker, VirtualMachine *vm);
+unsigned int display_servers_hand_over(Broker *broker, VirtualMachine *vm);
 
 /* Returns the first channel whose agent's end the server has not taken, or NULL. */
 DisplayChannel *display_server_next(const DisplayServer *server);

@@ -93,10 +93,11 @@ static Process *replace_vmm(Broker *broker, VirtualMachine *vm, Process *vmm)
 	LIST_REMOVE(vm, of_vmm);
 	vm->vmm = vmm;
 	LIST_INSERT_HEAD(&vmm->virtual_machines, vm, of_vmm);
-	display_servers_hand_over(broker, vm);
+	unsigned int servers = display_servers_hand_over(broker, vm);
 	vm_changed(broker, vm,
 		   (Event){ .hand_over = HAND_OVER_COMPLETED,
-			    .changed_parts = VM_PART_BIT(VM_PART_VMM) | VM_PART_BIT(VM_PART_SOURCE),
+			    .changed_parts = VM_PART_BIT(VM_PART_VMM) |
+					     VM_PART_BIT(VM_PART_SOURCE) | servers,
 			    .changes_sharers = true,
 			    .former_vmm = former });
 	return former;

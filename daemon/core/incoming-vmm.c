@@ -140,7 +140,7 @@ bool vm_hand_over(Broker *broker, VirtualMachine *vm)
 	LIST_REMOVE(vm, of_vmm);
 	vm->vmm = TAKE_POINTER(incoming->process);
 	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);
-	display_servers_hand_over(broker, vm);
+	parts |= display_servers_hand_over(broker, vm);
 	if (incoming->names_agent)
 		former_agent = hand_over_agent(broker, vm, incoming);
 	vm_changed(broker, vm,

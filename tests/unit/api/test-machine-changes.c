@@ -7,6 +7,7 @@
 
 #include "daemon/api/encode.h"
 #include "daemon/api/names.h"
+#include "tests/support/fake-display.h"
 #include "tests/support/fake-host.h"
 
 static HostFixture fixture;
@@ -100,17 +101,31 @@ Test(machine_changes, the_exit_of_an_agent_is_named)
 	cr_assert_str_eq(reported, "[\"agent\"]");
 }
 
+static void serve(FakeAgent *agent, FakeProcess *process)
+{
+	fake_agent_serve(agent, fixture.fake_host, fake_host_connect(fixture.fake_host, process),
+			 NAMES_A);
+}
+
 /* Otherwise clients would look for a member that does not exist. */
 Test(machine_changes, each_name_is_a_member_of_a_machine)
 {
+	FakeAgent server, incoming_server;
+
 	UPDATE(",\"name\":\"one\",\"agent\":{\"pid\":400}");
 	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":300,\"agent\":{\"pid\":300}}");
 	cr_assert_str_eq(reported, "[\"incomingVmmPid\",\"incomingAgent\"]");
+	serve(&server, fixture.vmm);
+	cr_assert_str_eq(reported, "[\"displayServerPid\"]");
+	serve(&incoming_server, fixture.viewer);
+	cr_assert_str_eq(reported, "[\"incomingDisplayServerPid\"]");
 	call(fixture.fake_host, fixture.admin, DESCRIBE, NAMES_A);
 	const JsonValue *vm = reply_value(fixture.fake_host, "virtualMachine");
 	for (VmPart part = 0; part < VM_PART_MAX; part++)
 		cr_assert_not_null(json_member(vm, vm_part_name(part)), "%s", vm_part_name(part));
+	fake_agent_end(&incoming_server);
+	fake_agent_end(&server);
 }
 
 Test(machine_changes, a_hand_over_is_named)

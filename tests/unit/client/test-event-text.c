@@ -70,6 +70,9 @@ Test(event_text, machines)
 			    .changed_count = 2 };
 
 	expect_text(&event, "display clients, agent changed", NULL);
+	event.changed = (const char *const[]){ "displayServerPid" };
+	event.changed_count = 1;
+	expect_text(&event, "agent that serves the displays changed", NULL);
 	event.changed_count = 0;
 	expect_text(&event, "settings changed", NULL);
 	event.kind = VAIL_EVENT_VIRTUAL_MACHINE_REMOVED;
