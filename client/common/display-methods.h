@@ -20,13 +20,12 @@
 		DISPLAY_METHOD("Release", "u", "", on_release),                                \
 		DISPLAY_METHOD("Request", "uas", "say", on_request)
 
-/* org.qemu.Display1.AudioOutListener, without its property. */
-#define DISPLAY_SOUND_METHODS(on_init, on_fini, on_set_enabled, on_set_volume, on_write) \
-	DISPLAY_METHOD("Init", "tybbuyuub", "", on_init),                                \
-		DISPLAY_METHOD("Fini", "t", "", on_fini),                                \
-		DISPLAY_METHOD("SetEnabled", "tb", "", on_set_enabled),                  \
-		DISPLAY_METHOD("SetVolume", "tbay", "", on_set_volume),                  \
-		DISPLAY_METHOD("Write", "tay", "", on_write)
+/* The methods that AudioOutListener and AudioInListener share. */
+#define DISPLAY_SOUND_METHODS(on_init, on_fini, on_set_enabled, on_set_volume) \
+	DISPLAY_METHOD("Init", "tybbuyuub", "", on_init),                      \
+		DISPLAY_METHOD("Fini", "t", "", on_fini),                      \
+		DISPLAY_METHOD("SetEnabled", "tb", "", on_set_enabled),        \
+		DISPLAY_METHOD("SetVolume", "tbay", "", on_set_volume)
 
 /* The property that names further interfaces, of an object that has none. */
 #define DISPLAY_NO_INTERFACES \

@@ -22,6 +22,10 @@
 #define DISPLAY_SOUND_LISTENER      DISPLAY_PREFIX ".AudioOutListener"
 #define DISPLAY_SOUND_LISTENER_PATH DISPLAY_ROOT "/AudioOutListener"
 
+/* The same for the microphone: the window records, and the guest reads. */
+#define DISPLAY_MICROPHONE      DISPLAY_PREFIX ".AudioInListener"
+#define DISPLAY_MICROPHONE_PATH DISPLAY_ROOT "/AudioInListener"
+
 /* The selection that is shared: the clipboard itself, and not what is merely selected. */
 #define CLIPBOARD_SELECTION 0u
 

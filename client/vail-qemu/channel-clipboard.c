@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vail-qemu/channel-clipboard.h"
 
+#include "client/common/channel-bus.h"
 #include "client/common/display-methods.h"
 #include "client/common/display-names.h"
-#include "client/vail-qemu/channel-bus.h"
 #include "client/vail-qemu/clipboard.h"
 #include "proto/macros.h"
 

@@ -25,6 +25,7 @@ static const struct {
 	{ DISPLAY_MULTITOUCH, NULL, VAIL_DISPLAY_INPUT },
 	{ DISPLAY_CLIPBOARD, NULL, VAIL_DISPLAY_CLIPBOARD },
 	{ DISPLAY_AUDIO, "RegisterOutListener", VAIL_DISPLAY_AUDIO_OUTPUT },
+	{ DISPLAY_AUDIO, "RegisterInListener", VAIL_DISPLAY_AUDIO_INPUT },
 };
 
 bool channel_allows(unsigned int rights, const char *interface, const char *member)

@@ -2,10 +2,11 @@
 #include "client/vail-qemu/channel-sound.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/common/display-names.h"
 #include "client/vail-qemu/channel-viewer.h"
-#include "client/vail-qemu/sound-output.h"
+#include "client/vail-qemu/guest-sound.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
@@ -21,7 +22,7 @@
 
 static int64_t now(const ChannelSound *sound)
 {
-	return sound->output->display->link.clock->now();
+	return sound->guest->display->link.clock->now();
 }
 
 /* ---- Calls ---- */
@@ -40,30 +41,140 @@ static int on_reply(sd_bus_message *reply, void *context, sd_bus_error *error)
 static int begin_call(const ChannelSound *sound, const char *member, uint64_t id,
 		      sd_bus_message **ret)
 {
-	int result = sd_bus_message_new_method_call(sound->bus.bus, ret, NULL,
-						    DISPLAY_SOUND_LISTENER_PATH,
-						    DISPLAY_SOUND_LISTENER, member);
+	bool is_played = sound->guest->direction == SOUND_PLAYED;
+	int result = sd_bus_message_new_method_call(
+		sound->bus.bus, ret, NULL,
+		is_played ? DISPLAY_SOUND_LISTENER_PATH : DISPLAY_MICROPHONE_PATH,
+		is_played ? DISPLAY_SOUND_LISTENER : DISPLAY_MICROPHONE, member);
 
 	return result < 0 ? result : sd_bus_message_append(*ret, "t", id);
 }
 
 /* Sends a call if it was made. Without memory, the listener ends. */
-static void send_call(ChannelSound *sound, sd_bus_message *call, int result)
+static void send_call_to(ChannelSound *sound, sd_bus_message *call, int result,
+			 sd_bus_message_handler_t handler)
 {
 	if (sound->unreplied == 0)
 		sound->replied_at = now(sound);
 	if (result >= 0)
-		result = sd_bus_call_async(sound->bus.bus, NULL, call, on_reply, sound, UINT64_MAX);
+		result = sd_bus_call_async(sound->bus.bus, NULL, call, handler, sound, UINT64_MAX);
 	sound->unreplied += result >= 0;
 	if (result < 0 || sound->unreplied > UNREPLIED_MAX)
 		sound->is_lost = true;
 }
+
+static void send_call(ChannelSound *sound, sd_bus_message *call, int result)
+{
+	send_call_to(sound, call, result, on_reply);
+}
+
+/* ---- The microphone ---- */
+
+/* Milliseconds of sound that may wait. More would be late when the guest reads it. */
+#define RECORD_LATENCY 200u
+
+static size_t least(size_t one, size_t other)
+{
+	return one < other ? one : other;
+}
+
+/* Returns how many of the bytes are whole frames. */
+static size_t whole_frames(const ChannelSound *sound, size_t size)
+{
+	return size - size % sound->record_frame;
+}
+
+/* Returns how many bytes the record lacks, if it shall have as many as wanted. */
+static size_t missing(const ChannelSound *sound, size_t wanted)
+{
+	size_t count = buffer_size(&sound->record);
+
+	wanted = least(wanted, sound->record_max);
+	return wanted > count ? whole_frames(sound, wanted - count) : 0;
+}
+
+static int on_recorded(sd_bus_message *reply, void *context, sd_bus_error *error)
+{
+	ChannelSound *sound = context;
+	const void *data;
+	size_t size;
+
+	sound->is_reading = false;
+	if (!sound->is_stale && !sd_bus_message_is_method_error(reply, NULL) &&
+	    sd_bus_message_read_array(reply, 'y', &data, &size) >= 0) {
+		size = least(whole_frames(sound, size), missing(sound, sound->record_max));
+		if (size > 0 && !buffer_append(&sound->record, data, size))
+			sound->is_lost = true;
+	}
+	return on_reply(reply, context, error);
+}
+
+/* Asks for sound, one reply at a time. */
+static void read_more(ChannelSound *sound, uint64_t id, size_t size)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+
+	if (sound->is_reading || size == 0)
+		return;
+	int result = begin_call(sound, "Read", id, &call);
+	if (result >= 0)
+		result = sd_bus_message_append(call, "t", (uint64_t)size);
+	sound->is_reading = true;
+	sound->is_stale = false;
+	send_call_to(sound, call, result, on_recorded);
+}
+
+/* Forgets everything recorded. The next record begins when the guest reads. */
+static void end_record(ChannelSound *sound)
+{
+	sound->is_stale = true;
+	sound->record_max = 0;
+	buffer_consume(&sound->record, buffer_size(&sound->record));
+}
+
+static void begin_record(ChannelSound *sound, const SoundStream *stream)
+{
+	uint64_t bytes = (uint64_t)stream->bytes_per_second * RECORD_LATENCY / 1000;
+
+	end_record(sound);
+	sound->recorded = stream->id;
+	sound->record_frame = stream->bytes_per_frame > 0 ? stream->bytes_per_frame : 1;
+	sound->record_max =
+		whole_frames(sound, bytes < SOUND_READ_MAX ? (size_t)bytes : SOUND_READ_MAX);
+}
+
+/* Tests whether another stream records. */
+static bool is_taken(const ChannelSound *sound, uint64_t id)
+{
+	const SoundStream *other = guest_sound_stream(sound->guest, sound->recorded);
+
+	return sound->record_max > 0 && sound->recorded != id && other && other->is_enabled;
+}
+
+size_t channel_sound_record(ChannelSound *sound, const SoundStream *stream, void *ret_data,
+			    size_t size)
+{
+	if (!sound->is_told || !stream->is_enabled || is_taken(sound, stream->id))
+		return 0;
+	if (sound->recorded != stream->id || sound->record_max == 0)
+		begin_record(sound, stream);
+	size_t count = least(size, buffer_size(&sound->record));
+	if (count > 0)
+		memcpy(ret_data, buffer_head(&sound->record), count);
+	buffer_consume(&sound->record, count);
+	read_more(sound, stream->id, missing(sound, 2 * size));
+	return count;
+}
+
+/* ---- Streams ---- */
 
 void channel_sound_tell_stream(ChannelSound *sound, const SoundStream *stream)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result;
 
+	if (stream->id == sound->recorded)
+		end_record(sound);
 	if (!sound->is_told)
 		return; /* tell_streams() comes first */
 	result = begin_call(sound, "Init", stream->id, &call);
@@ -80,6 +191,8 @@ void channel_sound_tell_end(ChannelSound *sound, uint64_t id)
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result;
 
+	if (id == sound->recorded)
+		end_record(sound);
 	if (!sound->is_told)
 		return;
 	result = begin_call(sound, "Fini", id, &call);
@@ -91,6 +204,8 @@ void channel_sound_tell_enabled(ChannelSound *sound, const SoundStream *stream)
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result;
 
+	if (stream->id == sound->recorded)
+		end_record(sound);
 	if (!sound->is_told)
 		return;
 	result = begin_call(sound, "SetEnabled", stream->id, &call);
@@ -130,7 +245,7 @@ void channel_sound_write(ChannelSound *sound, uint64_t id, const void *data, siz
 
 /* ---- Life ---- */
 
-ChannelSound *channel_sound_new(int socket, SoundOutput *output)
+ChannelSound *channel_sound_new(int socket, GuestSound *guest)
 {
 	ChannelSound *sound = calloc(1, sizeof(*sound));
 
@@ -138,9 +253,9 @@ ChannelSound *channel_sound_new(int socket, SoundOutput *output)
 		fd_close(&socket);
 		return NULL;
 	}
-	*sound = (ChannelSound){ .output = output };
+	*sound = (ChannelSound){ .guest = guest };
 	sound->replied_at = now(sound);
-	TAILQ_INSERT_TAIL(&output->viewers, sound, entries);
+	TAILQ_INSERT_TAIL(&guest->viewers, sound, entries);
 	if (channel_bus_init(&sound->bus, socket) >= 0)
 		return sound;
 	channel_sound_free(sound);
@@ -151,22 +266,23 @@ void channel_sound_free(ChannelSound *sound)
 {
 	if (!sound)
 		return;
-	TAILQ_REMOVE(&sound->output->viewers, sound, entries);
+	TAILQ_REMOVE(&sound->guest->viewers, sound, entries);
 	channel_bus_deinit(&sound->bus);
+	buffer_deinit(&sound->record);
 	free(sound);
 }
 
 /* Tells the viewer of the streams that exist, as soon as it can hear. */
 static void tell_streams(ChannelSound *sound)
 {
-	const SoundOutput *output = sound->output;
+	const GuestSound *guest = sound->guest;
 
 	sound->is_told = true;
-	for (size_t i = 0; i < output->stream_count; i++) {
-		channel_sound_tell_stream(sound, &output->streams[i]);
-		channel_sound_tell_volume(sound, &output->streams[i]);
-		if (output->streams[i].is_enabled)
-			channel_sound_tell_enabled(sound, &output->streams[i]);
+	for (size_t i = 0; i < guest->stream_count; i++) {
+		channel_sound_tell_stream(sound, &guest->streams[i]);
+		channel_sound_tell_volume(sound, &guest->streams[i]);
+		if (guest->streams[i].is_enabled)
+			channel_sound_tell_enabled(sound, &guest->streams[i]);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-#include "client/vail-qemu/channel-bus.h"
+#include "client/common/channel-bus.h"
 #include "client/vail-qemu/console.h"
 
 /* Time for a viewer to read and to reply, in milliseconds. */

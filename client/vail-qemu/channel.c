@@ -107,38 +107,74 @@ static const sd_bus_vtable machine[] = {
 
 /* ---- Sound ---- */
 
+static const char *const sound_methods[SOUND_DIRECTIONS] = {
+	[SOUND_PLAYED] = "RegisterOutListener",
+	[SOUND_RECORDED] = "RegisterInListener",
+};
+
 /* A viewer that registers again after the end of its listener may be faster than that end. */
-static void drop_lost_sound(Channel *channel)
+static void drop_lost_sound(Channel *channel, SoundDirection direction)
 {
-	if (!channel->sound)
+	ChannelSound *sound = channel->sounds[direction];
+
+	if (!sound)
 		return;
-	channel_sound_process(channel->sound);
-	if (!channel->sound->is_lost)
+	channel_sound_process(sound);
+	if (!sound->is_lost)
 		return;
-	channel_sound_free(channel->sound);
-	channel->sound = NULL;
+	channel_sound_free(sound);
+	channel->sounds[direction] = NULL;
 }
 
-static int on_register_sound(sd_bus_message *message, void *context, sd_bus_error *error)
+static int register_sound(Channel *channel, SoundDirection direction, sd_bus_message *message,
+			  sd_bus_error *error)
 {
-	Channel *channel = context;
-
-	drop_lost_sound(channel);
-	if (channel->sound)
+	drop_lost_sound(channel, direction);
+	if (channel->sounds[direction])
 		return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
 					"this channel has a listener for sound");
 	int fd = channel_bus_read_socket(message, error);
 	if (fd < 0)
 		return fd;
-	channel->sound = channel_sound_new(fd, channel->sound_output);
-	return channel->sound ? sd_bus_reply_method_return(message, "") : -ENOMEM;
+	channel->sounds[direction] = channel_sound_new(fd, &channel->guest_sounds[direction]);
+	return channel->sounds[direction] ? sd_bus_reply_method_return(message, "") : -ENOMEM;
 }
 
-static const sd_bus_vtable sound_output[] = {
+static int on_register_played(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	return register_sound(context, SOUND_PLAYED, message, error);
+}
+
+static int on_register_recorded(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	return register_sound(context, SOUND_RECORDED, message, error);
+}
+
+#define PLAYED_METHOD   DISPLAY_METHOD("RegisterOutListener", "h", "", on_register_played)
+#define RECORDED_METHOD DISPLAY_METHOD("RegisterInListener", "h", "", on_register_recorded)
+
+static const sd_bus_vtable audio_played[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD("RegisterOutListener", "h", "", on_register_sound,
-		      SD_BUS_VTABLE_UNPRIVILEGED),
+	PLAYED_METHOD,
 	SD_BUS_VTABLE_END,
+};
+static const sd_bus_vtable audio_recorded[] = {
+	SD_BUS_VTABLE_START(0),
+	RECORDED_METHOD,
+	SD_BUS_VTABLE_END,
+};
+static const sd_bus_vtable audio_both[] = {
+	SD_BUS_VTABLE_START(0),
+	PLAYED_METHOD,
+	RECORDED_METHOD,
+	SD_BUS_VTABLE_END,
+};
+
+/* By the directions that are served, one bit for each. */
+static const sd_bus_vtable *const audio[1 << SOUND_DIRECTIONS] = {
+	[1 << SOUND_PLAYED] = audio_played,
+	[1 << SOUND_RECORDED] = audio_recorded,
+	[1 << SOUND_PLAYED | 1 << SOUND_RECORDED] = audio_both,
 };
 
 /* ---- Properties that change ---- */
@@ -172,7 +208,7 @@ Channel *channel_open(int socket, const char *handle, unsigned int rights,
 			      .display = display,
 			      .name = guest->name,
 			      .guest_clipboard = guest->clipboard,
-			      .sound_output = guest->sound_output,
+			      .guest_sounds = guest->sounds,
 			      .opened_at = display->link.clock->now() };
 	snprintf(channel->handle, sizeof(channel->handle), "%s", handle);
 	channel->consoles = calloc(display->console_count + 1, sizeof(*channel->consoles));
@@ -196,7 +232,9 @@ void channel_close(Channel *channel)
 		channel_viewer_free(channel->consoles[i].viewer);
 	}
 	channel_clipboard_deinit(&channel->clipboard);
-	channel_sound_free(channel->sound);
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		channel_sound_free(channel->sounds[i]);
+	sd_bus_slot_unref(channel->audio);
 	channel_bus_deinit(&channel->bus);
 	free(channel->consoles);
 	free(channel);
@@ -207,20 +245,26 @@ static bool has_clipboard(const Channel *channel)
 	return channel_has_interface(channel->rights, DISPLAY_CLIPBOARD);
 }
 
-static bool has_sound(const Channel *channel)
+static bool has_sound(const Channel *channel, SoundDirection direction)
 {
-	return channel_allows(channel->rights, DISPLAY_AUDIO, "RegisterOutListener");
+	return channel_allows(channel->rights, DISPLAY_AUDIO, sound_methods[direction]);
+}
+
+/* Tests whether QEMU has let vail-qemu join all that the channel has a right to, or has refused. */
+static bool is_settled(const Channel *channel)
+{
+	for (SoundDirection i = 0; i < SOUND_DIRECTIONS; i++)
+		if (has_sound(channel, i) && !guest_sound_is_settled(&channel->guest_sounds[i]))
+			return false;
+	return !has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard);
 }
 
 /* Returns how long the channel waits for QEMU's clipboard and sound, in milliseconds. */
 static int joining_wait(const Channel *channel, int64_t now)
 {
-	bool is_settled =
-		(!has_clipboard(channel) || clipboard_is_settled(channel->guest_clipboard)) &&
-		(!has_sound(channel) || sound_output_is_settled(channel->sound_output));
 	int64_t left = channel->opened_at + JOINING_LIMIT - now;
 
-	return !is_settled && left > 0 ? (int)left : 0;
+	return !is_settled(channel) && left > 0 ? (int)left : 0;
 }
 
 /* Tests whether QEMU has said all that serve() needs. */
@@ -239,15 +283,20 @@ static int serve_clipboard(Channel *channel)
 				       channel->guest_clipboard);
 }
 
-/* Puts the sound on the bus if QEMU has agreed. */
+/* Puts the sound on the bus, as far as QEMU has agreed. */
 static int serve_sound(Channel *channel)
 {
-	if (!has_sound(channel) || channel->serves_sound ||
-	    channel->sound_output->state != SOUND_JOINED)
+	unsigned int served = channel->serves_sound;
+
+	for (SoundDirection i = 0; i < SOUND_DIRECTIONS; i++)
+		if (has_sound(channel, i) && channel->guest_sounds[i].state == SOUND_JOINED)
+			served |= 1u << i;
+	if (served == channel->serves_sound)
 		return 0;
-	channel->serves_sound = true;
-	return sd_bus_add_object_vtable(channel->bus.bus, NULL, DISPLAY_AUDIO_PATH, DISPLAY_AUDIO,
-					sound_output, channel);
+	channel->serves_sound = served;
+	channel->audio = sd_bus_slot_unref(channel->audio);
+	return sd_bus_add_object_vtable(channel->bus.bus, &channel->audio, DISPLAY_AUDIO_PATH,
+					DISPLAY_AUDIO, audio[served], channel);
 }
 
 /* Puts the objects on the bus. Until then, no message of the viewer is read. */
@@ -288,10 +337,10 @@ static void process_viewer(Channel *channel, ChannelConsole *console, int64_t no
 	console->viewer = NULL;
 }
 
-static void process_sound(Channel *channel)
+static void process_sound(Channel *channel, SoundDirection direction)
 {
-	drop_lost_sound(channel);
-	if (channel->sound && channel->sound->is_slow)
+	drop_lost_sound(channel, direction);
+	if (channel->sounds[direction] && channel->sounds[direction]->is_slow)
 		channel_end(channel, "its viewer has not replied to sound for 10 seconds");
 }
 
@@ -333,7 +382,8 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 	for (size_t i = 0; i < channel->display->console_count; i++)
 		if (channel->consoles[i].viewer)
 			process_viewer(channel, &channel->consoles[i], now);
-	process_sound(channel);
+	for (SoundDirection i = 0; i < SOUND_DIRECTIONS; i++)
+		process_sound(channel, i);
 	channel_clipboard_process(&channel->clipboard);
 	check_reading(channel, now);
 	if (result == -EMSGSIZE)
@@ -343,13 +393,13 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 }
 
 /* Fills in what to poll for. Returns the timeout in milliseconds, or -1. */
-static int poll_for_sound(const Channel *channel, struct pollfd *ret)
+static int poll_for_sound(const ChannelSound *sound, struct pollfd *ret)
 {
 	*ret = (struct pollfd){ .fd = -1 };
-	if (!channel->sound)
+	if (!sound)
 		return -1;
-	int milliseconds = channel_bus_poll_for(&channel->sound->bus, true, ret);
-	return shorter_timeout(milliseconds, channel_sound_timeout(channel->sound));
+	int milliseconds = channel_bus_poll_for(&sound->bus, true, ret);
+	return shorter_timeout(milliseconds, channel_sound_timeout(sound));
 }
 
 int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct pollfd *poll_fds)
@@ -368,7 +418,9 @@ int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct p
 			milliseconds, channel_bus_poll_for(&viewer->bus, true, &poll_fds[1 + i]));
 		milliseconds = shorter_timeout(milliseconds, channel_viewer_timeout(viewer, now));
 	}
-	milliseconds = shorter_timeout(milliseconds, poll_for_sound(channel, poll_fds + count));
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		milliseconds = shorter_timeout(
+			milliseconds, poll_for_sound(channel->sounds[i], poll_fds + count + i));
 	if (!channel->is_serving && joining_wait(channel, now) > 0)
 		milliseconds = shorter_timeout(milliseconds, joining_wait(channel, now));
 	if (channel->stuck_since == 0)

@@ -8,14 +8,14 @@
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
-#include "client/vail-qemu/channel-bus.h"
+#include "client/common/channel-bus.h"
 #include "client/vail-qemu/channel-clipboard.h"
 #include "client/vail-qemu/channel-input.h"
 #include "client/vail-qemu/channel-sound.h"
 #include "client/vail-qemu/channel-viewer.h"
 #include "client/vail-qemu/clipboard.h"
 #include "client/vail-qemu/display.h"
-#include "client/vail-qemu/sound-output.h"
+#include "client/vail-qemu/guest-sound.h"
 #include <vail.h>
 
 /*
@@ -46,16 +46,17 @@ typedef struct Channel {
 	const char *name; /* of the VM */
 	Clipboard *guest_clipboard;
 	ChannelClipboard clipboard;
-	SoundOutput *sound_output;
-	ChannelSound *sound; /* NULL without a listener */
+	GuestSound *guest_sounds;               /* by SoundDirection, and so is the next one */
+	ChannelSound *sounds[SOUND_DIRECTIONS]; /* NULL without a listener */
+	sd_bus_slot *audio;                     /* the object for both; NULL without one */
 	ChannelBus bus;
-	bool is_serving;          /* the objects are on the bus */
-	bool serves_sound;        /* so is the sound */
-	bool is_ended;            /* the channel has to be closed */
-	const char *reason;       /* for that; NULL if the viewer has closed it */
-	int64_t opened_at;        /* milliseconds */
-	int64_t stuck_since;      /* the viewer has left replies unread; milliseconds, 0 if not */
-	ChannelConsole *consoles; /* as in the display */
+	bool is_serving;           /* the objects are on the bus */
+	unsigned int serves_sound; /* so are these directions of sound, one bit for each */
+	bool is_ended;             /* the channel has to be closed */
+	const char *reason;        /* for that; NULL if the viewer has closed it */
+	int64_t opened_at;         /* milliseconds */
+	int64_t stuck_since;       /* the viewer has left replies unread; milliseconds, 0 if not */
+	ChannelConsole *consoles;  /* as in the display */
 	TAILQ_ENTRY(Channel) entries;
 } Channel;
 
@@ -63,8 +64,8 @@ typedef struct Channel {
 typedef struct ChannelGuest {
 	const Display *display;
 	Clipboard *clipboard;
-	SoundOutput *sound_output;
-	const char *name; /* of the VM */
+	GuestSound *sounds; /* by SoundDirection */
+	const char *name;   /* of the VM */
 } ChannelGuest;
 
 /*
@@ -94,8 +95,8 @@ void channel_note(Channel *channel);
 void channel_process(Channel *channel, bool accepts, int64_t now);
 
 /*
- * Fills in 2 + console_count fds to poll before channel_process(). Returns the timeout in
- * milliseconds, or -1.
+ * Fills in 1 + SOUND_DIRECTIONS + console_count fds to poll before channel_process(). Returns the
+ * timeout in milliseconds, or -1.
  */
 int channel_poll_for(const Channel *channel, bool accepts, int64_t now, struct pollfd *poll_fds);
 

@@ -27,7 +27,8 @@ void channels_init(Channels *channels, Display *display, Agent *agent)
 	*channels = (Channels){ .display = display, .agent = agent };
 	TAILQ_INIT(&channels->items);
 	clipboard_init(&channels->clipboard, display);
-	sound_output_init(&channels->sound_output, display);
+	for (SoundDirection i = 0; i < SOUND_DIRECTIONS; i++)
+		guest_sound_init(&channels->sounds[i], display, i);
 }
 
 static void remove_channel(Channels *channels, Channel *channel)
@@ -50,7 +51,8 @@ void channels_deinit(Channels *channels)
 	remove_all(channels);
 	vail_close(channels->server); /* calls on_event() */
 	clipboard_deinit(&channels->clipboard);
-	sound_output_deinit(&channels->sound_output);
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		guest_sound_deinit(&channels->sounds[i]);
 }
 
 /* ---- vaild ---- */
@@ -76,8 +78,8 @@ static void report_end(const Channels *channels, const char *handle)
 
 static void open_channel(Channels *channels, struct vail *vail, const VailDisplay *display)
 {
-	const ChannelGuest guest = { channels->display, &channels->clipboard,
-				     &channels->sound_output, channels->agent->machine.name };
+	const ChannelGuest guest = { channels->display, &channels->clipboard, channels->sounds,
+				     channels->agent->machine.name };
 	int socket = vail_take_descriptor(vail, 0);
 	Channel *channel = NULL;
 
@@ -92,7 +94,9 @@ static void open_channel(Channels *channels, struct vail *vail, const VailDispla
 	if (display->rights & VAIL_DISPLAY_CLIPBOARD)
 		clipboard_join(&channels->clipboard);
 	if (display->rights & VAIL_DISPLAY_AUDIO_OUTPUT)
-		sound_output_join(&channels->sound_output);
+		guest_sound_join(&channels->sounds[SOUND_PLAYED]);
+	if (display->rights & VAIL_DISPLAY_AUDIO_INPUT)
+		guest_sound_join(&channels->sounds[SOUND_RECORDED]);
 	TAILQ_INSERT_TAIL(&channels->items, channel, entries);
 	channels->count++;
 }
@@ -186,7 +190,8 @@ static bool qemu_accepts(const Channels *channels)
 
 size_t channels_fds(const Channels *channels)
 {
-	return 2 + channels->count * (2 + channels->display->console_count);
+	return 1 + SOUND_DIRECTIONS +
+	       channels->count * (1 + SOUND_DIRECTIONS + channels->display->console_count);
 }
 
 /* Returns the milliseconds until the time, or -1 if it is 0. */
@@ -204,19 +209,21 @@ int channels_poll_for(const Channels *channels, struct pollfd *poll_fds)
 	int64_t current = now(channels);
 	int milliseconds = time_left(channels->close_at, current);
 	const Channel *channel;
-	size_t count = 2;
+	size_t count = 1;
 
 	poll_fds[0] = (struct pollfd){ .fd = -1 };
 	if (channels->server)
 		poll_fds[0] = (struct pollfd){ .fd = vail_descriptor(channels->server),
 					       .events = vail_events(channels->server) };
-	milliseconds = shorter_timeout(
-		milliseconds, sound_output_poll_for(&channels->sound_output, &poll_fds[1]));
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		milliseconds =
+			shorter_timeout(milliseconds, guest_sound_poll_for(&channels->sounds[i],
+									   &poll_fds[count++]));
 	TAILQ_FOREACH (channel, &channels->items, entries) {
 		milliseconds =
 			shorter_timeout(milliseconds, channel_poll_for(channel, accepts, current,
 								       poll_fds + count));
-		count += 2 + channels->display->console_count;
+		count += 1 + SOUND_DIRECTIONS + channels->display->console_count;
 	}
 	if (channels->was_ready && !channels->is_asked && !channels->is_unknown)
 		milliseconds = shorter_timeout(milliseconds, time_left(channels->ask_at, current));
@@ -250,7 +257,8 @@ void channels_process(Channels *channels)
 	if (channels->server)
 		vail_process(channels->server); /* reports errors to on_event() */
 	ask_when_due(channels);
-	sound_output_process(&channels->sound_output);
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		guest_sound_process(&channels->sounds[i]);
 	if (channels->close_at != 0 && current >= channels->close_at) {
 		log_message("vaild stays away, so nobody could end display channels; they are "
 			    "closed");

@@ -20,7 +20,7 @@ typedef struct Channels {
 	Display *display;
 	Agent *agent;
 	Clipboard clipboard;
-	SoundOutput sound_output;
+	GuestSound sounds[SOUND_DIRECTIONS];
 	struct vail *server; /* NULL if vaild is not asked */
 	bool is_asked;       /* the stream goes on */
 	bool is_unknown;     /* this vaild has no display channels */

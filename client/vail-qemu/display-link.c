@@ -2,13 +2,13 @@
 #include "client/vail-qemu/display-link.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "client/common/dbus-time.h"
 #include "client/common/user-message.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
@@ -40,19 +40,6 @@ bool dbus_failed(int result, const char *what)
 	if (result < 0)
 		log_message("%s: %s", what, strerror(-result));
 	return result < 0;
-}
-
-int dbus_time_left(sd_bus *bus)
-{
-	struct timespec now;
-	uint64_t at;
-
-	if (sd_bus_get_timeout(bus, &at) < 0 || at == UINT64_MAX)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t passed = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-	uint64_t left = at > passed ? (at - passed + 999) / 1000 : 0;
-	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
 /* ---- Calls, which wait for QEMU ---- */

@@ -68,12 +68,6 @@ bool link_get_string(const DisplayLink *link, const char *path, const char *inte
  */
 int dbus_start_peer(int socket, sd_bus **ret_bus);
 
-/*
- * Returns the milliseconds until sd_bus_process() must be called, or -1 for none. It is 0 if
- * messages have been read that were not processed.
- */
-int dbus_time_left(sd_bus *bus);
-
 /* Logs a negative errno. Returns true if it was one. */
 bool dbus_failed(int result, const char *what);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/common/dbus-time.h"
 #include "client/common/display-names.h"
 #include "client/common/user-message.h"
 #include "client/vail-qemu/listener.h"

@@ -25,7 +25,8 @@
  *   channel-input.c  a viewer's keyboard, mouse and touch screen
  *   clipboard.c      QEMU's clipboard, and which viewer has it
  *   channel-clipboard.c   a viewer's side of it
- *   sound-output.c   the sound that the guest plays; channel-sound.c is a viewer's listener for it
+ *   guest-sound.c    the sound that the guest plays or records; channel-sound.c is a viewer's
+ *                    listener for it
  *   channel-viewer.c a viewer's listener; channel-pixels.c reads pixels for it
  *   console-properties.c  QEMU's description of a console
  *   pixman-format.c  pixel formats

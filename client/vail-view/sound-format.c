@@ -78,3 +78,60 @@ void sound_convert(const SoundFormat *format, const SoundVolume *volume, const v
 		ret_samples[i] = level * read_sample(format, at);
 	}
 }
+
+void sound_volume_set(SoundVolume *volume, bool is_mute, const uint8_t *levels, size_t count)
+{
+	*volume = (SoundVolume)SOUND_VOLUME_FULL;
+	volume->is_mute = is_mute;
+	if (count > 0)
+		memcpy(volume->levels, levels, count < SOUND_CHANNELS ? count : SOUND_CHANNELS);
+}
+
+/* Writes a sample that is in the low bits. */
+static void write_bits(const SoundFormat *format, uint32_t bits, uint8_t *at)
+{
+	uint16_t half;
+
+	switch (format->bits) {
+	case 8:
+		*at = (uint8_t)bits;
+		break;
+	case 16:
+		half = format->is_big_endian ? htobe16((uint16_t)bits) : htole16((uint16_t)bits);
+		memcpy(at, &half, sizeof(half));
+		break;
+	default:
+		bits = format->is_big_endian ? htobe32(bits) : htole32(bits);
+		memcpy(at, &bits, sizeof(bits));
+	}
+}
+
+static uint32_t bits_of(const SoundFormat *format, float number)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &number, sizeof(bits));
+	number = float_of(bits);
+	memcpy(&bits, &number, sizeof(bits));
+	if (format->is_float)
+		return bits;
+	/* The largest number has no place in the signed samples. */
+	double whole = floor((double)number * 2147483648.0);
+	bits = (uint32_t)(int32_t)(whole < 2147483647.0 ? whole : 2147483647.0);
+	if (!format->is_signed)
+		bits ^= UINT32_C(1) << 31; /* silence is in the middle */
+	return bits >> (32 - format->bits);
+}
+
+void sound_encode(const SoundFormat *format, const SoundVolume *volume, const float *samples,
+		  size_t count, void *ret_frames)
+{
+	uint8_t *at = ret_frames;
+
+	for (size_t i = 0; i < count * format->channels; i++, at += format->bits / 8) {
+		float level =
+			volume->is_mute ? 0 : (float)volume->levels[i % format->channels] / 255;
+
+		write_bits(format, bits_of(format, level * samples[i]), at);
+	}
+}

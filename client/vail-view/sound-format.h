@@ -41,6 +41,9 @@ bool sound_format_is_valid(const SoundFormat *format);
 /* Returns the size of a frame, which is one sample of each channel, in bytes. */
 size_t sound_frame_size(const SoundFormat *format);
 
+/* Sets the volume to the levels of the first channels. Further channels get the full volume. */
+void sound_volume_set(SoundVolume *volume, bool is_mute, const uint8_t *levels, size_t count);
+
 /*
  * Converts frames to numbers from -1 to 1, with the volume applied. Clips
  * floating point numbers beyond that, and plays NaN as silence.
@@ -50,5 +53,14 @@ size_t sound_frame_size(const SoundFormat *format);
  */
 void sound_convert(const SoundFormat *format, const SoundVolume *volume, const void *frames,
 		   size_t count, float *ret_samples);
+
+/*
+ * Converts numbers from -1 to 1 to frames, with the volume applied. Clips numbers beyond that.
+ *
+ * format: a valid one.
+ * samples: count * format->channels numbers.
+ */
+void sound_encode(const SoundFormat *format, const SoundVolume *volume, const float *samples,
+		  size_t count, void *ret_frames);
 
 #endif

@@ -8,7 +8,8 @@
  * instead.
  *
  * Without the rights to input and to the clipboard, QEMU gets nothing for them. What vail-qemu
- * keeps of a viewer's clipboard is valid text. At the end, no fd is left.
+ * keeps of a viewer's clipboard is valid text, and little of its microphone. At the end, no fd is
+ * left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -59,16 +60,17 @@ static const struct {
 	{ CLIPBOARD, PREFIX ".Clipboard", "Release", "u" },
 	{ CLIPBOARD, PREFIX ".Clipboard", "Request", "uas" },
 	{ AUDIO, PREFIX ".Audio", "RegisterOutListener", "h" },
+	{ AUDIO, PREFIX ".Audio", "RegisterInListener", "h" },
 };
 
-/* The number of the reply, behind those of the methods. */
-#define REPLY ARRAY_SIZE(methods)
+/* The number of the reply, before that of the last method. */
+#define REPLY (ARRAY_SIZE(methods) - 1)
 
 typedef struct Link {
 	Agent agent;
 	Display display;
 	Clipboard clipboard;
-	SoundOutput sound_output;
+	GuestSound sounds[SOUND_DIRECTIONS];
 	Channel *channel;
 	int qemu;     /* QEMU's end of its display */
 	int viewer;   /* the viewer's end of the channel */
@@ -125,12 +127,14 @@ static void send_text(const Link *link, Input *input, uint32_t serial)
 
 static void send_call(Link *link, uint8_t which, Input *input, uint32_t serial)
 {
-	size_t method = which % (REPLY + 1);
+	size_t method = which % (ARRAY_SIZE(methods) + 1);
 
 	if (method == REPLY) {
 		send_text(link, input, serial);
 		return;
 	}
+	if (method > REPLY)
+		method--;
 	bool has_fd = methods[method].signature[0] == 'h';
 	DbusHeader header = { .type = DBUS_CALL,
 			      .path = methods[method].path,
@@ -202,19 +206,35 @@ static void link_init(Link *link, uint8_t how)
 	show_screen(link);
 	clipboard_init(&link->clipboard, &link->display);
 	link->clipboard.state = CLIPBOARD_JOINED;
-	sound_output_init(&link->sound_output, &link->display);
-	link->sound_output.state = SOUND_JOINED;
-	link->sound_output.streams[0] = (SoundStream){ .id = 1, .bits = 16, .has_volume = true };
-	link->sound_output.stream_count = 1;
+	for (SoundDirection i = 0; i < SOUND_DIRECTIONS; i++) {
+		guest_sound_init(&link->sounds[i], &link->display, i);
+		link->sounds[i].state = SOUND_JOINED;
+		link->sounds[i].streams[0] = (SoundStream){ .id = 1,
+							    .bits = 16,
+							    .bytes_per_frame = 2,
+							    .bytes_per_second = 88200,
+							    .is_enabled = true,
+							    .has_volume = true };
+		link->sounds[i].stream_count = 1;
+	}
 	link->clipboard.content = how >> 7 & 1 ? CLIPBOARD_OF_GUEST : CLIPBOARD_EMPTY;
 	fuzz_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	link->viewer = pair[1];
-	const ChannelGuest guest = { &link->display, &link->clipboard, &link->sound_output,
-				     "fuzz" };
+	const ChannelGuest guest = { &link->display, &link->clipboard, link->sounds, "fuzz" };
 	link->channel = channel_open(pair[0], "0", (how & 31) | VAIL_DISPLAY_VIEW, &guest);
 	fuzz_must(link->channel != NULL);
 	if (how >> 6 & 1)
 		say(link->viewer, hello, sizeof(hello) - 1);
+}
+
+/* The guest reads from the microphone. */
+static void check_record(ChannelSound *sound)
+{
+	char data[4410];
+	size_t count = channel_sound_record(sound, &sound->guest->streams[0], data, sizeof(data));
+
+	fuzz_must(count <= sizeof(data) && count % 2 == 0);
+	fuzz_must(buffer_size(&sound->record) <= 88200 / 5);
 }
 
 static void turn(Link *link)
@@ -222,8 +242,10 @@ static void turn(Link *link)
 	const ClipboardText *text = &link->channel->clipboard.text;
 
 	channel_note(link->channel);
-	if (link->channel->sound)
-		channel_sound_write(link->channel->sound, 1, "sound", 5);
+	if (link->channel->sounds[SOUND_PLAYED])
+		channel_sound_write(link->channel->sounds[SOUND_PLAYED], 1, "sound", 5);
+	if (link->channel->sounds[SOUND_RECORDED])
+		check_record(link->channel->sounds[SOUND_RECORDED]);
 	channel_process(link->channel, true, 1);
 	fuzz_must(!text->bytes || clipboard_text_is_valid(text->bytes, text->size));
 }
@@ -260,7 +282,8 @@ static void link_deinit(Link *link)
 {
 	channel_close(link->channel);
 	clipboard_deinit(&link->clipboard);
-	sound_output_deinit(&link->sound_output);
+	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
+		guest_sound_deinit(&link->sounds[i]);
 	display_deinit(&link->display);
 	fuzz_must(LIST_EMPTY(&link->agent.surfaces));
 	close(link->qemu);

@@ -56,16 +56,20 @@ static void write_desktop(void *context, const ClipboardText *text)
 static void say(void *context, const char *sentence)
 {
 	const DesktopClipboard *clipboard = context;
+	int64_t now = now_milliseconds();
+	const char *shown = notice_sentence(clipboard->notice, now);
 
-	log_message("%s", sentence);
-	notice_say(clipboard->notice, sentence, now_milliseconds());
+	/* The guest can cause this as often as it likes. */
+	if (!shown || strcmp(shown, sentence) != 0)
+		log_message("%s", sentence);
+	notice_say(clipboard->notice, sentence, now);
 }
 
 /* ---- Calls of the agent ---- */
 
 static int begin_call(const DesktopClipboard *clipboard, const char *member, sd_bus_message **ret)
 {
-	return sd_bus_message_new_method_call(clipboard->channel->bus, ret, NULL,
+	return sd_bus_message_new_method_call(clipboard->channel->bus.bus, ret, NULL,
 					      DISPLAY_CLIPBOARD_PATH, DISPLAY_CLIPBOARD, member);
 }
 
@@ -75,7 +79,7 @@ static void send_call(const DesktopClipboard *clipboard, sd_bus_message *call, i
 	if (result >= 0)
 		result = sd_bus_message_set_expect_reply(call, 0);
 	if (result >= 0)
-		result = sd_bus_send(clipboard->channel->bus, call, NULL);
+		result = sd_bus_send(clipboard->channel->bus.bus, call, NULL);
 	if (result < 0)
 		clipboard->channel->is_broken = true;
 }
@@ -123,7 +127,7 @@ static void request_text(void *context)
 	if (result >= 0)
 		result = sd_bus_message_append(call, "uas", CLIPBOARD_SELECTION, 1, CLIPBOARD_MIME);
 	if (result >= 0)
-		result = sd_bus_call_async(clipboard->channel->bus, &clipboard->request, call,
+		result = sd_bus_call_async(clipboard->channel->bus.bus, &clipboard->request, call,
 					   on_text, clipboard, TEXT_LIMIT);
 	if (result < 0)
 		clipboard->channel->is_broken = true;
@@ -229,7 +233,7 @@ static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *err
 
 static void register_window(DesktopClipboard *clipboard)
 {
-	sd_bus *bus = clipboard->channel->bus;
+	sd_bus *bus = clipboard->channel->bus.bus;
 	int result = 0;
 
 	clipboard->is_refused = false;

@@ -23,8 +23,8 @@ static void call(GuestChannel *channel, const char *interface, const char *membe
 
 	if (!guest_channel_has(channel, VAIL_DISPLAY_INPUT) || channel->is_broken)
 		return;
-	int result = sd_bus_message_new_method_call(channel->bus, &message, NULL, channel->console,
-						    interface, member);
+	int result = sd_bus_message_new_method_call(channel->bus.bus, &message, NULL,
+						    channel->console, interface, member);
 	if (result >= 0)
 		result = sd_bus_message_set_expect_reply(message, 0);
 	va_start(arguments, types);
@@ -32,7 +32,7 @@ static void call(GuestChannel *channel, const char *interface, const char *membe
 		result = sd_bus_message_appendv(message, types, arguments);
 	va_end(arguments);
 	if (result >= 0)
-		result = sd_bus_send(channel->bus, message, NULL);
+		result = sd_bus_send(channel->bus.bus, message, NULL);
 	channel->is_broken = result < 0; /* guest_channel_process() closes it */
 }
 

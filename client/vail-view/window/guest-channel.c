@@ -9,6 +9,7 @@
 #include "client/common/client-list.h"
 #include "client/common/display-names.h"
 #include "client/common/user-message.h"
+#include "client/vail-view/clock.h"
 #include "proto/fd-util.h"
 #include "proto/json.h"
 #include "proto/macros.h"
@@ -54,7 +55,7 @@ void guest_channel_init(GuestChannel *channel, const char *path, const char *gui
 void guest_channel_deinit(GuestChannel *channel)
 {
 	vail_close(TAKE_POINTER(channel->vail)); /* calls on_opened() */
-	channel->bus = sd_bus_close_unref(channel->bus);
+	channel_bus_deinit(&channel->bus);
 }
 
 bool guest_channel_has(const GuestChannel *channel, unsigned int right)
@@ -66,7 +67,8 @@ uint64_t guest_channel_unsent(const GuestChannel *channel)
 {
 	uint64_t count;
 
-	return !channel->bus || sd_bus_get_n_queued_write(channel->bus, &count) < 0 ? 0 : count;
+	return !channel->bus.bus || sd_bus_get_n_queued_write(channel->bus.bus, &count) < 0 ? 0
+											    : count;
 }
 
 /* ---- The end of a channel ---- */
@@ -89,7 +91,7 @@ static void refuse(GuestChannel *channel, GuestChannelLack lack, const char *rea
 /* Closes the connection to the agent, which releases the held keys and buttons. */
 static void close_bus(GuestChannel *channel, int64_t now)
 {
-	channel->bus = sd_bus_close_unref(channel->bus);
+	channel_bus_deinit(&channel->bus);
 	channel->is_broken = false;
 	if (channel->state == GUEST_CHANNEL_READY && now - channel->opened_at >= SHORT_LIFE) {
 		channel->delay = FIRST_DELAY;
@@ -143,7 +145,7 @@ static int ask_for_property(GuestChannel *channel)
 {
 	bool has_input = channel->rights & VAIL_DISPLAY_INPUT;
 
-	return sd_bus_call_method_async(channel->bus, NULL, NULL, channel->console,
+	return sd_bus_call_method_async(channel->bus.bus, NULL, NULL, channel->console,
 					DISPLAY_PROPERTIES, "Get", on_property, channel, "ss",
 					has_input ? DISPLAY_MOUSE : DISPLAY_CONSOLE,
 					has_input ? "IsAbsolute" : "Label");
@@ -208,22 +210,13 @@ void guest_channel_refuse_fds(int socket)
 /* Starts D-Bus on the socket. Takes ownership of it, also on failure. */
 static int start_bus(GuestChannel *channel, int socket)
 {
-	_cleanup_close_ int owned = socket;
-	int result = sd_bus_new(&channel->bus);
-
+	guest_channel_refuse_fds(socket);
+	int result = channel_bus_init_client(&channel->bus, socket, CHANNEL_MESSAGE_MAX);
 	channel->openings++;
-	guest_channel_refuse_fds(owned);
 	if (result >= 0)
-		result = sd_bus_set_fd(channel->bus, owned, owned);
-	if (result < 0)
-		return result;
-	TAKE_FD(owned);
-	/* The agent needs no credentials, because vaild has made the socket. */
-	result = sd_bus_set_anonymous(channel->bus, true);
+		result = sd_bus_add_filter(channel->bus.bus, NULL, on_message, channel);
 	if (result >= 0)
-		result = sd_bus_add_filter(channel->bus, NULL, on_message, channel);
-	if (result >= 0)
-		result = sd_bus_start(channel->bus);
+		result = sd_bus_start(channel->bus.bus);
 	if (result >= 0)
 		result = ask_for_property(channel);
 	return result;
@@ -235,7 +228,7 @@ static int process_bus(GuestChannel *channel)
 	int result = 1;
 
 	for (int i = 0; i < MESSAGES_A_TURN && result > 0 && !channel->is_broken; i++)
-		result = sd_bus_process(channel->bus, NULL);
+		result = channel_bus_process(&channel->bus);
 	return channel->is_broken ? -ECONNRESET : result;
 }
 
@@ -281,14 +274,13 @@ static unsigned int read_rights(const char *parameters)
 	return rights;
 }
 
-/* Uses the new channel in place of the former one, if there is one. Takes ownership. */
-static void use_channel(GuestChannel *channel, int socket, unsigned int rights)
+void guest_channel_use(GuestChannel *channel, int socket, unsigned int rights)
 {
 	_cleanup_close_ int owned = socket;
 
-	if (channel->bus && !(rights & ~channel->rights))
+	if (channel->bus.bus && !(rights & ~channel->rights))
 		return; /* the new one is no better */
-	channel->bus = sd_bus_close_unref(channel->bus);
+	channel_bus_deinit(&channel->bus);
 	channel->is_broken = false;
 	channel->rights = rights;
 	if (!(rights & channel->wanted)) {
@@ -298,7 +290,7 @@ static void use_channel(GuestChannel *channel, int socket, unsigned int rights)
 	channel->state = GUEST_CHANNEL_STARTING;
 	if (owned >= 0 && start_bus(channel, TAKE_FD(owned)) >= 0)
 		return;
-	channel->bus = sd_bus_close_unref(channel->bus);
+	channel_bus_deinit(&channel->bus);
 	refuse(channel, LACK_OTHER, "out of memory or file descriptors");
 }
 
@@ -312,10 +304,11 @@ static bool on_opened(struct vail *vail, NTSTATUS status, const char *parameters
 		return false; /* the handle is being closed */
 	channel->is_answered = true;
 	if (status == STATUS_SUCCESS)
-		use_channel(channel, vail_take_descriptor(vail, 0), read_rights(parameters));
-	else if (!channel->bus && status == STATUS_INVALID_DEVICE_STATE && !channel->is_about_input)
+		guest_channel_use(channel, vail_take_descriptor(vail, 0), read_rights(parameters));
+	else if (!channel->bus.bus && status == STATUS_INVALID_DEVICE_STATE &&
+		 !channel->is_about_input)
 		channel->asks_again = true;
-	else if (!channel->bus)
+	else if (!channel->bus.bus)
 		refuse_status(channel, vail, status);
 	return true;
 }
@@ -331,7 +324,7 @@ static void ask(GuestChannel *channel)
 	snprintf(parameters, sizeof(parameters), "{\"virtualMachineGuid\":\"%s\"%s}", channel->guid,
 		 channel->is_about_input ? ",\"rights\":[\"view\",\"input\"]" : "");
 	channel->may_have_more = false;
-	if (!channel->bus)
+	if (!channel->bus.bus)
 		channel->state = GUEST_CHANNEL_ASKED;
 	NTSTATUS status = vail_new(channel->path, &channel->vail);
 	vail_set_resume(channel->vail, false);
@@ -340,7 +333,7 @@ static void ask(GuestChannel *channel)
 				     false, on_opened, channel);
 	if (status == STATUS_SUCCESS)
 		return;
-	if (!channel->bus)
+	if (!channel->bus.bus)
 		refuse_status(channel, channel->vail, status);
 	channel->is_answered = true;
 }
@@ -442,14 +435,14 @@ void guest_channel_process(GuestChannel *channel, int64_t now)
 		vail_process(channel->vail); /* reports errors to on_opened() */
 	if (channel->is_answered)
 		finish_asking(channel, now);
-	if (channel->bus && process_bus(channel) < 0)
+	if (channel->bus.bus && process_bus(channel) < 0)
 		close_bus(channel, now);
 }
 
 int64_t guest_channel_poll_for(const GuestChannel *channel, bool may_open,
 			       struct pollfd ret_fds[GUEST_CHANNEL_FDS])
 {
-	uint64_t microseconds;
+	int left;
 	int64_t at = channel->state == GUEST_CHANNEL_CLOSED && may_open ? channel->retry_at
 									: GUEST_CHANNEL_NEVER;
 
@@ -459,11 +452,8 @@ int64_t guest_channel_poll_for(const GuestChannel *channel, bool may_open,
 	if (channel->vail)
 		ret_fds[0] = (struct pollfd){ .fd = vail_descriptor(channel->vail),
 					      .events = vail_events(channel->vail) };
-	if (!channel->bus)
+	if (!channel->bus.bus)
 		return at;
-	ret_fds[1] = (struct pollfd){ .fd = sd_bus_get_fd(channel->bus),
-				      .events = (short)sd_bus_get_events(channel->bus) };
-	if (sd_bus_get_timeout(channel->bus, &microseconds) > 0 && microseconds != UINT64_MAX)
-		at = (int64_t)(microseconds / 1000) + 1;
-	return at;
+	left = channel_bus_poll_for(&channel->bus, true, &ret_fds[1]);
+	return left < 0 ? at : now_milliseconds() + left;
 }

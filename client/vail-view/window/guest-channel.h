@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-bus.h>
 
+#include "client/common/channel-bus.h"
 #include "client/vail-view/placement.h"
 #include <vail.h>
 
@@ -61,7 +61,7 @@ typedef struct GuestChannel {
 	bool is_about_input; /* vaild was asked for input alone */
 	bool asks_again;     /* for input alone, when vail is closed */
 	bool may_have_more;  /* with LACK_RIGHT: another right is not known to be missing */
-	sd_bus *bus;         /* to the agent; NULL without a channel */
+	ChannelBus bus;      /* to the agent; its bus is NULL without a channel */
 	uint64_t openings;   /* number of buses so far */
 	bool is_broken;      /* the channel is to be closed */
 
@@ -89,7 +89,7 @@ uint64_t guest_channel_unsent(const GuestChannel *channel);
 /* Counts changes that can make another attempt succeed. The numbers only grow. */
 typedef struct GuestChannelOccasions {
 	uint64_t rights; /* the display clients of the VM, or the registration */
-	uint64_t shares; /* the shared objects, and so the agent */
+	uint64_t shares; /* the shared objects, and the agent that serves the display */
 } GuestChannelOccasions;
 
 /*
@@ -102,6 +102,12 @@ typedef struct GuestChannelOccasions {
  */
 void guest_channel_open_if_due(GuestChannel *channel, const char *name,
 			       GuestChannelOccasions occasions, int64_t now);
+
+/*
+ * Uses a channel that vaild has opened, in place of the former one. Takes ownership of the socket.
+ * Closes the new one again if it has no right that the former one lacks.
+ */
+void guest_channel_use(GuestChannel *channel, int socket, unsigned int rights);
 
 /* Tries again at once if a channel was refused for another reason than a right. */
 void guest_channel_retry(GuestChannel *channel, int64_t now);

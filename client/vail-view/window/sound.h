@@ -6,12 +6,11 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-bus.h>
 
 #include "client/vail-view/notice.h"
 #include "client/vail-view/sound-pace.h"
-#include "client/vail-view/window/guest-channel.h"
 #include "client/vail-view/window/sound-device.h"
+#include "client/vail-view/window/sound-listener.h"
 
 /*
  * Plays the sound of the guest, as far as the display channel has the right to it. The agent calls
@@ -30,18 +29,10 @@ typedef struct PlayedStream {
 } PlayedStream;
 
 typedef struct Sound {
-	bool is_wanted;
-	GuestChannel *channel;
+	SoundListener listener;
 	Notice *notice;
-
-	uint64_t opening;          /* the number of the channel's bus that it was registered on */
-	sd_bus *bus;               /* on which the agent calls the listener; NULL without one */
-	sd_bus_slot *registration; /* the reply that is awaited */
-	bool is_refused;           /* the agent has no sound now, or the desktop cannot play it */
-	bool has_failed;           /* to play; the listener has to end */
-	bool has_said;             /* that sound cannot be played */
-	bool has_switched;         /* an output was opened or closed in this turn */
-	SoundOpenings openings;    /* of all streams */
+	bool has_said;          /* that sound cannot be played */
+	SoundOpenings openings; /* of all streams */
 	PlayedStream streams[SOUND_STREAMS];
 	size_t stream_count;
 } Sound;

@@ -38,6 +38,7 @@ static const struct {
 	  true },
 	{ INPUT | VAIL_DISPLAY_AUDIO_OUTPUT, "org.qemu.Display1.Audio", "RegisterInListener",
 	  false },
+	{ VIEW | VAIL_DISPLAY_AUDIO_INPUT, "org.qemu.Display1.Audio", "RegisterInListener", true },
 	{ INPUT | SOUND | CLIPBOARD, "org.qemu.Display1.Chardev", "Register", false },
 	{ INPUT, "org.qemu.Display1.ConsoleX", "RegisterListener", false },
 	{ INPUT, "org.qemu.Display1.Consol", "RegisterListener", false },

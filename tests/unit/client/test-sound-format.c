@@ -2,6 +2,7 @@
 /* The samples of a guest as vail-view plays them, and how many of them wait. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 #include "client/vail-view/sound-format.h"
 #include "client/vail-view/sound-pace.h"
@@ -149,4 +150,52 @@ Test(sound_pace, the_output_is_opened_only_twice_a_second_for_long)
 	for (int i = 0; i < 10; i++)
 		count += sound_may_open(&openings, start + 100000);
 	cr_assert_eq(count, (unsigned int)SOUND_OPENINGS_AT_ONCE);
+}
+
+/* Returns whether the bytes of a sample are the same after they were read and written. */
+static bool survives(SoundFormat format, const char *bytes)
+{
+	float sample = convert(format, bytes);
+	char written[4];
+
+	format.channels = 1;
+	sound_encode(&format, &full, &sample, 1, written);
+	return memcmp(written, bytes, format.bits / 8) == 0;
+}
+
+Test(sound_format, samples_survive_both_conversions)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		SoundFormat format = { .is_signed = i & 1, .is_big_endian = i >> 1 & 1 };
+
+		format.bits = i >> 2 & 1 ? 16 : 8;
+		cr_expect(survives(format, "\x00\x00\x00\x00"), "format %u", i);
+		cr_expect(survives(format, "\x80\x01\x00\x00"), "format %u", i);
+		cr_expect(survives(format, "\x12\xfe\x00\x00"), "format %u", i);
+	}
+	cr_expect(survives((SoundFormat){ .bits = 32, .is_signed = true }, "\x00\x00\x40\xc0"));
+	cr_expect(survives((SoundFormat){ .bits = 32 }, "\x00\x00\x40\xc0"));
+	cr_expect(survives((SoundFormat){ .bits = 32, .is_float = true }, "\x00\x00\x00\x3f"));
+}
+
+Test(sound_format, numbers_out_of_range_are_clipped_when_written)
+{
+	SoundFormat s16 = { .bits = 16, .is_signed = true, .channels = 4 };
+	const float samples[] = { 1, 7, -7, NAN };
+	char written[8];
+
+	sound_encode(&s16, &full, samples, 1, written);
+	cr_expect_arr_eq(written, "\xff\x7f\xff\x7f\x00\x80\x00\x00", 8);
+}
+
+Test(sound_format, a_muted_microphone_is_silent)
+{
+	SoundFormat u8 = { .bits = 8, .channels = 1 };
+	SoundVolume mute;
+	const float sample = 1;
+	char written;
+
+	sound_volume_set(&mute, true, NULL, 0);
+	sound_encode(&u8, &mute, &sample, 1, &written);
+	cr_expect_eq(written, (char)0x80);
 }

@@ -24,6 +24,8 @@
  *                                 first; a value of type ay is the number of bytes
  *   sound C METHOD TYPES VALUE... calls any method of the listener for sound, and waits for the
  *                                 reply; values as for call
+ *   record C METHOD TYPES VALUE.. the same for the microphone; prints after "ok" the size of the
+ *                                 last reply to Read, and its first byte that is not 0, or 00
  *   copy C TEXT                   the guest grabs the clipboard with this text, or with a text that
  *                                 has TEXT bytes if that is a number
  *   uncopy C                      the guest releases the clipboard
@@ -337,9 +339,9 @@ static void fill(QemuDisplay *display, QemuConsole *console, char *words)
 
 /* ---- Sound ---- */
 
-static void call_sound(QemuDisplay *display, QemuConsole *console, char *words)
+static void call_sound_listener(QemuDisplay *display, QemuSound *sound, QemuConsole *console,
+				char *words)
 {
-	QemuSound *sound = &display->sound;
 	const char *method = strsep(&words, " "), *types = words ? strsep(&words, " ") : "";
 	sd_bus_message *call = qemu_sound_call(sound, method);
 
@@ -351,6 +353,16 @@ static void call_sound(QemuDisplay *display, QemuConsole *console, char *words)
 	while (sound->is_waiting)
 		qemu_check(sd_event_run(display->event, UINT64_MAX), "sd_event_run");
 	console->errors += sound->has_failed;
+}
+
+static void call_sound(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	call_sound_listener(display, &display->sound, console, words);
+}
+
+static void call_microphone(QemuDisplay *display, QemuConsole *console, char *words)
+{
+	call_sound_listener(display, &display->microphone, console, words);
 }
 
 /* ---- The clipboard ---- */
@@ -407,6 +419,7 @@ static const struct {
 	{ "resize", resize },
 	{ "call", call_listener },
 	{ "sound", call_sound },
+	{ "record", call_microphone },
 	{ "copy", copy },
 	{ "uncopy", uncopy },
 	{ "reset", reset },
@@ -442,6 +455,8 @@ static void find_result(char result[static RESULT_SIZE], const QemuDisplay *disp
 		snprintf(result, RESULT_SIZE, "%ju", (uintmax_t)status.st_ino);
 	if (strcmp(command, "joins") == 0)
 		snprintf(result, RESULT_SIZE, "%u", display->joins);
+	if (strcmp(command, "record") == 0)
+		snprintf(result, RESULT_SIZE, "%s", display->microphone.recorded);
 	if (strcmp(command, "paste") == 0)
 		snprintf(result, RESULT_SIZE, "%s", display->clipboard.pasted);
 	if (strcmp(command, "clipboard") == 0)

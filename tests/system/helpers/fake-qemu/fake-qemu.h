@@ -38,11 +38,14 @@ typedef struct QemuConsole {
 
 #define QEMU_CONSOLES_MAX 16
 
-/* The sound that the guest plays. */
+/* The sound that the guest plays or records. */
 typedef struct QemuSound {
-	sd_bus *listener; /* NULL without one */
-	bool is_waiting;  /* the listener has not replied to a call */
-	bool has_failed;  /* its last reply was an error */
+	const char *path;      /* of the listener */
+	const char *interface; /* of the listener */
+	sd_bus *listener;      /* NULL without one */
+	bool is_waiting;       /* the listener has not replied to a call */
+	bool has_failed;       /* its last reply was an error */
+	char recorded[32]; /* its last reply to Read: the size and the first byte that is not 0 */
 } QemuSound;
 
 /* The clipboard, in place of an agent in the guest. */
@@ -69,6 +72,7 @@ typedef struct QemuDisplay {
 	size_t console_count;
 	QemuClipboard clipboard;
 	QemuSound sound;
+	QemuSound microphone;
 } QemuDisplay;
 
 /* Exits with an error if the result is a negative errno; returns it otherwise. */
@@ -130,7 +134,7 @@ void qemu_clipboard_reset(QemuClipboard *clipboard);
 /* The guest pastes. The result is in pasted when is_pasting is clear. */
 void qemu_clipboard_paste(QemuClipboard *clipboard);
 
-/* Serves sound to a new client of the display. */
+/* Serves sound and the microphone to a new client of the display. */
 void qemu_sound_join(QemuDisplay *display);
 
 /* Returns a new call to the listener for sound, or NULL without a listener. */

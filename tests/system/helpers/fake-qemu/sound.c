@@ -10,11 +10,22 @@ sd_bus_message *qemu_sound_call(QemuSound *sound, const char *method)
 	sd_bus_message *call = NULL;
 
 	if (sound->listener)
-		qemu_check(sd_bus_message_new_method_call(sound->listener, &call, NULL,
-							  ROOT "/AudioOutListener",
-							  PREFIX ".AudioOutListener", method),
+		qemu_check(sd_bus_message_new_method_call(sound->listener, &call, NULL, sound->path,
+							  sound->interface, method),
 			   method);
 	return call;
+}
+
+static void note_recorded(QemuSound *sound, sd_bus_message *answer)
+{
+	const void *data;
+	size_t size, i = 0;
+
+	qemu_check(sd_bus_message_read_array(answer, 'y', &data, &size), "Read");
+	while (i < size && ((const uint8_t *)data)[i] == 0)
+		i++;
+	snprintf(sound->recorded, sizeof(sound->recorded), "%zu %02x", size,
+		 i < size ? ((const uint8_t *)data)[i] : 0);
 }
 
 static int on_answer(sd_bus_message *answer, void *context, sd_bus_error *error)
@@ -24,6 +35,8 @@ static int on_answer(sd_bus_message *answer, void *context, sd_bus_error *error)
 	(void)error;
 	sound->is_waiting = false;
 	sound->has_failed = sd_bus_message_is_method_error(answer, NULL);
+	if (sd_bus_message_has_signature(answer, "ay") > 0)
+		note_recorded(sound, answer);
 	return 0;
 }
 
@@ -35,9 +48,8 @@ void qemu_sound_send(QemuSound *sound, sd_bus_message *call)
 	sd_bus_message_unref(call);
 }
 
-static int on_register(sd_bus_message *message, void *context, sd_bus_error *error)
+static int register_listener(QemuSound *sound, sd_bus_message *message, sd_bus_error *error)
 {
-	QemuSound *sound = context;
 	int socket;
 
 	if (sound->listener)
@@ -49,18 +61,32 @@ static int on_register(sd_bus_message *message, void *context, sd_bus_error *err
 	return sd_bus_reply_method_return(message, "");
 }
 
+static int on_register_out(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	return register_listener(&((QemuDisplay *)context)->sound, message, error);
+}
+
+static int on_register_in(sd_bus_message *message, void *context, sd_bus_error *error)
+{
+	return register_listener(&((QemuDisplay *)context)->microphone, message, error);
+}
+
 static const sd_bus_vtable methods[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD("RegisterOutListener", "h", "", on_register, 0),
+	SD_BUS_METHOD("RegisterOutListener", "h", "", on_register_out, 0),
+	SD_BUS_METHOD("RegisterInListener", "h", "", on_register_in, 0),
 	SD_BUS_VTABLE_END,
 };
 
 void qemu_sound_join(QemuDisplay *display)
 {
-	QemuSound *sound = &display->sound;
-
-	sound->listener = sd_bus_close_unref(sound->listener);
+	sd_bus_close_unref(display->sound.listener);
+	sd_bus_close_unref(display->microphone.listener);
+	display->sound = (QemuSound){ .path = ROOT "/AudioOutListener",
+				      .interface = PREFIX ".AudioOutListener" };
+	display->microphone = (QemuSound){ .path = ROOT "/AudioInListener",
+					   .interface = PREFIX ".AudioInListener" };
 	qemu_check(sd_bus_add_object_vtable(display->bus, NULL, ROOT "/Audio", PREFIX ".Audio",
-					    methods, sound),
+					    methods, display),
 		   "Audio");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/vail-qemu/channel-bus.h"
+#include "client/common/channel-bus.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 
-#include "client/vail-qemu/display-link.h"
+#include "client/common/dbus-time.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
-/* Replies that may wait for the viewer to read. */
+/* Replies of a server that may wait for the viewer to read. */
 #define REPLIES_MAX 64
 
 /* The part of a D-Bus message that has its size. */
@@ -28,28 +28,13 @@
 
 /* ---- Life ---- */
 
-static int start(ChannelBus *bus)
+int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max)
 {
-	sd_id128_t id;
-	int result = sd_id128_randomize(&id);
-
-	if (result >= 0)
-		result = sd_bus_set_server(bus->bus, true, id);
-	/* vaild has decided who is there. A passed socket has no credentials of the viewer. */
-	if (result >= 0)
-		result = sd_bus_set_anonymous(bus->bus, true);
-	if (result >= 0)
-		result = sd_bus_negotiate_fds(bus->bus, true);
-	return result < 0 ? result : sd_bus_start(bus->bus);
-}
-
-int channel_bus_init(ChannelBus *bus, int socket)
-{
-	_cleanup_close_ int to_viewer = socket, input = -1;
+	_cleanup_close_ int to_peer = socket, input = -1;
 	int pair[2];
 
-	*bus = (ChannelBus){ .socket = -1, .feed = -1 };
-	bus->message = malloc(CHANNEL_MESSAGE_MAX);
+	*bus = (ChannelBus){ .socket = -1, .feed = -1, .message_max = message_max };
+	bus->message = malloc(message_max);
 	if (!bus->message)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -57,13 +42,31 @@ int channel_bus_init(ChannelBus *bus, int socket)
 	bus->feed = pair[0];
 	input = pair[1];
 	int result = sd_bus_new(&bus->bus);
+	/* vaild has decided who is there. A passed socket has no credentials of the peer. */
 	if (result >= 0)
-		result = sd_bus_set_fd(bus->bus, input, to_viewer);
+		result = sd_bus_set_anonymous(bus->bus, true);
+	if (result >= 0)
+		result = sd_bus_set_fd(bus->bus, input, to_peer);
 	if (result < 0)
 		return result;
-	bus->socket = TAKE_FD(to_viewer);
+	bus->socket = TAKE_FD(to_peer);
 	TAKE_FD(input);
-	return start(bus);
+	return 0;
+}
+
+int channel_bus_init(ChannelBus *bus, int socket)
+{
+	sd_id128_t id;
+	int result = channel_bus_init_client(bus, socket, CHANNEL_MESSAGE_MAX);
+
+	bus->is_server = true;
+	if (result >= 0)
+		result = sd_id128_randomize(&id);
+	if (result >= 0)
+		result = sd_bus_set_server(bus->bus, true, id);
+	if (result >= 0)
+		result = sd_bus_negotiate_fds(bus->bus, true);
+	return result < 0 ? result : sd_bus_start(bus->bus);
 }
 
 static void close_fds(ChannelBus *bus)
@@ -84,7 +87,7 @@ void channel_bus_deinit(ChannelBus *bus)
 	*bus = (ChannelBus){ .socket = -1, .feed = -1 };
 }
 
-/* ---- Input of the viewer ---- */
+/* ---- Input of the peer ---- */
 
 /* Keeps the descriptors of one read. Returns false if there are too many. */
 static bool take_fds(ChannelBus *bus, struct msghdr *header)
@@ -120,7 +123,7 @@ static int read_up_to(ChannelBus *bus, size_t size)
 	struct msghdr header = { .msg_iov = &vector,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
-				 .msg_controllen = sizeof(control) };
+				 .msg_controllen = bus->is_server ? sizeof(control) : 0 };
 
 	if (bus->size >= size)
 		return 1;
@@ -135,14 +138,18 @@ static int read_up_to(ChannelBus *bus, size_t size)
 	return bus->size == size;
 }
 
-/* Passes what was read to the bus. The bus has read everything before, so that there is room. */
+/*
+ * Passes on what was read, as far as it fits into the kernel's buffer. The bus has read everything
+ * before, so that there is room for a part. The fds go with the first one.
+ */
 static int feed(ChannelBus *bus)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
 	} control = { 0 };
-	struct iovec vector = { .iov_base = bus->message, .iov_len = bus->size };
+	struct iovec vector = { .iov_base = bus->message + bus->fed,
+				.iov_len = bus->size - bus->fed };
 	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
 
 	if (bus->fd_count > 0) {
@@ -154,12 +161,21 @@ static int feed(ChannelBus *bus)
 		memcpy(CMSG_DATA(&control.header), bus->fds, bus->fd_count * sizeof(int));
 	}
 	ssize_t count = sendmsg(bus->feed, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (count != (ssize_t)bus->size)
+	if (count <= 0)
 		return count < 0 ? -errno : -EIO;
 	close_fds(bus);
-	bus->size = 0;
+	bus->fed += (size_t)count;
 	bus->has_fed = true;
+	if (bus->fed == bus->size)
+		bus->fed = bus->size = 0;
 	return 1;
+}
+
+/* Tests whether the server's first message begins, instead of a line of the authentication. */
+static bool begins_message(const ChannelBus *bus)
+{
+	return !bus->is_server && bus->size == 1 &&
+	       (bus->message[0] == 'l' || bus->message[0] == 'B');
 }
 
 /* Takes a line of the authentication, byte by byte, so that nothing after it is read. */
@@ -174,11 +190,15 @@ static int take_line(ChannelBus *bus)
 		result = read_up_to(bus, bus->size + 1);
 		if (result <= 0)
 			return result;
+		if (begins_message(bus)) {
+			bus->is_authenticated = true;
+			return 1;
+		}
 	} while (bus->message[bus->size - 1] != '\n');
 	if (bus->fd_count > 0)
 		return -EBADMSG;
-	bus->is_authenticated =
-		bus->size == sizeof(end) - 1 && memcmp(bus->message, end, sizeof(end) - 1) == 0;
+	bus->is_authenticated = bus->is_server && bus->size == sizeof(end) - 1 &&
+				memcmp(bus->message, end, sizeof(end) - 1) == 0;
 	return feed(bus);
 }
 
@@ -207,7 +227,7 @@ static bool is_reply(const ChannelBus *bus)
 /* Reads a part of a reply that is too large, and drops it. Returns as read_up_to(). */
 static int skip(ChannelBus *bus)
 {
-	uint64_t size = bus->skipped < CHANNEL_MESSAGE_MAX ? bus->skipped : CHANNEL_MESSAGE_MAX;
+	uint64_t size = bus->skipped < bus->message_max ? bus->skipped : bus->message_max;
 	int result = read_up_to(bus, (size_t)size);
 
 	bus->skipped -= bus->size;
@@ -224,13 +244,13 @@ static int take_message(ChannelBus *bus)
 	if (result <= 0)
 		return result;
 	uint64_t size = message_size(bus);
-	if (size > CHANNEL_MESSAGE_MAX && size <= DBUS_MESSAGE_MAX && is_reply(bus)) {
+	if (size > bus->message_max && size <= DBUS_MESSAGE_MAX && is_reply(bus)) {
 		bus->skipped = size - bus->size;
 		bus->size = 0;
 		close_fds(bus);
 		return 1;
 	}
-	if (size > CHANNEL_MESSAGE_MAX)
+	if (size > bus->message_max)
 		return -EMSGSIZE;
 	result = read_up_to(bus, (size_t)size);
 	return result <= 0 ? result : feed(bus);
@@ -245,6 +265,12 @@ static uint64_t unsent(const ChannelBus *bus)
 	return sd_bus_get_n_queued_write(bus->bus, &count) < 0 ? 0 : count;
 }
 
+/* Tests whether messages may be read now. A client's own limit is up to its owner. */
+static bool may_read(const ChannelBus *bus)
+{
+	return !bus->is_server || unsent(bus) <= REPLIES_MAX;
+}
+
 bool channel_bus_is_stuck(const ChannelBus *bus)
 {
 	return unsent(bus) > 0;
@@ -257,7 +283,9 @@ int channel_bus_process(ChannelBus *bus)
 	if (result != 0)
 		return result;
 	bus->has_fed = false;
-	if (unsent(bus) > REPLIES_MAX)
+	if (bus->fed > 0)
+		return feed(bus);
+	if (!may_read(bus))
 		return 0;
 	return bus->is_authenticated ? take_message(bus) : take_line(bus);
 }
@@ -266,7 +294,7 @@ int channel_bus_poll_for(const ChannelBus *bus, bool accepts, struct pollfd *ret
 {
 	short events = (short)(sd_bus_get_events(bus->bus) & POLLOUT);
 
-	if (accepts && unsent(bus) <= REPLIES_MAX)
+	if (accepts && may_read(bus))
 		events |= POLLIN;
 	/* A closed connection would end each poll(). */
 	*ret = (struct pollfd){ .fd = events ? bus->socket : -1, .events = events };

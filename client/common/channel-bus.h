@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENT_VAIL_QEMU_CHANNEL_BUS_H
-#define CLIENT_VAIL_QEMU_CHANNEL_BUS_H
+#ifndef CLIENT_COMMON_CHANNEL_BUS_H
+#define CLIENT_COMMON_CHANNEL_BUS_H
 
 #include <poll.h>
 #include <stdbool.h>
@@ -13,22 +13,27 @@
 #define CHANNEL_FDS_MAX     16
 
 /*
- * A D-Bus connection to a viewer, who is not trusted. sd-bus checks the messages, and writes to the
- * socket itself. What the viewer sends goes through this buffer first, one message at a time:
+ * A D-Bus connection of a display channel, or of a listener that came with one. The peer is not
+ * trusted. vail-qemu is the server, and the window of vail-view is a client. sd-bus checks the
+ * messages, and writes to the socket itself. Input of the peer goes through this buffer first, one
+ * message at a time:
  *
- * - sd-bus would accept messages of 128 MiB. A reply that is too large is dropped, as if the viewer
- *   had not replied, because a viewer cannot know how much text fits;
+ * - sd-bus would accept messages of 128 MiB. A reply that is too large is dropped, as if the peer
+ *   had not replied, because a peer cannot know how much text fits;
  * - sd-bus fails if the first message and its descriptors arrive together with the end of the
  *   authentication, and GDBus does not wait between them.
  */
 typedef struct ChannelBus {
-	sd_bus *bus;
-	int socket;            /* to the viewer; owned by the bus */
-	int feed;              /* what is written here, the bus reads */
-	bool is_authenticated; /* the viewer has sent BEGIN; messages follow */
+	sd_bus *bus; /* NULL before the start, and after the end */
+	int socket;  /* to the peer; owned by the bus */
+	int feed;    /* the bus reads the bytes that are written here */
+	bool is_server;
+	bool is_authenticated; /* messages follow */
 	bool has_fed;          /* the bus may have unread input */
+	size_t message_max;    /* size of the buffer, in bytes */
 	uint8_t *message;      /* the beginning of one; NULL before the first */
 	size_t size;
+	size_t fed;       /* bytes of the message that the bus has; 0 before it is complete */
 	uint64_t skipped; /* bytes that are left of a reply that is too large */
 	int fds[CHANNEL_FDS_MAX];
 	size_t fd_count;
@@ -45,9 +50,20 @@ typedef struct ChannelBus {
  * failure. Returns 0 or a negative errno. The connection must be deinitialised in either case.
  */
 int channel_bus_init(ChannelBus *bus, int socket);
+
+/*
+ * Prepares a connection as the client, and takes ownership of the socket, also on failure. The
+ * caller then sets up bus->bus and calls sd_bus_start(). The connection ends if the peer sends a
+ * descriptor. Returns 0 or a negative errno. The connection must be deinitialised in either case.
+ *
+ * message_max: bytes of the largest message of the peer.
+ */
+int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max);
+
+/* Closes the connection. A connection that is all zero is ignored. */
 void channel_bus_deinit(ChannelBus *bus);
 
-/* Tests whether messages to the viewer wait for it to read. */
+/* Tests whether messages to the peer wait for it to read. */
 bool channel_bus_is_stuck(const ChannelBus *bus);
 
 /*
@@ -65,7 +81,7 @@ int channel_bus_read_socket(sd_bus_message *message, sd_bus_error *error);
 /*
  * Fills in what to poll for. Returns the timeout in milliseconds, or -1.
  *
- * accepts: whether messages of the viewer can be handled now.
+ * accepts: whether messages of the peer can be handled now.
  */
 int channel_bus_poll_for(const ChannelBus *bus, bool accepts, struct pollfd *ret);
 

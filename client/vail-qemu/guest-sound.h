@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENT_VAIL_QEMU_SOUND_OUTPUT_H
-#define CLIENT_VAIL_QEMU_SOUND_OUTPUT_H
+#ifndef CLIENT_VAIL_QEMU_GUEST_SOUND_H
+#define CLIENT_VAIL_QEMU_GUEST_SOUND_H
 
 #include <poll.h>
 #include <stdbool.h>
@@ -12,8 +12,12 @@
 #include "client/vail-qemu/display.h"
 
 /*
- * The sound that a guest plays. QEMU accepts one listener of a peer, which is vail-qemu. It passes
- * the sound on to the listeners of any number of viewers.
+ * The sound that a guest plays, or the sound that it records. QEMU accepts one listener of a peer
+ * for each of the two, which is vail-qemu. It passes played sound on to the listeners of any number
+ * of viewers. It takes the recorded sound from the listener that came last.
+ *
+ * QEMU waits for the reply when it reads recorded sound. So vail-qemu replies at once, with what it
+ * has, and then with silence.
  */
 
 /* The number of streams that QEMU may have at a time, and of channels in the volume of one. */
@@ -22,6 +26,15 @@
 
 /* The most bytes of sound in one message. By default, QEMU sends 10 ms at a time. */
 #define SOUND_DATA_MAX (1u << 20)
+
+/* The most bytes of recorded sound in one message, so that it fits into CHANNEL_MESSAGE_MAX. */
+#define SOUND_READ_MAX 64512u
+
+typedef enum SoundDirection {
+	SOUND_PLAYED,
+	SOUND_RECORDED,
+	SOUND_DIRECTIONS, /* the number of the others */
+} SoundDirection;
 
 /* A stream as QEMU has described it, for viewers that come later. */
 typedef struct SoundStream {
@@ -48,7 +61,8 @@ typedef enum SoundState {
 	SOUND_JOINED,
 } SoundState;
 
-typedef struct SoundOutput {
+typedef struct GuestSound {
+	SoundDirection direction;
 	const Display *display;
 	SoundState state;
 	bool has_logged;    /* that QEMU refuses */
@@ -57,27 +71,30 @@ typedef struct SoundOutput {
 	SoundStream streams[SOUND_STREAMS_MAX];
 	size_t stream_count;
 	ChannelSounds viewers;
-} SoundOutput;
+} GuestSound;
 
-/* The display must outlive the output. */
-void sound_output_init(SoundOutput *output, const Display *display);
+/* The display must outlive the sound. */
+void guest_sound_init(GuestSound *sound, const Display *display, SoundDirection direction);
 
 /* All viewers must have been removed. */
-void sound_output_deinit(SoundOutput *output);
+void guest_sound_deinit(GuestSound *sound);
+
+/* Returns the stream, or NULL. */
+SoundStream *guest_sound_stream(GuestSound *sound, uint64_t id);
 
 /*
  * Has QEMU asked to accept a listener, unless it has one. Ask for the display's properties before,
  * because a QEMU that is too old is not asked.
  */
-void sound_output_join(SoundOutput *output);
+void guest_sound_join(GuestSound *sound);
 
 /* Tests whether QEMU has replied, if it was asked. */
-bool sound_output_is_settled(const SoundOutput *output);
+bool guest_sound_is_settled(const GuestSound *sound);
 
-/* Fills in what to poll for before sound_output_process(). Returns the timeout, or -1. */
-int sound_output_poll_for(const SoundOutput *output, struct pollfd *ret);
+/* Fills in what to poll for before guest_sound_process(). Returns the timeout, or -1. */
+int guest_sound_poll_for(const GuestSound *sound, struct pollfd *ret);
 
 /* Handles messages of QEMU, and passes them on. */
-void sound_output_process(SoundOutput *output);
+void guest_sound_process(GuestSound *sound);
 
 #endif
