@@ -19,10 +19,14 @@ _printf_(2, 3) static void log_remark(Follower *follower, const char *format, ..
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (strcmp(text, follower->remark) == 0)
+	if (strcmp(text, follower->remark) == 0 || follower->remarks > REMARKS_MAX)
 		return;
 	memcpy(follower->remark, text, sizeof(text));
-	log_message("%s", text);
+	if (follower->remarks++ == REMARKS_MAX)
+		log_message("the virtual machine shares many pictures that cannot be shown; no "
+			    "more of them are reported");
+	else
+		log_message("%s", text);
 }
 
 /* ---- Which object is shown ---- */
@@ -111,6 +115,28 @@ static Screen *take_screen(Follower *follower)
 	return oldest;
 }
 
+/* Closes hidden objects, first those that were shown longest ago, until the rest fits. */
+static void close_surplus(Follower *follower, const Screen *opened)
+{
+	size_t sum = 0;
+	Screen *oldest;
+
+	do {
+		oldest = NULL;
+		sum = 0;
+		for (size_t i = 0; i < SCREENS_MAX; i++) {
+			Screen *screen = &follower->screens[i];
+
+			sum += screen->framebuffer.size;
+			if (screen->object && screen != opened &&
+			    (!oldest || screen->last_shown < oldest->last_shown))
+				oldest = screen;
+		}
+		if (sum > follower->bytes_max && oldest)
+			screen_close(oldest, follower->vail);
+	} while (sum > follower->bytes_max && oldest);
+}
+
 static void show_screen(Follower *follower, Screen *screen)
 {
 	screen->last_shown = ++follower->switches;
@@ -188,14 +214,18 @@ static Screen *open_wanted(Follower *follower, NTSTATUS *ret_status)
 {
 	char message[SCREEN_MESSAGE_SIZE];
 	Screen *screen = take_screen(follower);
-	NTSTATUS status = screen_open(screen, follower->vail, follower->wanted, message);
+	NTSTATUS status =
+		screen_open(screen, follower->vail, follower->wanted, follower->bytes_max, message);
 
 	if (status == STATUS_QUOTA_EXCEEDED || status == STATUS_INSUFFICIENT_RESOURCES) {
 		follower_close_hidden(follower);
-		status = screen_open(screen, follower->vail, follower->wanted, message);
+		status = screen_open(screen, follower->vail, follower->wanted, follower->bytes_max,
+				     message);
 	}
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS) {
+		close_surplus(follower, screen);
 		return screen;
+	}
 	follower->wanted[0] = '\0';
 	if (status == STATUS_NOT_SUPPORTED)
 		log_remark(follower, "%s is not shown: %s", shown_name(follower), message);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/common/object-image.h"
 #include "client/vail-view/screen.h"
 #include <vail.h>
 
@@ -19,6 +20,13 @@
  */
 #define SCREENS_MAX 4
 
+/* The most bytes of all copies of pixels together, so that a sharer cannot fill the memory. */
+#define PICTURE_BYTES_MAX ((size_t)OBJECT_IMAGE_SIZE_MAX)
+#define CURSOR_BYTES_MAX  ((size_t)4 << 20)
+
+/* Number of different remarks that are logged, because a sharer decides about them. */
+#define REMARKS_MAX 50
+
 /* The name of a cursor is that of its picture, and this. */
 #define CURSOR_NAME_END " cursor"
 
@@ -27,7 +35,9 @@ typedef struct Follower {
 	char *name;                       /* of the objects; NULL until it is known */
 	char wanted[VAIL_HANDLE_SIZE];    /* handle of the current object of the name; "" if none */
 	double wanted_at;                 /* when that was shared or updated last */
+	size_t bytes_max;                 /* PICTURE_BYTES_MAX or CURSOR_BYTES_MAX */
 	char remark[SCREEN_MESSAGE_SIZE]; /* the last remark, which is not repeated */
+	unsigned int remarks;             /* number of remarks so far */
 	Screen screens[SCREENS_MAX];      /* that are open, in no order */
 	Screen *screen;                   /* the one that is shown; NULL if there is none */
 	bool has_switched;                /* it was not shown before, and is a new frame */

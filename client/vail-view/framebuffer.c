@@ -5,10 +5,16 @@
 
 #define PIXEL_SIZE 4
 
+size_t framebuffer_size(const VailObjectInfo *info)
+{
+	return (info->height - 1) * (size_t)info->planes[0].stride +
+	       (size_t)info->width * PIXEL_SIZE;
+}
+
 bool framebuffer_init(Framebuffer *framebuffer, const VailObjectInfo *info)
 {
 	size_t stride = (size_t)info->planes[0].stride;
-	size_t size = (info->height - 1) * stride + (size_t)info->width * PIXEL_SIZE;
+	size_t size = framebuffer_size(info);
 	uint8_t *pixels = calloc(1, size);
 
 	if (!pixels)

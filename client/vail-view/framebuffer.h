@@ -41,6 +41,9 @@ typedef struct Framebuffer {
 	StaleRanges fresh; /* the bytes that were read for the last frame */
 } Framebuffer;
 
+/* Returns the bytes of a framebuffer for an object that object_image_check() accepts. */
+size_t framebuffer_size(const VailObjectInfo *info);
+
 /*
  * Allocates a framebuffer for an object that object_image_check() accepts, with all of it stale.
  * Returns false if out of memory. The caller calls framebuffer_deinit(), which also accepts an

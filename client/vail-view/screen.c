@@ -6,7 +6,18 @@
 
 #include "client/common/object-image.h"
 
-NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
+static bool check_size(const VailObjectInfo *info, size_t bytes_max,
+		       char ret_message[SCREEN_MESSAGE_SIZE])
+{
+	if (framebuffer_size(info) <= bytes_max)
+		return true;
+	snprintf(ret_message, SCREEN_MESSAGE_SIZE,
+		 "the image has %lu x %lu pixels, which is more than %zu bytes",
+		 (unsigned long)info->width, (unsigned long)info->height, bytes_max);
+	return false;
+}
+
+NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle, size_t bytes_max,
 		     char ret_message[SCREEN_MESSAGE_SIZE])
 {
 	struct vail_object *object = NULL;
@@ -19,7 +30,8 @@ NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
 	screen->object = object;
 	screen->has_ended = false;
 	vail_object_set_timeout(object, OBJECT_IMAGE_TIMEOUT);
-	if (object_image_check(info, ret_message, SCREEN_MESSAGE_SIZE)) {
+	if (object_image_check(info, ret_message, SCREEN_MESSAGE_SIZE) &&
+	    check_size(info, bytes_max, ret_message)) {
 		if (framebuffer_init(&screen->framebuffer, info))
 			return STATUS_SUCCESS;
 		snprintf(ret_message, SCREEN_MESSAGE_SIZE,

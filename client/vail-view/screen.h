@@ -22,8 +22,10 @@ typedef struct Screen {
 /*
  * Opens the object. Returns STATUS_SUCCESS; STATUS_NOT_SUPPORTED, with the reason in ret_message,
  * if the object cannot be shown; otherwise as vail_open_object(). On failure, no object is open.
+ *
+ * bytes_max: the most bytes of the copy of its pixels.
  */
-NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle,
+NTSTATUS screen_open(Screen *screen, struct vail *vail, const char *handle, size_t bytes_max,
 		     char ret_message[SCREEN_MESSAGE_SIZE]);
 
 /* Closes the object, if one is open, reports that to vaild, and frees the framebuffer. */

@@ -188,11 +188,11 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 	}
 }
 
-/* Tests whether the display clients of the VM may have changed. */
-static bool changes_clients(const VailEvent *event)
+/* Tests whether the member of the VM may have changed. */
+static bool changes(const VailEvent *event, const char *member)
 {
 	for (size_t i = 0; i < event->changed_count; i++)
-		if (strcmp(event->changed[i], "displayClients") == 0)
+		if (strcmp(event->changed[i], member) == 0)
 			return true;
 	return event->changed_count == 0;
 }
@@ -210,7 +210,8 @@ static void handle_event(Viewer *viewer, const VailEvent *event, bool continues)
 		viewer->rights_changes++;
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
-		viewer->rights_changes += changes_clients(event);
+		viewer->rights_changes += changes(event, "displayClients");
+		viewer->shares += changes(event, "displayServerPid");
 		break;
 	case VAIL_EVENT_UNREGISTERED:
 		/*
@@ -291,6 +292,8 @@ bool viewer_init(Viewer *viewer, const char *path, const char *guid, const char 
 		return false;
 	}
 	viewer->picture.vail = viewer->cursor.vail = viewer->vail;
+	viewer->picture.bytes_max = PICTURE_BYTES_MAX;
+	viewer->cursor.bytes_max = CURSOR_BYTES_MAX;
 	/* Resuming is not enough: without systemd, a restarted vaild knows no registrations. */
 	vail_set_resume(viewer->vail, false);
 	viewer->state = VIEWER_WATCHING;

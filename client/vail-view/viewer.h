@@ -40,7 +40,7 @@ typedef struct Viewer {
 	bool is_in_quarantine;          /* that is the reason */
 	bool was_registered;            /* registered once, so a lost connection is retried */
 	uint64_t rights_changes;        /* times that the rights of this process may have changed */
-	uint64_t shares;                /* times that an object was shared */
+	uint64_t shares;                /* times that an object was shared, or an agent came */
 	char context[VAIL_HANDLE_SIZE]; /* that it has created in vaild; "" if none */
 	int64_t retry_at;               /* next attempt to reconnect, in now_milliseconds() */
 } Viewer;
