@@ -16,6 +16,7 @@ typedef struct WindowRequest {
 	const char *socket; /* see vail_new() */
 	bool no_clipboard;  /* the guest's clipboard stays apart from the desktop's */
 	bool no_sound;      /* the guest is not heard */
+	bool microphone;    /* the guest hears the user */
 } WindowRequest;
 
 /* Shows the window until it is closed. Logs errors. Returns the exit status. */

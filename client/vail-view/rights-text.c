@@ -33,6 +33,10 @@ void rights_advice(unsigned int rights, const char *machine, char advice[RIGHTS_
 	snprintf(advice, RIGHTS_ADVICE_SIZE, "Its owner can allow it with: %s.", command);
 }
 
+#define MICROPHONE_LOST                                                                       \
+	"This virtual machine does not hear your microphone any more, because your right to " \
+	"that was withdrawn."
+
 /* Returns what the user notices first. */
 static const char *loss_text(unsigned int lost)
 {
@@ -55,11 +59,13 @@ void rights_lost(unsigned int lost, unsigned int rights, const char *machine,
 		 char sentence[RIGHTS_LOST_SIZE])
 {
 	const char *text = loss_text(lost);
+	const char *microphone = lost & VAIL_DISPLAY_AUDIO_INPUT ? MICROPHONE_LOST : NULL;
 	char advice[RIGHTS_ADVICE_SIZE];
 
 	sentence[0] = '\0';
-	if (!text)
+	if (!text && !microphone)
 		return;
 	rights_advice(rights | lost, machine, advice);
-	snprintf(sentence, RIGHTS_LOST_SIZE, "%s %s", text, advice);
+	snprintf(sentence, RIGHTS_LOST_SIZE, "%s%s%s %s", text ? text : "",
+		 text && microphone ? " " : "", microphone ? microphone : "", advice);
 }

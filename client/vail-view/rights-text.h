@@ -10,7 +10,7 @@
 /* Buffer sizes for the command, for advice with it, and for the sentence about lost rights. */
 #define RIGHTS_COMMAND_SIZE (2 * SHELL_QUOTE_SIZE + DISPLAY_RIGHTS_SIZE + 128)
 #define RIGHTS_ADVICE_SIZE  (RIGHTS_COMMAND_SIZE + 64)
-#define RIGHTS_LOST_SIZE    (RIGHTS_ADVICE_SIZE + 256)
+#define RIGHTS_LOST_SIZE    (RIGHTS_ADVICE_SIZE + 384)
 
 /*
  * Writes the command with which the VM's owner gives this process the rights, and a remark in
@@ -31,8 +31,8 @@ void rights_command(unsigned int rights, const char *machine, char command[RIGHT
 void rights_advice(unsigned int rights, const char *machine, char advice[RIGHTS_ADVICE_SIZE]);
 
 /*
- * Writes what the user lacks without the rights to clipboard and sound that were withdrawn. Leaves
- * the buffer empty if lost has neither.
+ * Writes what the user lacks without the rights to clipboard, sound and microphone that were
+ * withdrawn. Leaves the buffer empty if lost has none of them.
  *
  * lost, rights: those that were withdrawn, and those that are left.
  */

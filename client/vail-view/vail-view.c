@@ -83,6 +83,7 @@ static int show_window(const ViewOptions *options)
 		.socket = options->socket,
 		.no_clipboard = options->no_clipboard,
 		.no_sound = options->no_sound,
+		.microphone = options->microphone,
 	};
 
 	return desktop_window_run(&request);

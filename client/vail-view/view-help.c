@@ -27,6 +27,8 @@ void view_help_print(void)
 	     "  --no-clipboard     keep the clipboards of the window's desktop and of the\n"
 	     "                     virtual machine apart\n"
 	     "  --no-sound         do not play the sound of the virtual machine\n"
+	     "  --microphone       let the virtual machine hear your microphone, while the\n"
+	     "                     title of the window says so\n"
 	     "  --exec PROGRAM...  run PROGRAM with a D-Bus display like that of QEMU; {} in\n"
 	     "                     its arguments stands for the number of the file\n"
 	     "                     descriptor, which is also in $VAIL_DISPLAY_FD\n"

@@ -36,6 +36,7 @@ enum {
 	OPTION_RIGHTS,
 	OPTION_NO_CLIPBOARD,
 	OPTION_NO_SOUND,
+	OPTION_MICROPHONE,
 };
 
 static const struct option long_options[] = {
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
 	{ "rights", required_argument, NULL, OPTION_RIGHTS },
 	{ "no-clipboard", no_argument, NULL, OPTION_NO_CLIPBOARD },
 	{ "no-sound", no_argument, NULL, OPTION_NO_SOUND },
+	{ "microphone", no_argument, NULL, OPTION_MICROPHONE },
 	{ 0 },
 };
 
@@ -171,12 +173,25 @@ static int set_option(ViewOptions *options, char **argv, int result)
 	case OPTION_NO_SOUND:
 		options->no_sound = true;
 		return EXIT_DONE;
+	case OPTION_MICROPHONE:
+		options->microphone = true;
+		return EXIT_DONE;
 	case OPTION_SOCKET:
 		options->socket = optarg;
 		return EXIT_DONE;
 	default:
 		return usage_error_option(argv, result, long_options, NULL);
 	}
+}
+
+/* Returns an option that was given and needs a window, or NULL. */
+static const char *window_only_option(const ViewOptions *options)
+{
+	if (options->no_clipboard)
+		return "--no-clipboard";
+	if (options->no_sound)
+		return "--no-sound";
+	return options->microphone ? "--microphone" : NULL;
 }
 
 /* Checks the options for a window. Returns the exit status. */
@@ -201,7 +216,7 @@ static int check_channel_options(const ViewOptions *options)
 	if (options->program && options->socket_fd >= 0)
 		return usage_error("--exec and --dbus-fd exclude each other; see vail-view --help");
 	if (options->is_raw || options->png || options->name || options->frames > 0 ||
-	    options->timeout > 0 || options->no_clipboard || options->no_sound)
+	    options->timeout > 0 || window_only_option(options))
 		return usage_error("%s goes with --rights and --socket only; see vail-view --help",
 				   option);
 	if (options->socket_fd >= 0 && !channel_socket_is_usable(options->socket_fd))
@@ -225,10 +240,10 @@ static int check_options(ViewOptions *options)
 		return usage_error("--png and --raw exclude each other; see vail-view --help");
 	if (!options->is_raw && !options->png)
 		return check_window_options(options);
-	if (options->no_clipboard || options->no_sound)
+	if (window_only_option(options))
 		return usage_error("%s is for the window, and goes with neither --png nor --raw; "
 				   "see vail-view --help",
-				   options->no_clipboard ? "--no-clipboard" : "--no-sound");
+				   window_only_option(options));
 	const char *to_stdout = options->is_raw ? "--raw" : "--png -";
 	bool uses_stdout = options->is_raw || strcmp(options->png, "-") == 0;
 	if (uses_stdout && (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)

@@ -22,6 +22,7 @@ typedef struct ViewOptions {
 	bool is_raw;
 	bool no_clipboard;
 	bool no_sound;
+	bool microphone;
 	unsigned long frames;  /* number of frames to write; 0 for no limit */
 	unsigned long timeout; /* in seconds; 0 for none */
 	char **program;        /* of --exec, with its arguments; NULL without one */

@@ -17,7 +17,7 @@
 #define WAKER_NEVER INT64_MAX
 
 /* Number of fds that it watches at the same time. */
-#define WAKER_FDS_MAX 4
+#define WAKER_FDS_MAX 5
 
 /* Describes what the thread waits for. */
 typedef struct Watched {

@@ -19,6 +19,7 @@
 #include "client/vail-view/waker.h"
 #include "client/vail-view/window/desktop-clipboard.h"
 #include "client/vail-view/window/input.h"
+#include "client/vail-view/window/microphone.h"
 #include "client/vail-view/window/screenshot.h"
 #include "client/vail-view/window/sound.h"
 #include "client/vail-view/window/window.h"
@@ -38,8 +39,10 @@ typedef struct Desktop {
 	Input input;
 	DesktopClipboard clipboard;
 	Sound sound;
-	Notice notice;         /* about clipboard, sound and their rights */
-	unsigned int has_told; /* rights that were withdrawn, as the notice has said */
+	Microphone microphone;
+	Notice notice;            /* about clipboard, sound and their rights */
+	unsigned int has_told;    /* rights that were withdrawn, as the notice has said */
+	bool has_told_microphone; /* that the right to it is missing */
 	Waker waker;
 	uint32_t wake_event; /* SDL's type of the waker's event */
 	int64_t lost_at;     /* when the picture was no longer shared; WAKER_NEVER if it is */
@@ -155,6 +158,27 @@ static void note_lost_rights(Desktop *desktop)
 	desktop->has_told = lost;
 }
 
+/* Says once that the user has asked for a microphone without the right to it. */
+static void note_missing_microphone(Desktop *desktop)
+{
+	const GuestChannel *channel = &desktop->input.channel;
+	char advice[RIGHTS_ADVICE_SIZE], sentence[NOTICE_SIZE];
+	unsigned int had = channel->had_rights | channel->rights;
+
+	if (desktop->has_told_microphone || !(channel->wanted & VAIL_DISPLAY_AUDIO_INPUT) ||
+	    had & VAIL_DISPLAY_AUDIO_INPUT ||
+	    (channel->state != GUEST_CHANNEL_READY && channel->lack != LACK_RIGHT))
+		return;
+	desktop->has_told_microphone = true;
+	rights_advice(channel->rights | VAIL_DISPLAY_AUDIO_INPUT, desktop->input.machine, advice);
+	snprintf(sentence, sizeof(sentence),
+		 "The virtual machine does not hear your microphone, because you have no right to "
+		 "that. %s",
+		 advice);
+	log_message("%s", sentence);
+	notice_say(&desktop->notice, sentence, now_milliseconds());
+}
+
 static void show(Desktop *desktop)
 {
 	viewer_process(&desktop->viewer);
@@ -164,6 +188,9 @@ static void show(Desktop *desktop)
 	input_process(&desktop->input, &desktop->viewer);
 	desktop_clipboard_process(&desktop->clipboard);
 	sound_process(&desktop->sound, now_milliseconds());
+	microphone_process(&desktop->microphone, now_milliseconds());
+	window_set_recording(&desktop->window, microphone_is_on(&desktop->microphone));
+	note_missing_microphone(desktop);
 	note_lost_rights(desktop);
 	say(desktop);
 	window_draw(&desktop->window);
@@ -181,10 +208,11 @@ static void watch(Desktop *desktop)
 {
 	const Viewer *viewer = &desktop->viewer;
 	bool is_watching = viewer->state == VIEWER_WATCHING;
-	struct pollfd fds[2 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
+	struct pollfd fds[3 + GUEST_CHANNEL_FDS] = { { .fd = -1 } };
 	int64_t at = input_poll_for(&desktop->input, viewer, fds + 1);
 
 	at = earlier(at, sound_poll_for(&desktop->sound, &fds[1 + GUEST_CHANNEL_FDS]));
+	at = earlier(at, microphone_poll_for(&desktop->microphone, &fds[2 + GUEST_CHANNEL_FDS]));
 	at = earlier(at, notice_deadline(&desktop->notice));
 	if (viewer->state == VIEWER_RECONNECTING)
 		at = earlier(at, viewer->retry_at);
@@ -226,6 +254,7 @@ static bool handle(Desktop *desktop, const SDL_Event *event)
 
 	desktop_clipboard_handle(&desktop->clipboard, event);
 	sound_handle(&desktop->sound, event);
+	microphone_handle(&desktop->microphone, event);
 
 	/* Only operators hear of the end of a quarantine. */
 	if (desktop->viewer.is_in_quarantine && is_attention(event))
@@ -294,11 +323,12 @@ static char *title_begin(const WindowRequest *request, struct vail *vail)
 	return title;
 }
 
-/* Begins what needs the window: input, clipboard and sound. */
+/* Begins what needs the window: input, clipboard, sound and microphone. */
 static void start_parts(Desktop *desktop, const WindowRequest *request)
 {
 	unsigned int wanted = (request->no_clipboard ? 0 : VAIL_DISPLAY_CLIPBOARD) |
-			      (request->no_sound ? 0 : VAIL_DISPLAY_AUDIO_OUTPUT);
+			      (request->no_sound ? 0 : VAIL_DISPLAY_AUDIO_OUTPUT) |
+			      (request->microphone ? VAIL_DISPLAY_AUDIO_INPUT : 0);
 	GuestChannel *channel = &desktop->input.channel;
 
 	input_init(&desktop->input, &desktop->window, request->socket, request->guid,
@@ -306,6 +336,7 @@ static void start_parts(Desktop *desktop, const WindowRequest *request)
 	desktop_clipboard_init(&desktop->clipboard, channel, desktop->window.window,
 			       &desktop->notice, !request->no_clipboard);
 	sound_init(&desktop->sound, channel, &desktop->notice, !request->no_sound);
+	microphone_init(&desktop->microphone, channel, &desktop->notice, request->microphone);
 }
 
 static int open_and_run(Desktop *desktop, const WindowRequest *request)
@@ -329,6 +360,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 		exit_status = run(desktop, request->machine);
 		waker_stop(&desktop->waker);
 	}
+	microphone_deinit(&desktop->microphone);
 	sound_deinit(&desktop->sound);
 	desktop_clipboard_deinit(&desktop->clipboard);
 	input_deinit(&desktop->input);

@@ -67,9 +67,10 @@ static void show_title(const Window *window)
 	const char *status = window->status;
 	char title[2 * TITLE_SIZE];
 
-	snprintf(title, sizeof(title), "%s%s%s%s%s%s - vail-view (" KEYS ")", window->name,
+	snprintf(title, sizeof(title), "%s%s%s%s%s%s%s - vail-view (" KEYS ")", window->name,
 		 status ? " (" : "", status ? status : "", status ? ")" : "",
-		 *window->note ? ": " : "", window->note);
+		 window->is_recording ? " (microphone on)" : "", *window->note ? ": " : "",
+		 window->note);
 	/* Names are chosen by others. */
 	_cleanup_free_ char *escaped = text_escape(title, NULL);
 	SDL_SetWindowTitle(window->window, escaped ? escaped : "vail-view");
@@ -86,6 +87,14 @@ void window_set_status(Window *window, const char *status)
 	if (window->status == status)
 		return;
 	window->status = status;
+	show_title(window);
+}
+
+void window_set_recording(Window *window, bool is_recording)
+{
+	if (window->is_recording == is_recording)
+		return;
+	window->is_recording = is_recording;
 	show_title(window);
 }
 

@@ -27,6 +27,7 @@ typedef struct Window {
 	Canvas canvas;
 	char *name;            /* the beginning of the title: the VM, and what of it is shown */
 	const char *status;    /* of the input, for the title; static; NULL for none */
+	bool is_recording;     /* the microphone is on, as the title says */
 	char note[TITLE_SIZE]; /* the last note in the title; "" for none */
 	Size given_size;       /* that this program gave it last, in points of the desktop */
 } Window;
@@ -45,6 +46,9 @@ void window_set_title(Window *window, const char *note);
 
 /* Changes the status in the title. It must be static; NULL for none. */
 void window_set_status(Window *window, const char *status);
+
+/* Says in the title whether the microphone is on. */
+void window_set_recording(Window *window, bool is_recording);
 
 /* Shows the sentence in the window, see canvas_say(), and in the title; none if it is NULL. */
 void window_say(Window *window, const char *sentence, bool is_note);
