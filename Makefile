@@ -152,7 +152,7 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 ## Test programs
 
 # Tests of a client that is not built are left out.
-UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
+UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
 UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
@@ -167,7 +167,7 @@ $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
 # is linked with the daemon or, if it is one of FUZZ_CLIENT, with the clients and libvail's objects.
 # libFuzzer runs build/fuzz/fuzz-NAME; build/tests/replay-NAME runs the same target on stored inputs.
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(filter-out $(UNTESTED),$(wildcard tests/fuzz/fuzz-*.c)))
-FUZZ_CLIENT  = channel libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl
+FUZZ_CLIENT  = channel libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl window
 
 fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
 
