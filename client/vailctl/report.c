@@ -113,8 +113,8 @@ static void print_left_out(const Table *table)
 	for (size_t i = 0; i < table->column_count; i++)
 		is_cut |= table->columns[i].prefix > 0 && widths[i] == table->columns[i].prefix;
 	size_t count = list_left_out(table, widths, names);
-	int length = snprintf(sentence, sizeof(sentence), "%s %s left out; %s shows %s.", names,
-			      count > 1 ? "are" : "is", remedy, count > 1 ? "them" : "it");
+	int length = snprintf(sentence, sizeof(sentence), "Left out: %s; %s shows %s.", names,
+			      remedy, count > 1 ? "them" : "it");
 	if (count > 0 && (size_t)length <= table->max_width)
 		puts(sentence);
 	else if (count > 0)

@@ -100,12 +100,12 @@ tables_fit() {
   expect_match "list: 80 columns show who is registered" \
     "desktop +running +[0-9]+ +1 +1 +${SESSION_PID[viewer]} " "$SAID"
   expect_match "list: 80 columns: says that columns are left out" \
-    "DISPLAY CLIENTS is left out; a wider terminal or \"\| cat\" shows it\.\$" "$SAID"
+    "Left out: DISPLAY CLIENTS; a wider terminal or \"\| cat\" shows it\.\$" "$SAID"
   SETTING=(env COLUMNS=80)
   on_terminal 200 100 list
   SETTING=(env)
   expect_match "list: says what shows the columns that are left out if COLUMNS is set" \
-    "DISPLAY CLIENTS is left out; \"\| cat\" shows it\.\$" "$SAID"
+    "Left out: DISPLAY CLIENTS; \"\| cat\" shows it\.\$" "$SAID"
   on_terminal 40 100 list
   expect_match "list: gives the number of columns if there is no room for their names" \
     "[0-9] columns are left out; a wider terminal or \"\| cat\" shows them\.\$" "$SAID"
