@@ -32,13 +32,16 @@
 #define VM_OPTIONS_HELP                                                              \
 	"  --name NAME        a display name\n"                                      \
 	"  --user USER[:RIGHTS]\n"                                                   \
-	"                     a display client: processes of this user may\n"        \
-	"                     register; repeatable. RIGHTS on the VM's display\n"    \
-	"                     are view (always included), input, clipboard,\n"       \
-	"                     audioOutput and audioInput: alice:view,input\n"        \
+	"                     a display client: processes with the ids and groups\n" \
+	"                     of this user, and no capabilities, may register;\n"    \
+	"                     repeatable. RIGHTS on the VM's display are view\n"     \
+	"                     (always included), input, clipboard, audioOutput\n"    \
+	"                     and audioInput: alice:view,input\n"                    \
 	"  --client-pid PID[:RIGHTS]\n"                                              \
 	"                     a display client: processes with the same\n"           \
-	"                     privileges as this one may register; repeatable\n"     \
+	"                     privileges as this one may register; repeatable.\n"    \
+	"                     Processes of root have capabilities, so name one:\n"   \
+	"                     $$ is the shell\n"                                     \
 	"  --agent-user USER  the agent: processes of this user may share objects\n" \
 	"                     for the VM\n"                                          \
 	"  --agent-pid PID    the agent: this process may share objects for the VM\n"
@@ -209,8 +212,9 @@ static const Command commands[] = {
 	  command_vm_update, "VM [OPTION]...",
 	  "Change the settings of a VM",
 	  "Settings that are not given keep their values. If any display client is given,\n"
-	  "the list of display clients is replaced. Without any setting nothing is\n"
-	  "changed, and vailctl says so.\n\n"
+	  "the list of display clients is replaced. Registrations that fit none of them\n"
+	  "end, and vailctl names them. Without any setting nothing is changed, and\n"
+	  "vailctl says so.\n\n"
 	  "  --pid PID          the VM's VMM or incoming VMM, whose agent is set\n" VM_OPTIONS_HELP },
 	{ { "vm", "remove" }, 1, 1, false, TAKES_VM, command_vm_remove, "VM",
 	  "Remove a VM and end its registrations", NULL },

@@ -307,10 +307,12 @@ static void advise(const Tool *tool, const JsonValue *registration)
 			    "user %s as well, repeat all of them, and add: %s",
 			    user, option);
 	else
-		log_message("--user %s permits processes with the privileges that this user has "
-			    "after a login; to permit those with others, such as %s, repeat all "
-			    "display clients, and add: %s",
-			    user, uid == getuid() ? "your shell" : "this one", option);
+		log_message(
+			"--user %s permits only processes with the ids and groups of this user, "
+			"and without capabilities%s; to permit %s as well, repeat all display "
+			"clients, and add: %s",
+			user, uid == 0 ? ", but those of root have some" : "",
+			uid == getuid() ? "the programs of your shell" : "this one", option);
 }
 
 static void write_ended(Writer *writer, const char *key, Listing *listing)

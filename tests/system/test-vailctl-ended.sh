@@ -39,7 +39,7 @@ updates() {
   expect "root is registered" eventually has_registered root
   says "vm update names the registration of root's own shell, and how to permit it" \
     "^vailctl: this ended the registration of process $PID \(vailctl, user root\)
-vailctl: --user root permits .* such as your shell, .* add: --client-pid \\$\\$:view,input\$" \
+vailctl: --user root permits .* root have some; to permit the programs of your shell .* add: --client-pid \\$\\$:view,input\$" \
     vm update desk --user root:input
   register_again_as_alice
   says "vm update names a process of another user" \
