@@ -115,26 +115,32 @@ static Screen *take_screen(Follower *follower)
 	return oldest;
 }
 
-/* Closes hidden objects, first those that were shown longest ago, until the rest fits. */
-static void close_surplus(Follower *follower, const Screen *opened)
+/* Returns the screen with pixels that was shown longest ago, apart from one; NULL if none. */
+static Screen *oldest_screen(Follower *follower, const Screen *except)
+{
+	Screen *oldest = NULL;
+
+	for (size_t i = 0; i < SCREENS_MAX; i++) {
+		Screen *screen = &follower->screens[i];
+
+		if (screen != except && screen->framebuffer.size > 0 &&
+		    (!oldest || screen->last_shown < oldest->last_shown))
+			oldest = screen;
+	}
+	return oldest;
+}
+
+void follower_close_surplus(Follower *follower, const Screen *opened)
 {
 	size_t sum = 0;
 	Screen *oldest;
 
-	do {
-		oldest = NULL;
-		sum = 0;
-		for (size_t i = 0; i < SCREENS_MAX; i++) {
-			Screen *screen = &follower->screens[i];
-
-			sum += screen->framebuffer.size;
-			if (screen->object && screen != opened &&
-			    (!oldest || screen->last_shown < oldest->last_shown))
-				oldest = screen;
-		}
-		if (sum > follower->bytes_max && oldest)
-			screen_close(oldest, follower->vail);
-	} while (sum > follower->bytes_max && oldest);
+	for (size_t i = 0; i < SCREENS_MAX; i++)
+		sum += follower->screens[i].framebuffer.size;
+	while (sum > follower->bytes_max && (oldest = oldest_screen(follower, opened))) {
+		sum -= oldest->framebuffer.size;
+		screen_close(oldest, follower->vail);
+	}
 }
 
 static void show_screen(Follower *follower, Screen *screen)
@@ -223,7 +229,7 @@ static Screen *open_wanted(Follower *follower, NTSTATUS *ret_status)
 				     message);
 	}
 	if (status == STATUS_SUCCESS) {
-		close_surplus(follower, screen);
+		follower_close_surplus(follower, screen);
 		return screen;
 	}
 	follower->wanted[0] = '\0';

@@ -72,6 +72,12 @@ bool follower_handle_unshared(Follower *follower, const char *handle);
 /* Handles the loss of the connection. The picture stays until a watch reports the objects again. */
 void follower_handle_loss(Follower *follower);
 
+/*
+ * Closes hidden objects until the copies of pixels have at most bytes_max together, first those
+ * that were shown longest ago. Keeps the screen that was opened last.
+ */
+void follower_close_surplus(Follower *follower, const Screen *opened);
+
 /* Closes all objects that are not shown. */
 void follower_close_hidden(Follower *follower);
 
