@@ -59,9 +59,11 @@ static int on_registered(sd_bus_message *reply, void *context, sd_bus_error *err
 static int start_bus(SoundListener *listener, int socket)
 {
 	const SoundListenerKind *kind = listener->kind;
+
 	guest_channel_refuse_fds(socket);
 	int result = channel_bus_init_client(&listener->bus, socket, kind->message_max);
-
+	if (result >= 0)
+		result = sd_bus_negotiate_fds(listener->bus.bus, false);
 	if (result >= 0)
 		result =
 			sd_bus_add_object_vtable(listener->bus.bus, NULL, kind->path,
