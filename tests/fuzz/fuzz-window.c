@@ -34,9 +34,6 @@
 #define GREETING     "OK 0123456789abcdef0123456789abcdef\r\n"
 #define SECRET       "a text of the desktop"
 
-/* The most that waits for the desktop to play: SOUND_LATENCY for each stream, and the lead. */
-#define QUEUED_MAX ((SOUND_LATENCY + SOUND_LEAD) / 1000.0 * 384000 * SOUND_CHANNELS * sizeof(float))
-
 /* Messages to the agent that may wait, of each connection. */
 #define UNSENT_MAX 2048
 
@@ -52,9 +49,9 @@ static struct {
 	bool has_focus;
 	bool has_text;
 	SDL_Window *window;
-	uint32_t
-		queued[SOUND_STREAMS + 1]; /* bytes that each output has; its number is the index */
-	bool is_open[SOUND_STREAMS + 1];
+	uint32_t queued[DEVICES];     /* bytes that the device with this number has */
+	uint64_t queued_max[DEVICES]; /* bytes of SOUND_LATENCY, and of the lead */
+	bool is_open[DEVICES];
 } desktop;
 
 SDL_Window *SDL_GetKeyboardFocus(void)
@@ -106,6 +103,8 @@ SDL_AudioDeviceID SDL_OpenAudioDevice(const char *device, int is_capture,
 		id++;
 	fuzz_must(id < DEVICES);
 	desktop.is_open[id] = true;
+	desktop.queued_max[id] = (uint64_t)wanted->freq * (SOUND_LATENCY + SOUND_LEAD) / 1000 *
+				 wanted->channels * sizeof(float);
 	desktop.queued[id] = is_capture ? 100000 : 0;
 	return id;
 }
@@ -119,7 +118,7 @@ int SDL_QueueAudio(SDL_AudioDeviceID id, const void *data, Uint32 size)
 {
 	fuzz_must(desktop.is_open[id] && data);
 	desktop.queued[id] += size;
-	fuzz_must(desktop.queued[id] <= QUEUED_MAX);
+	fuzz_must(desktop.queued[id] <= desktop.queued_max[id]);
 	return 0;
 }
 
@@ -367,12 +366,18 @@ static void send_next(Link *link, Input *input)
 
 /* ---- The link ---- */
 
+/* Accepts the window, which has not closed the connection yet or has. */
+static void greet(int fd, const char *greeting)
+{
+	fuzz_must(send(fd, greeting, strlen(greeting), MSG_NOSIGNAL) > 0 || errno == EPIPE);
+}
+
 static void use_listener(Link *link, size_t which, int fd)
 {
 	if (link->listeners[which] >= 0)
 		close(link->listeners[which]);
 	link->listeners[which] = fd;
-	fuzz_must(send(fd, GREETING, strlen(GREETING), MSG_NOSIGNAL) > 0 || errno == EPIPE);
+	greet(fd, GREETING);
 }
 
 /* Reads what the window has sent: the fds of listeners, and no text without the right. */
@@ -409,24 +414,25 @@ static void link_init(Link *link, uint8_t how)
 {
 	static const unsigned int wanted =
 		VAIL_DISPLAY_INPUT | VAIL_DISPLAY_CLIPBOARD | VAIL_DISPLAY_AUDIO_OUTPUT;
-	char greeting[256];
-	int window = dbus_connection(&link->agent);
+	int pair[2];
 
+	fuzz_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+	link->agent = pair[1];
 	memset(&desktop, 0, sizeof(desktop));
 	desktop.rights = (how & 31) | VAIL_DISPLAY_VIEW;
 	desktop.window = (SDL_Window *)&desktop;
 	desktop.has_focus = how >> 5 & 1;
 	desktop.has_text = how >> 7 & 1;
 	link->listeners[0] = link->listeners[1] = -1;
-	if (!(how >> 6 & 1))
-		fuzz_must(recv(window, greeting, sizeof(greeting), 0) > 0);
+	if (how >> 6 & 1)
+		greet(link->agent, GREETING "AGREE_UNIX_FD\r\n");
 	guest_channel_init(&link->channel, NULL, "", wanted);
 	strcpy(link->channel.console, DISPLAY_ROOT "/Console_0");
 	desktop_clipboard_init(&link->clipboard, &link->channel, desktop.window, &link->notice,
 			       true);
 	sound_init(&link->sound, &link->channel, &link->notice, true);
 	microphone_init(&link->microphone, &link->channel, &link->notice, true);
-	guest_channel_use(&link->channel, window, desktop.rights);
+	guest_channel_use(&link->channel, pair[0], desktop.rights);
 }
 
 /* Tests whether little waits in memory. */
