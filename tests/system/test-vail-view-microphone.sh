@@ -80,8 +80,7 @@ check_not_asked_for() {
 check_record() {
   start_window "a guest" --microphone
   eventually_unless_gone "$VIEWER" guest_has_stream
-  expect "a window with a microphone, whose guest records nothing, does nothing" \
-    eventually is_idle_for 100
+  expect_idle "a window with a microphone, whose guest records nothing, does nothing"
   expect "the microphone is off before the guest records" is_off
   expect "the guest hears silence before it records" guest_hears_nothing
   record SetEnabled tb 7 1
@@ -92,7 +91,7 @@ check_record() {
   expect "the title says no more that it is on" \
     eventually_unless_gone "$VIEWER" title_lacks "microphone on"
   expect "the guest hears silence then" guest_hears_nothing
-  expect "nothing wakes the window then" eventually is_idle_for 100
+  expect_idle "nothing wakes the window then"
 }
 
 check_idle_guest() {
