@@ -87,16 +87,21 @@ static bool has_operator_share(LimitKind kind)
 	return kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
 }
 
-/* Returns the units that are reserved for all operators together. */
+/*
+ * Returns the units that are reserved for all operators together. Some of the quarantines are, too,
+ * because members of the quarantine group can impose as many as they like.
+ */
 static uint64_t operator_reserve(const Limits *limits, LimitKind kind)
 {
-	return has_operator_share(kind) ? limits->host_wide[kind] / LIMIT_OPERATOR_SHARE : 0;
+	return has_operator_share(kind) || kind == LIMIT_QUARANTINES
+		       ? limits->host_wide[kind] / LIMIT_OPERATOR_SHARE
+		       : 0;
 }
 
 /* Returns the units that one operator may always have, whatever the limit per uid is. */
 static uint64_t operator_minimum(const Limits *limits, LimitKind kind)
 {
-	uint64_t reserve = operator_reserve(limits, kind);
+	uint64_t reserve = has_operator_share(kind) ? operator_reserve(limits, kind) : 0;
 
 	if (kind == LIMIT_CONNECTIONS)
 		return LIMIT_OPERATOR_CONNECTIONS;

@@ -189,7 +189,8 @@ static void check_total(const Payer *payer, LimitKind kind, bool has_share)
 Test(limits_shown, totals)
 {
 	for (LimitKind kind = 0; kind < LIMIT_MAX; kind++) {
-		bool has_share = kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES;
+		bool has_share = kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES ||
+				 kind == LIMIT_QUARANTINES;
 		Row row;
 
 		check_total(ORDINARY(1001), kind, has_share);

@@ -94,7 +94,7 @@ static void check_share(LimitKind kind, uint64_t host_wide, uint64_t strangers, 
 			   &failure) == STATUS_SUCCESS)
 		taken++;
 	cr_assert_eq(taken, strangers, "host-wide limit %lu", (unsigned long)host_wide);
-	cr_assert_eq(failure.maximum, kind == LIMIT_CONNECTIONS ? strangers : 0);
+	cr_assert_eq(failure.maximum, kind == LIMIT_STORE_ENTRIES ? 0 : strangers);
 	while (charge_take(&charges[taken], &accounts, PAYER(0, true), kind, &failure) ==
 	       STATUS_SUCCESS)
 		taken++;
@@ -124,6 +124,11 @@ Test(account, a_tenth_of_the_connections_is_reserved_for_operators)
 Test(account, a_tenth_of_the_store_is_reserved_for_operators)
 {
 	check_shares(LIMIT_STORE_ENTRIES);
+}
+
+Test(account, a_tenth_of_the_quarantines_is_reserved_for_operators)
+{
+	check_shares(LIMIT_QUARANTINES);
 }
 
 /* Takes as many charges as the limits allow. Returns the new count. */
@@ -193,6 +198,7 @@ Test(account, no_limit_per_uid_takes_the_minimum_of_operators)
 	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_STORE_ENTRIES), 10u,
 		     "no more than the reserve");
 	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_WATCHES), 1u);
+	cr_assert_eq(limits_per_uid(&limits, root, LIMIT_QUARANTINES), 1u);
 	cr_assert_eq(limits_per_uid(&limits, stranger, LIMIT_CONNECTIONS), 1u);
 	cr_assert_eq(limits_per_uid(&limits_default, root, LIMIT_CONNECTIONS),
 		     limits_default.per_uid[LIMIT_CONNECTIONS]);
@@ -212,8 +218,9 @@ Test(account, no_other_kind_is_reserved_for_operators)
 		while (taken < 10 && charge_take(&charges[taken], &accounts, PAYER(5, false),
 						 (LimitKind)kind, &failure) == STATUS_SUCCESS)
 			taken++;
-		cr_assert_eq(taken,
-			     kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES ? 9 : 10);
+		bool is_reserved = kind == LIMIT_CONNECTIONS || kind == LIMIT_STORE_ENTRIES ||
+				   kind == LIMIT_QUARANTINES;
+		cr_assert_eq(taken, is_reserved ? 9 : 10);
 		while (taken > 0)
 			charge_return(&charges[--taken], &accounts);
 		accounts_deinit(&accounts);
