@@ -629,8 +629,8 @@ typedef bool (*VailWatch)(struct vail *vail, NTSTATUS status, const VailEvent *e
 /**
  * vail_watch() - Starts a watch
  * @vail: the handle.
- * @virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent and operators
- *   may watch. NULL for all that the caller may watch.
+ * @virtual_machine: GUID of a VM, which its registered processes, its VMM, its agent, operators and
+ *   observers may watch. NULL for all that the caller may watch.
  * @watch: receives the events.
  * @context: passed to watch.
  *
@@ -1037,7 +1037,7 @@ typedef bool (*VailObjectTaker)(struct vail *vail, const VailSharedObject *objec
  * @take: receives each object.
  * @context: passed to take.
  *
- * Operators see all.
+ * Operators and observers see all.
  *
  * Return: STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND; or a general status. If it
  * fails, some objects may already have been reported.
@@ -1366,7 +1366,7 @@ typedef struct VailTranslation {
  * @address: the address to translate, in bytes.
  * @ret_translation: the result. Its size must be initialized.
  *
- * Allowed for the process, its driver and operators.
+ * Allowed for the process, its driver, operators and observers.
  *
  * Return: STATUS_SUCCESS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER (the address is beyond
  * the address space), or STATUS_ACCESS_DENIED; or a general status.
@@ -1418,7 +1418,7 @@ typedef bool (*VailRangeTaker)(struct vail *vail, const VailRange *range, void *
  * @take: receives each range.
  * @context: passed to take.
  *
- * Allowed for the process, its driver and operators, in every state of the process.
+ * Allowed for the process, its driver, operators and observers, in every state of the process.
  *
  * Return: STATUS_SUCCESS, also if take returned false; STATUS_INVALID_HANDLE; STATUS_ACCESS_DENIED;
  * or a general status. If it fails, some ranges may already have been reported.
@@ -1462,7 +1462,7 @@ typedef bool (*VailGpuProcessTaker)(struct vail *vail, const VailListedGpuProces
  * @take: receives each GPU process.
  * @context: passed to take.
  *
- * Operators see all.
+ * Operators and observers see all.
  *
  * Return: STATUS_SUCCESS, also if take returned false; or a general status. If it fails, some
  * processes may already have been reported.
@@ -1813,7 +1813,7 @@ typedef bool (*VailDisplayTaker)(struct vail *vail, const VailDisplay *display, 
  * @context: passed to take.
  *
  * Lists the channels that the caller has opened, and those of VMs that it has registered or runs,
- * or is the agent of. Operators see all.
+ * or is the agent of. Operators and observers see all.
  *
  * Return: STATUS_SUCCESS, also if take returned false; STATUS_NOT_FOUND; or a general status. If it
  * fails, some channels may already have been reported.
@@ -2031,7 +2031,7 @@ VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virt
  *   reason, a quarantine keeps the one that it has.
  *
  * A quarantine ends the VM's registrations, and survives the end of the VM and reboots. Allowed for
- * operators.
+ * operators and the quarantine group.
  *
  * Return: STATUS_SUCCESS, STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED, STATUS_QUOTA_EXCEEDED, or
  * STATUS_INSUFFICIENT_RESOURCES (it could not be written to disk; nothing has changed); or a

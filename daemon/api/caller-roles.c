@@ -42,9 +42,9 @@ static bool caller_is_registrar(const Caller *caller, const VirtualMachine *vm)
 	       (caller->in_initial_user_namespace || !vm->by_operator);
 }
 
-bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm)
+bool caller_monitors_vm(const Caller *caller, const VirtualMachine *vm)
 {
-	return caller->is_operator || caller_is_registrar(caller, vm) ||
+	return caller_sees_all(caller) || caller_is_registrar(caller, vm) ||
 	       vm_is_run_by(vm, caller->process) || caller_is_agent(caller, vm);
 }
 
@@ -67,6 +67,7 @@ bool caller_sees_gpu_process(const Caller *caller, const GpuProcess *gpu_process
 {
 	PolicyFacts facts = {
 		.is_operator = caller->is_operator,
+		.is_observer = caller->is_observer,
 		.is_driver = caller_is_driver(caller, gpu_process),
 		.is_process_itself = caller_is_gpu_process(caller, gpu_process),
 	};
@@ -80,6 +81,8 @@ PolicyFacts caller_facts(Service *service, const Caller *caller, const Subject *
 	const Context *context = subject->context;
 	PolicyFacts facts = {
 		.is_operator = caller->is_operator,
+		.is_observer = caller->is_observer,
+		.may_quarantine = caller->may_quarantine,
 		.allow_user_machines = service->settings.allow_user_machines,
 		.difference = DIFFERENCE_UNREADABLE,
 	};

@@ -13,8 +13,8 @@ PolicyFacts caller_facts(Service *service, const Caller *caller, const Subject *
 /* Tests whether the caller may see the VM. */
 bool caller_sees_vm(Service *service, const Caller *caller, VirtualMachine *vm);
 
-/* Tests whether the caller is an operator, registered the VM, or may share objects for it. */
-bool caller_uses_vm(const Caller *caller, const VirtualMachine *vm);
+/* Tests whether the caller sees everything, registered the VM, or may share objects for it. */
+bool caller_monitors_vm(const Caller *caller, const VirtualMachine *vm);
 /* Tests whether the caller is an operator or the user who registered the VM. */
 bool caller_administers_vm(const Caller *caller, const VirtualMachine *vm);
 

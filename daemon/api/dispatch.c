@@ -267,6 +267,25 @@ static bool refuses_strangers(const Request *request)
 	       strcmp(request->method->interface, "org.varlink.service") != 0;
 }
 
+/* Returns the group's name, or NULL if it is the operators' group. */
+static const char *group_name(const ConfiguredGroup *group, const ConfiguredGroup *operators)
+{
+	return group->exists && operators->exists && group->gid == operators->gid ? NULL
+										  : group->name;
+}
+
+/* Returns the names of the groups that give rights, each once. */
+static PolicyGroups named_groups(const Settings *settings)
+{
+	const ConfiguredGroup *operators = &settings->operators;
+
+	return (PolicyGroups){
+		.operators = operators->name,
+		.observers = group_name(&settings->observers, operators),
+		.quarantiners = group_name(&settings->quarantiners, operators),
+	};
+}
+
 static NTSTATUS authorise(Request *request)
 {
 	const Host *host = request->service->host;
@@ -283,8 +302,9 @@ static NTSTATUS authorise(Request *request)
 			return status;
 	}
 	end_if_unmatched(request, &facts);
-	return policy_check(method->rule, &facts, request->service->settings.operator_group_name,
-			    &request->failure);
+	const PolicyGroups groups = named_groups(&request->service->settings);
+
+	return policy_check(method->rule, &facts, &groups, &request->failure);
 }
 
 /* Decodes the parameters. If the first one is a GUID, the request concerns that VM. */
@@ -328,10 +348,10 @@ static bool has_lost_virtual_gpu(const Request *request)
 static NTSTATUS run(Request *request, const JsonValue *parameters)
 {
 	const Method *method = request->method;
-	bool operator_only = method->rule == RULE_OPERATOR;
+	bool is_authorised_first = policy_precedes_subject(method->rule);
 	NTSTATUS status = decode(request, parameters);
 
-	if (status == STATUS_SUCCESS && operator_only)
+	if (status == STATUS_SUCCESS && is_authorised_first)
 		status = authorise(request);
 	if (status == STATUS_SUCCESS)
 		status = find_subject(request, &request->subject);
@@ -339,7 +359,7 @@ static NTSTATUS run(Request *request, const JsonValue *parameters)
 		status = await_pruning(request);
 	if (status == STATUS_SUCCESS && has_lost_virtual_gpu(request))
 		return no_virtual_gpu(request);
-	if (status == STATUS_SUCCESS && !operator_only)
+	if (status == STATUS_SUCCESS && !is_authorised_first)
 		status = authorise(request);
 	if (status == STATUS_SUCCESS && method->handler)
 		status = method->handler(request);

@@ -91,7 +91,7 @@ static void look_at_machine(Fullest *fullest, const VirtualMachine *vm)
 	compare_machine(&fullest->of_virtual_gpus, vm, vm->virtual_gpu_count);
 }
 
-/* Looks at all GPU processes for operators, and at the calling process's own for others. */
+/* Looks at all GPU processes if the caller sees everything, else at the calling process's own. */
 static void look_at_processes(const Request *request, Fullest *fullest)
 {
 	Broker *broker = request->service->broker;
@@ -99,7 +99,7 @@ static void look_at_processes(const Request *request, Fullest *fullest)
 	const GpuProcess *gpu_process;
 	const Entity *entity = NULL;
 
-	if (request->caller->is_operator)
+	if (caller_sees_all(request->caller))
 		entity = entity_after(broker, ENTITY_GPU_PROCESS, 0);
 	else if (process)
 		LIST_FOREACH (gpu_process, &process->gpu_processes, of_process)
@@ -117,13 +117,13 @@ static void look_at_machines(const Request *request, Fullest *fullest)
 	const Entity *entity = entity_after(broker, ENTITY_VIRTUAL_MACHINE, 0);
 
 	/* Saves strangers the walk. */
-	if (!caller->is_operator && !caller_may_share(request->service, caller) &&
+	if (!caller_sees_all(caller) && !caller_may_share(request->service, caller) &&
 	    accounts_used(&broker->accounts, &payer, LIMIT_VIRTUAL_MACHINES) == 0)
 		return;
 	for (; entity; entity = entity_next(entity)) {
 		const VirtualMachine *vm = container_of(entity, VirtualMachine, entity);
 
-		if (!vm_is_ending(vm) && caller_uses_vm(caller, vm))
+		if (!vm_is_ending(vm) && caller_monitors_vm(caller, vm))
 			look_at_machine(fullest, vm);
 	}
 }
@@ -161,7 +161,7 @@ static void write_total(Request *request, LimitKind kind)
 {
 	const Accounts *accounts = &request->service->broker->accounts;
 
-	if (request->caller->is_operator)
+	if (caller_sees_all(request->caller))
 		write_limit(request->reply, &(LimitReport){
 						    .name = limit_name(kind, false),
 						    .maximum = accounts->limits.host_wide[kind],
@@ -220,7 +220,7 @@ static void write_closes(Request *request)
 		.used = host->count_closes(host->self, &payer, NULL),
 	};
 
-	if (request->caller->is_operator)
+	if (caller_sees_all(request->caller))
 		limit.highest = host->count_closes(host->self, NULL, &payer.uid);
 	if (limit.highest > 0)
 		limit.fullest = &payer;
@@ -244,7 +244,7 @@ void limit_report_write(Request *request)
 	const Fullest fullest = find_fullest(request);
 	const Account *accounts[LIMIT_MAX] = { NULL };
 
-	if (request->caller->is_operator)
+	if (caller_sees_all(request->caller))
 		accounts_find_fullest(&request->service->broker->accounts, accounts);
 	writer_key(reply, "limits");
 	writer_array_begin(reply);

@@ -106,7 +106,7 @@ static bool display_is_visible(Service *service, const Caller *caller, const Ent
 
 	(void)service;
 	return registration->process->key == caller->process ||
-	       caller_uses_vm(caller, registration->vm);
+	       caller_monitors_vm(caller, registration->vm);
 }
 
 static void display_write(const ListView *view, Writer *writer, const Entity *entity)

@@ -130,7 +130,7 @@ static ListStep next_holder(const ListView *view, ListCursor *cursor, Writer *wr
 static bool holder_is_visible(Service *service, const Caller *caller, const Entity *entity)
 {
 	(void)service;
-	return caller_uses_vm(caller, container_of(entity, VirtualMachine, entity));
+	return caller_monitors_vm(caller, container_of(entity, VirtualMachine, entity));
 }
 
 static const Guid *holder_machine(const Entity *entity)

@@ -8,13 +8,14 @@
 #include "daemon/api/metrics.h"
 #include "proto/version.h"
 
-/* Returns the total use of a limit for operators, and the caller's own use for others. */
+/* Returns the total use of a limit if the caller sees everything, else the caller's own use. */
 static uint64_t visible_use(const Request *request, LimitKind kind)
 {
 	Accounts *accounts = &request->service->broker->accounts;
 	const Payer payer = payer_of(request->caller);
 
-	return payer.is_operator ? accounts->used[kind] : accounts_used(accounts, &payer, kind);
+	return caller_sees_all(request->caller) ? accounts->used[kind]
+						: accounts_used(accounts, &payer, kind);
 }
 
 static void write_remark(Writer *reply, const char *subject, const char *message)
@@ -31,17 +32,17 @@ static void write_remarks(Request *request)
 {
 	Writer *reply = request->reply;
 	const Statistics *statistics = &request->service->statistics;
-	bool is_operator = request->caller->is_operator;
+	bool sees_all = caller_sees_all(request->caller);
 
 	writer_key(reply, "remarks");
 	writer_array_begin(reply);
-	if (is_operator && statistics->configuration[0] != '\0')
+	if (sees_all && statistics->configuration[0] != '\0')
 		write_remark(reply, "the configuration", statistics->configuration);
-	if (is_operator && statistics->devices[0] != '\0')
+	if (sees_all && statistics->devices[0] != '\0')
 		write_remark(reply, "the GPU devices of the host", statistics->devices);
-	for (size_t i = 0; is_operator && i < statistics->remark_count; i++)
+	for (size_t i = 0; sees_all && i < statistics->remark_count; i++)
 		write_remark(reply, statistics->remarks[i].subject, statistics->remarks[i].message);
-	if (is_operator && statistics->machines[0] != '\0')
+	if (sees_all && statistics->machines[0] != '\0')
 		write_remark(reply, "the VMs of systemd-machined", statistics->machines);
 	writer_array_end(reply);
 }
@@ -73,9 +74,9 @@ NTSTATUS method_get_status(Request *request)
 	writer_key(reply, "connections");
 	writer_unsigned(reply, visible_use(request, LIMIT_CONNECTIONS));
 	writer_key(reply, "restored");
-	writer_unsigned(reply, request->caller->is_operator ? statistics->restored : 0);
+	writer_unsigned(reply, caller_sees_all(request->caller) ? statistics->restored : 0);
 	writer_key(reply, "dropped");
-	writer_unsigned(reply, request->caller->is_operator ? statistics->dropped : 0);
+	writer_unsigned(reply, caller_sees_all(request->caller) ? statistics->dropped : 0);
 	limit_report_write(request);
 	write_remarks(request);
 	return STATUS_SUCCESS;

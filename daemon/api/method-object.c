@@ -199,7 +199,7 @@ static bool object_is_visible(Service *service, const Caller *caller, const Enti
 {
 	const SharedObject *object = container_of(entity, SharedObject, entity);
 
-	if (caller->is_operator || object->sharer->key == caller->process)
+	if (caller_sees_all(caller) || object->sharer->key == caller->process)
 		return true;
 	const Registration *registration =
 		registration_find(service->broker, caller->process, object->vm);

@@ -110,7 +110,7 @@ static bool registration_is_visible(Service *service, const Caller *caller, cons
 	const Registration *registration = container_of(entity, Registration, entity);
 
 	(void)service;
-	return caller->is_operator || registration->process->key == caller->process;
+	return caller_sees_all(caller) || registration->process->key == caller->process;
 }
 
 static void registration_write(const ListView *view, Writer *writer, const Entity *entity)

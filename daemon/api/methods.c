@@ -67,9 +67,9 @@ const Method methods[] = {
 	     "virtualMachines"),
 	CALL(INTERFACE_MACHINE, "DescribeVirtualMachine", RULE_MACHINE_VIEWER, SUBJECT_VM,
 	     METHOD_READS, &params_machine, method_describe_virtual_machine),
-	CALL(INTERFACE_MACHINE, "SetQuarantine", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
+	CALL(INTERFACE_MACHINE, "SetQuarantine", RULE_QUARANTINER, SUBJECT_NONE, CHANGES,
 	     &params_quarantine, method_set_quarantine),
-	LIST(INTERFACE_MACHINE, "ListQuarantines", RULE_OPERATOR, &list_quarantines,
+	LIST(INTERFACE_MACHINE, "ListQuarantines", RULE_QUARANTINE_VIEWER, &list_quarantines,
 	     "quarantines"),
 
 	/* Does not need CHANGES, for the same reason. */
@@ -122,7 +122,7 @@ const Method methods[] = {
 
 	CALL(INTERFACE_MONITOR, "GetStatus", RULE_ANYONE, SUBJECT_NONE, METHOD_READS,
 	     &params_none, method_get_status),
-	CALL(INTERFACE_MONITOR, "GetMetrics", RULE_OPERATOR, SUBJECT_NONE, METHOD_READS,
+	CALL(INTERFACE_MONITOR, "GetMetrics", RULE_OBSERVER, SUBJECT_NONE, METHOD_READS,
 	     &params_none, method_get_metrics),
 	CALL(INTERFACE_MONITOR, "ReloadConfiguration", RULE_OPERATOR, SUBJECT_NONE, CHANGES,
 	     &params_none, method_reload_configuration),

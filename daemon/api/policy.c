@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/api/policy.h"
 
+#include <stdio.h>
+
 static NTSTATUS deny(Failure *failure, const char *reason, const char *message)
 {
 	return failure_set(failure, STATUS_ACCESS_DENIED, reason, "%s", message);
@@ -83,98 +85,121 @@ bool policy_needs_privileges(Rule rule, const PolicyFacts *facts)
 	return rule == RULE_DISPLAY_CLIENT && !facts->is_registered;
 }
 
+/* Groups of callers, as bits. */
+enum {
+	OPERATORS = 1 << 0,
+	OBSERVERS = 1 << 1,
+	QUARANTINERS = 1 << 2,
+};
+
+/*
+ * For each rule, the groups whose members it allows, whatever the subject is; and the reason and
+ * the sentence of its denial. check_display_client() and check_opener() have those of three rules.
+ */
+static const struct {
+	int groups;
+	const char *reason;
+	const char *message;
+} rules[RULE_MAX] = {
+	[RULE_OPERATOR] = { OPERATORS, "notOperator", "only operators may do this" },
+	[RULE_OBSERVER] = { OPERATORS | OBSERVERS, "notOperator",
+			    "only operators and observers may do this" },
+	[RULE_QUARANTINER] = { OPERATORS | QUARANTINERS, "notOperator",
+			       "only operators and the quarantine group may do this" },
+	[RULE_QUARANTINE_VIEWER] = { OPERATORS | OBSERVERS | QUARANTINERS, "notOperator",
+				     "only operators, observers and the quarantine group may do "
+				     "this" },
+	[RULE_MACHINE_MAKER] = { OPERATORS, "notOperator", "only operators may add a VM here" },
+	[RULE_MACHINE_OWNER] = { OPERATORS, "notRegistrar",
+				 "only operators and the user who added the VM may do this" },
+	[RULE_MACHINE_VIEWER] = { OPERATORS | OBSERVERS, "notViewer",
+				  "only operators, observers, the user who added the VM, its VMM, "
+				  "and processes that may register for it may see it" },
+	[RULE_WATCHER] = { OPERATORS | OBSERVERS, "notWatcher",
+			   "only operators, observers, the VM's VMM and agent, and processes "
+			   "registered for it may watch the VM" },
+	[RULE_CONTEXT_OWNER] = { 0, "notOwner",
+				 "only the process that created the context may do this" },
+	[RULE_ADAPTER_OWNER] = { OPERATORS, "notDriver",
+				 "only operators and the connection that registered the adapter "
+				 "may do this" },
+	[RULE_ADAPTER_DRIVER] = { 0, "notDriver",
+				  "only the adapter's driver may do this; call on the connection "
+				  "that registered the adapter" },
+	[RULE_PROCESS_ITSELF] = { 0, "notProcess",
+				  "only the process that this GPU process belongs to may do this" },
+	[RULE_SHARER] = { 0, "notSharer",
+			  "only the VM's VMM and its agent may share objects for it; ask an "
+			  "operator to make this process or its user the agent" },
+	[RULE_OBJECT_SHARER] = { 0, "notSharer",
+				 "only the process that shared the object may do this" },
+	[RULE_OBJECT_ENDER] = { OPERATORS, "notSharer",
+				"only operators and the process that shared the object may do "
+				"this" },
+	[RULE_OBJECT_HOLDER] = { 0, "notHolder",
+				 "only a process that has opened the object may do this" },
+	[RULE_DISPLAY_SERVER] = { 0, "notServer",
+				  "only the VM's VMM and its agent may serve its displays; ask an "
+				  "operator to make this process or its user the agent" },
+	[RULE_DISPLAY_CLOSER] = { OPERATORS, "notOpener",
+				  "only the process that opened the display channel, the VM's VMM "
+				  "and agent, and operators may close it" },
+	[RULE_PROCESS_VIEWER] = { OPERATORS | OBSERVERS, "notViewer",
+				  "only operators, observers, the process that this GPU process "
+				  "belongs to, and its adapter's driver may see it" },
+};
+
+static bool rule_exists(Rule rule)
+{
+	return rule > RULE_NONE && rule < RULE_MAX;
+}
+
+/* Tests whether the caller is in a group that the rule allows. */
+static bool rule_allows_group(Rule rule, const PolicyFacts *facts)
+{
+	const int groups = rules[rule].groups;
+
+	return (groups & OPERATORS && facts->is_operator) ||
+	       (groups & OBSERVERS && facts->is_observer) ||
+	       (groups & QUARANTINERS && facts->may_quarantine);
+}
+
+bool policy_precedes_subject(Rule rule)
+{
+	return rule == RULE_OPERATOR || rule == RULE_OBSERVER || rule == RULE_QUARANTINER ||
+	       rule == RULE_QUARANTINE_VIEWER;
+}
+
 bool policy_allows_view(const PolicyFacts *facts)
 {
-	return facts->is_operator || facts->is_registrar || facts->is_vmm || facts->is_registered ||
-	       facts->resembles_client;
+	return rule_allows_group(RULE_MACHINE_VIEWER, facts) || facts->is_registrar ||
+	       facts->is_vmm || facts->is_registered || facts->resembles_client;
 }
 
 bool policy_allows_process_view(const PolicyFacts *facts)
 {
-	return facts->is_operator || facts->is_process_itself || facts->is_driver;
+	return rule_allows_group(RULE_PROCESS_VIEWER, facts) || facts->is_process_itself ||
+	       facts->is_driver;
 }
 
-/* Denies what only operators may do. operator_group: NULL or "" if only root is one. */
-static NTSTATUS deny_to_user(Rule rule, const char *operator_group, Failure *failure)
-{
-	bool may_be_allowed = rule == RULE_MACHINE_MAKER;
-	bool has_group = operator_group && *operator_group != '\0';
-
-	return failure_set(
-		failure, STATUS_ACCESS_DENIED, "notOperator",
-		"only operators may %s; call as root%s%s%s",
-		may_be_allowed ? "add a VM here" : "do this",
-		has_group ? " or as a member of the group " : "", has_group ? operator_group : "",
-		may_be_allowed ? ", or ask an administrator to set allowUserMachines in vaild.json"
-			       : "");
-}
-
-/* Reason and sentence of each rule's denial, except for those of deny_to_user(). */
-static const struct {
-	const char *reason;
-	const char *message;
-} denials[RULE_MAX] = {
-	[RULE_MACHINE_OWNER] = { "notRegistrar",
-				 "only operators and the user who added the VM may do this; "
-				 "call as one of them" },
-	[RULE_MACHINE_VIEWER] = { "notViewer",
-				  "only operators, the user who added the VM, its VMM, and "
-				  "processes that may register for it may see it; call as one of "
-				  "them" },
-	[RULE_WATCHER] = { "notWatcher",
-			   "only operators, the VM's VMM and agent, and processes registered "
-			   "for it may watch the VM; call as one of them" },
-	[RULE_CONTEXT_OWNER] = { "notOwner",
-				 "only the process that created the context may do this" },
-	[RULE_ADAPTER_OWNER] = { "notDriver",
-				 "only operators and the connection that registered the adapter "
-				 "may do this" },
-	[RULE_ADAPTER_DRIVER] = { "notDriver",
-				  "only the adapter's driver may do this; call on the connection "
-				  "that registered the adapter" },
-	[RULE_PROCESS_ITSELF] = { "notProcess",
-				  "only the process that this GPU process belongs to may do this" },
-	[RULE_SHARER] = { "notSharer",
-			  "only the VM's VMM and its agent may share objects for it; ask an "
-			  "operator to make this process or its user the agent" },
-	[RULE_OBJECT_SHARER] = { "notSharer",
-				 "only the process that shared the object may do this" },
-	[RULE_OBJECT_ENDER] = { "notSharer",
-				"only operators and the process that shared the object may do "
-				"this" },
-	[RULE_OBJECT_HOLDER] = { "notHolder",
-				 "only a process that has opened the object may do this" },
-	[RULE_DISPLAY_SERVER] = { "notServer",
-				  "only the VM's VMM and its agent may serve its displays; ask an "
-				  "operator to make this process or its user the agent" },
-	[RULE_DISPLAY_CLOSER] = { "notOpener",
-				  "only the process that opened the display channel, the VM's VMM "
-				  "and agent, and operators may close it; call as one of them" },
-	[RULE_PROCESS_VIEWER] = { "notViewer",
-				  "only operators, the process that this GPU process belongs to, "
-				  "and its adapter's driver may see it; call as one of them" },
-};
-
-static bool rule_allows(Rule rule, const PolicyFacts *facts)
+/* Tests whether the caller's relation to the subject suffices. */
+static bool rule_allows_relation(Rule rule, const PolicyFacts *facts)
 {
 	switch (rule) {
 	case RULE_ANYONE:
 		return true;
-	case RULE_OPERATOR:
-		return facts->is_operator;
 	case RULE_MACHINE_MAKER:
-		return facts->is_operator || facts->allow_user_machines;
+		return facts->allow_user_machines;
 	case RULE_MACHINE_OWNER:
-		return facts->is_operator || facts->is_registrar;
+		return facts->is_registrar;
 	case RULE_MACHINE_VIEWER:
 		return policy_allows_view(facts);
 	case RULE_WATCHER:
-		return !facts->names_machine || facts->is_operator || facts->is_registered ||
-		       facts->is_vmm || facts->is_agent;
+		return !facts->names_machine || facts->is_registered || facts->is_vmm ||
+		       facts->is_agent;
 	case RULE_CONTEXT_OWNER:
 		return facts->is_context_owner;
 	case RULE_ADAPTER_OWNER:
-		return facts->is_operator || facts->is_driver;
 	case RULE_ADAPTER_DRIVER:
 		return facts->is_driver;
 	case RULE_PROCESS_ITSELF:
@@ -182,17 +207,19 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 	case RULE_PROCESS_VIEWER:
 		return policy_allows_process_view(facts);
 	case RULE_DISPLAY_CLOSER:
-		return facts->is_display_opener || facts->is_vmm || facts->is_agent ||
-		       facts->is_operator;
+		return facts->is_display_opener || facts->is_vmm || facts->is_agent;
 	case RULE_DISPLAY_SERVER:
 	case RULE_SHARER:
 		return facts->is_vmm || facts->is_agent;
 	case RULE_OBJECT_SHARER:
-		return facts->is_object_sharer;
 	case RULE_OBJECT_ENDER:
-		return facts->is_object_sharer || facts->is_operator;
+		return facts->is_object_sharer;
 	case RULE_OBJECT_HOLDER:
 		return facts->is_object_holder;
+	case RULE_OPERATOR: /* only groups */
+	case RULE_OBSERVER:
+	case RULE_QUARANTINER:
+	case RULE_QUARANTINE_VIEWER:
 	case RULE_DISPLAY_CLIENT: /* policy_check() handles these three */
 	case RULE_OBJECT_OPENER:
 	case RULE_DISPLAY_OPENER:
@@ -203,7 +230,51 @@ static bool rule_allows(Rule rule, const PolicyFacts *facts)
 	return false;
 }
 
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+/* --- the sentence of a denial ---------------------------------------------------------------- */
+
+#define GROUP_LIST_SIZE 128
+
+/* Writes the names of the groups that the rule allows, such as "the group a, b or c", or "". */
+static void list_groups(Rule rule, const PolicyGroups *groups, char text[static GROUP_LIST_SIZE])
+{
+	const int allowed = rules[rule].groups;
+	const char *names[] = { "", "", "" };
+	size_t count = 0;
+
+	if (allowed & OPERATORS && groups->operators && groups->operators[0] != '\0')
+		names[count++] = groups->operators;
+	if (allowed & OBSERVERS && groups->observers && groups->observers[0] != '\0')
+		names[count++] = groups->observers;
+	if (allowed & QUARANTINERS && groups->quarantiners && groups->quarantiners[0] != '\0')
+		names[count++] = groups->quarantiners;
+	snprintf(text, GROUP_LIST_SIZE, "%s%s%s%s%s%s", count > 0 ? "the group " : "", names[0],
+		 count == 3 ? ", " : (count == 2 ? " or " : ""), names[1], count == 3 ? " or " : "",
+		 names[2]);
+}
+
+static const PolicyGroups no_groups;
+
+static NTSTATUS deny_by_rule(Rule rule, const PolicyGroups *groups, Failure *failure)
+{
+	const char *reason = rules[rule].reason, *message = rules[rule].message;
+	char list[GROUP_LIST_SIZE];
+
+	if (rules[rule].groups == 0)
+		return deny(failure, reason, message);
+	list_groups(rule, groups ? groups : &no_groups, list);
+	if (!policy_precedes_subject(rule) && rule != RULE_MACHINE_MAKER)
+		return failure_set(failure, STATUS_ACCESS_DENIED, reason,
+				   "%s; call as one of them, such as %s%s", message,
+				   list[0] != '\0' ? "a member of " : "root", list);
+	return failure_set(failure, STATUS_ACCESS_DENIED, reason, "%s; call as root%s%s%s", message,
+			   list[0] != '\0' ? " or as a member of " : "", list,
+			   rule != RULE_MACHINE_MAKER
+				   ? ""
+				   : ", or ask an administrator to set allowUserMachines in "
+				     "vaild.json");
+}
+
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const PolicyGroups *groups,
 		      Failure *failure)
 {
 	if (is_shut_out(facts))
@@ -214,11 +285,9 @@ NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_
 		return check_display_client(facts, failure);
 	if (rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER)
 		return check_opener(facts, failure);
-	if (rule_allows(rule, facts))
-		return STATUS_SUCCESS;
-	if (rule <= RULE_NONE || rule >= RULE_MAX)
+	if (!rule_exists(rule))
 		return deny(failure, "noRule", "this method has no rule, so nobody may call it");
-	if (rule == RULE_OPERATOR || rule == RULE_MACHINE_MAKER)
-		return deny_to_user(rule, operator_group, failure);
-	return deny(failure, denials[rule].reason, denials[rule].message);
+	if (rule_allows_group(rule, facts) || rule_allows_relation(rule, facts))
+		return STATUS_SUCCESS;
+	return deny_by_rule(rule, groups, failure);
 }

@@ -13,19 +13,22 @@
  */
 
 typedef enum Rule {
-	RULE_NONE,           /* invalid in the method table: the daemon does not start */
-	RULE_ANYONE,         /* any caller; the reply contains only what the caller may see */
-	RULE_OPERATOR,       /* checked before the subject is looked up */
-	RULE_MACHINE_MAKER,  /* operators; with allowUserMachines any caller, for itself */
-	RULE_MACHINE_OWNER,  /* operators and the user who registered the VM */
-	RULE_MACHINE_VIEWER, /* callers that see the VM in a list */
+	RULE_NONE,              /* invalid in the method table: the daemon does not start */
+	RULE_ANYONE,            /* any caller; the reply contains only what the caller may see */
+	RULE_OPERATOR,          /* operators */
+	RULE_OBSERVER,          /* operators and observers */
+	RULE_QUARANTINER,       /* operators and members of the quarantine group */
+	RULE_QUARANTINE_VIEWER, /* all of these */
+	RULE_MACHINE_MAKER,     /* operators; with allowUserMachines any caller, for itself */
+	RULE_MACHINE_OWNER,     /* operators and the user who registered the VM */
+	RULE_MACHINE_VIEWER,    /* callers that see the VM in a list, among them observers */
 	RULE_DISPLAY_CLIENT, /* a display client's privileges, now or at an earlier registration */
-	RULE_WATCHER,        /* one VM: its processes and operators; all VMs: any caller */
+	RULE_WATCHER, /* one VM: its processes, operators and observers; all VMs: any caller */
 	RULE_CONTEXT_OWNER,  /* the process that created the context */
 	RULE_ADAPTER_OWNER,  /* operators and the connection that registered the adapter */
 	RULE_ADAPTER_DRIVER, /* the connection that registered the GPU process's adapter */
 	RULE_PROCESS_ITSELF, /* the host process that the GPU process belongs to */
-	RULE_PROCESS_VIEWER, /* that process, its adapter's driver and operators */
+	RULE_PROCESS_VIEWER, /* that process, its adapter's driver, operators and observers */
 	RULE_SHARER,         /* the VM's VMM and its agent */
 	RULE_OBJECT_SHARER,  /* the process that shared the object */
 	RULE_OBJECT_ENDER,   /* that process and operators */
@@ -41,6 +44,8 @@ typedef enum Rule {
 /* Facts about the caller and its relation to the subject. */
 typedef struct PolicyFacts {
 	bool is_operator;
+	bool is_observer;    /* the caller is in the observers' group */
+	bool may_quarantine; /* the caller is in the quarantine group */
 	bool operators_only; /* the daemon has no configuration, so all others are refused */
 	bool allow_user_machines;
 	bool is_registrar;      /* the caller's uid registered the VM */
@@ -59,6 +64,19 @@ typedef struct PolicyFacts {
 	Difference difference; /* from the display clients, if policy_needs_privileges() */
 } PolicyFacts;
 
+/* The groups that give rights, for sentences. A name is NULL or "" if there is no such group. */
+typedef struct PolicyGroups {
+	const char *operators;
+	const char *observers;
+	const char *quarantiners;
+} PolicyGroups;
+
+/*
+ * Tests whether the rule asks only what the caller is, and nothing about a subject. It is then
+ * checked before the subject is looked up.
+ */
+bool policy_precedes_subject(Rule rule);
+
 /* Tests whether the decision needs the fact difference, and so the caller's current credentials. */
 bool policy_needs_privileges(Rule rule, const PolicyFacts *facts);
 
@@ -71,9 +89,9 @@ bool policy_allows_process_view(const PolicyFacts *facts);
 /*
  * Returns STATUS_SUCCESS, or STATUS_ACCESS_DENIED with a reason and a sentence.
  *
- * operator_group: for the sentence; NULL or "" if only root is an operator.
+ * groups: for the sentence; NULL if there are none.
  */
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const PolicyGroups *groups,
 		      Failure *failure);
 
 #endif

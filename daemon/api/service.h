@@ -7,14 +7,21 @@
 #include "daemon/store/store.h"
 #include "proto/json.h"
 
+/* A group that the configuration names. */
+typedef struct ConfiguredGroup {
+	bool exists; /* false if none is named, or if it has been removed */
+	gid_t gid;
+	char name[LIMIT_USER_NAME_LENGTH + 1]; /* empty if it does not exist */
+} ConfiguredGroup;
+
 /* A snapshot of the configuration, replaced as a whole at reload. */
 typedef struct Settings {
 	bool allow_user_machines;
 	bool require_sealed_memory;
 	bool operators_only; /* refuse all others, because there is no configuration */
-	bool has_operator_group;
-	gid_t operator_group;
-	char operator_group_name[LIMIT_USER_NAME_LENGTH + 1]; /* empty if there is none */
+	ConfiguredGroup operators;
+	ConfiguredGroup observers;
+	ConfiguredGroup quarantiners;
 	Limits limits;
 	SoftwareAdapterSettings software_adapter;
 } Settings;
@@ -35,7 +42,7 @@ typedef struct Service {
 
 	/* All watches, and an index of them (watch-index.h). */
 	TAILQ_HEAD(, Stream) watches;
-	LIST_HEAD(, Stream) operator_watches;
+	LIST_HEAD(, Stream) full_watches;                     /* of callers that see everything */
 	RB_HEAD(WatchProcessTree, Stream) watches_by_process; /* those of all others */
 	RB_HEAD(WatchUidTree, Stream) watches_by_uid;         /* the same */
 	size_t user_watch_count;                              /* number of those */
@@ -52,17 +59,24 @@ typedef struct Service {
 #define SERVICE_PRODUCT "vaild"
 #define SERVICE_URL     "https://varlink.org/"
 
-/*
- * Tests whether the caller is an operator: uid 0 or a member of the operator group, and in the
- * initial user namespace.
- */
-static inline bool settings_make_operator(const Settings *settings, const Caller *caller)
+static inline bool group_has_member(const ConfiguredGroup *group, const Caller *caller)
 {
-	if (!caller->in_initial_user_namespace)
-		return false;
-	return caller->credentials.uid == 0 ||
-	       (settings->has_operator_group &&
-		groups_contain(&caller->credentials.groups, settings->operator_group));
+	return group->exists && groups_contain(&caller->credentials.groups, group->gid);
+}
+
+/*
+ * Gives the caller the rights that the settings give it. It is an operator if it is uid 0 or a
+ * member of the operators' group. Outside the initial user namespace it gets no right, because root
+ * of a namespace below chooses its groups itself.
+ */
+static inline void settings_grant(const Settings *settings, Caller *caller)
+{
+	const bool is_inside = caller->in_initial_user_namespace;
+
+	caller->is_operator = is_inside && (caller->credentials.uid == 0 ||
+					    group_has_member(&settings->operators, caller));
+	caller->is_observer = is_inside && group_has_member(&settings->observers, caller);
+	caller->may_quarantine = is_inside && group_has_member(&settings->quarantiners, caller);
 }
 
 #endif

@@ -56,7 +56,7 @@ size_t stream_unread(const Stream *stream)
 /* Tests whether the caller may watch the VM. */
 static bool caller_is_entitled(Service *service, const Caller *caller, const VirtualMachine *vm)
 {
-	return caller->is_operator || vm_is_run_by(vm, caller->process) ||
+	return caller_sees_all(caller) || vm_is_run_by(vm, caller->process) ||
 	       caller_is_agent(caller, vm) ||
 	       registration_find(service->broker, caller->process, vm) != NULL;
 }
@@ -89,14 +89,14 @@ static bool watch_admits_display(const Stream *watch, const DisplayChannel *chan
 
 	if (watch->has_machine && guid_compare(&registration->vm->guid, &watch->machine) != 0)
 		return false;
-	return caller->is_operator || registration->process->key == caller->process ||
+	return caller_sees_all(caller) || registration->process->key == caller->process ||
 	       vm_is_run_by(registration->vm, caller->process) ||
 	       caller_is_agent(caller, registration->vm);
 }
 
 /*
- * Tests whether a watch sees a GPU process. Operators see it, and the process of its adapter's
- * driver, which watches on another connection than the one that registered the adapter.
+ * Tests whether a watch sees a GPU process. Operators and observers see it, and the process of its
+ * adapter's driver, which watches on another connection than the one that registered the adapter.
  */
 static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_process)
 {
@@ -107,7 +107,7 @@ static bool watch_admits_gpu_process(const Stream *watch, const GpuProcess *gpu_
 
 	if (watch->has_machine && (!vm || guid_compare(&vm->guid, &watch->machine) != 0))
 		return false;
-	return caller->is_operator || is_driver;
+	return caller_sees_all(caller) || is_driver;
 }
 
 /* Tests whether a watch sees events about the entity. */
@@ -125,7 +125,7 @@ static bool watch_admits(Stream *watch, const Entity *entity)
 
 	if (watch->has_machine && (!guid || guid_compare(guid, &watch->machine) != 0))
 		return false;
-	if (caller->is_operator || is_callers_registration(entity, caller))
+	if (caller_sees_all(caller) || is_callers_registration(entity, caller))
 		return true;
 	if (!vm && guid)
 		vm = vm_find_also_ending(service->broker, guid);
@@ -163,7 +163,7 @@ static bool watch_is_entitled(Stream *watch)
 	Service *service = watch->session->service;
 	const Caller *caller = watch->session->caller;
 
-	if (caller->is_operator)
+	if (caller_sees_all(caller))
 		return true;
 	if (watch->has_machine) {
 		const VirtualMachine *vm = vm_find_also_ending(service->broker, &watch->machine);

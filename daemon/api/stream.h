@@ -49,10 +49,10 @@ struct Stream {
 
 	/* Only for a watch: its place in the index. */
 	uint64_t number;    /* its own; at least 1 */
-	bool is_operators;  /* its caller was an operator when it was filed */
+	bool is_full;       /* its caller saw everything when it was filed */
 	ProcessKey process; /* the caller's */
 	uid_t uid;          /* the caller's */
-	LIST_ENTRY(Stream) of_operators;
+	LIST_ENTRY(Stream) of_full;
 	RB_ENTRY(Stream) by_process;
 	RB_ENTRY(Stream) by_uid;
 	uint64_t last_visit; /* the value of Service.watch_visits when it was visited last */
@@ -87,7 +87,7 @@ NTSTATUS stream_watch(Stream *stream, Request *request);
  */
 void streams_send(Service *service, const Event *event);
 
-/* Call after the operator status of callers has changed. */
+/* Call after the rights of callers have changed. */
 void watches_reclassify(Service *service);
 
 /* Tests whether the connection has to be closed because of the stream, which may be NULL. */

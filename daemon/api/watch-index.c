@@ -24,9 +24,9 @@ TREE_GENERATE(WatchUidTree, Stream, by_uid, compare_uids)
 
 static void file_watch(Service *service, Stream *watch)
 {
-	watch->is_operators = watch->session->caller->is_operator;
-	if (watch->is_operators) {
-		LIST_INSERT_HEAD(&service->operator_watches, watch, of_operators);
+	watch->is_full = caller_sees_all(watch->session->caller);
+	if (watch->is_full) {
+		LIST_INSERT_HEAD(&service->full_watches, watch, of_full);
 		return;
 	}
 	RB_INSERT(WatchProcessTree, &service->watches_by_process, watch);
@@ -36,8 +36,8 @@ static void file_watch(Service *service, Stream *watch)
 
 static void unfile_watch(Service *service, Stream *watch)
 {
-	if (watch->is_operators) {
-		LIST_REMOVE(watch, of_operators);
+	if (watch->is_full) {
+		LIST_REMOVE(watch, of_full);
 		return;
 	}
 	RB_REMOVE(WatchProcessTree, &service->watches_by_process, watch);
@@ -62,7 +62,7 @@ void watch_index_remove(Service *service, Stream *watch)
 
 void watch_index_reclassify(Service *service, Stream *watch)
 {
-	if (watch->is_operators == watch->session->caller->is_operator)
+	if (watch->is_full == caller_sees_all(watch->session->caller))
 		return;
 	unfile_watch(service, watch);
 	file_watch(service, watch);
@@ -139,7 +139,7 @@ void watch_index_visit(WatchVisit *visit, const VirtualMachine *vm)
 	Stream *watch;
 
 	service->watch_visits++;
-	LIST_FOREACH (watch, &service->operator_watches, of_operators)
+	LIST_FOREACH (watch, &service->full_watches, of_full)
 		visit_once(visit, watch);
 	if (service->user_watch_count == 0)
 		return;

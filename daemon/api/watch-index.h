@@ -6,13 +6,14 @@
 
 /*
  * Finds the watches that may see an event, so that the watches of all other callers cost nothing.
- * Watches are found by what their callers are: operators, a process, or processes of a user.
+ * Watches are found by what their callers are: operators and observers, a process, or processes of
+ * a user.
  */
 
 void watch_index_add(Service *service, Stream *watch);
 void watch_index_remove(Service *service, Stream *watch);
 
-/* Moves the watch to its place if a reload has made its caller an operator or an ordinary user. */
+/* Moves the watch to its place if a reload has changed whether its caller sees everything. */
 void watch_index_reclassify(Service *service, Stream *watch);
 
 typedef struct WatchVisit WatchVisit;

@@ -23,10 +23,18 @@ typedef struct Caller {
 	uint32_t unread_groups;
 	bool in_initial_user_namespace;
 	bool is_operator;
+	bool is_observer;        /* may list and watch everything, as a member of that group */
+	bool may_quarantine;     /* may impose and lift quarantines, as a member of that group */
 	bool has_user_namespace; /* user_namespace was read when the connection was accepted */
 	UserNamespace user_namespace;
 	ConnectionCredentials credentials;
 } Caller;
+
+/* Tests whether the caller may list and watch everything. */
+static inline bool caller_sees_all(const Caller *caller)
+{
+	return caller->is_operator || caller->is_observer;
+}
 
 static inline Payer payer_of(const Caller *caller)
 {

@@ -86,7 +86,11 @@ static void write_settings(Writer *writer, const Settings *settings)
 {
 	writer_object_begin(writer);
 	writer_key(writer, "operatorGroup");
-	writer_string(writer, settings->operator_group_name);
+	writer_string(writer, settings->operators.name);
+	writer_key(writer, "observersGroup");
+	writer_string(writer, settings->observers.name);
+	writer_key(writer, "quarantineGroup");
+	writer_string(writer, settings->quarantiners.name);
 	writer_key(writer, "allowUserMachines");
 	writer_boolean(writer, settings->allow_user_machines);
 	writer_key(writer, "requireSealedMemory");

@@ -12,7 +12,8 @@
 #include "daemon/host/process/user-database.h"
 #include "proto/fd-util.h"
 
-#define DEFAULT_OPERATOR_GROUP "vaild"
+#define DEFAULT_OPERATOR_GROUP  "vaild"
+#define DEFAULT_OBSERVERS_GROUP "vaild-observers"
 
 /* --- values ---------------------------------------------------------------------------------- */
 
@@ -22,7 +23,9 @@
 /* The values of one file. settings starts as the result of the earlier files. */
 typedef struct ConfigValues {
 	Settings settings;
-	const char *operator_group; /* NULL if the file does not name one */
+	const char *operator_group; /* NULL if the file does not name one, as for the others */
+	const char *observers_group;
+	const char *quarantine_group;
 	bool has_software_adapter;
 	SoftwareAdapterSettings software_adapter;
 } ConfigValues;
@@ -75,6 +78,10 @@ static bool decode_values(const ConfigFile *file, const JsonValue *object, Confi
 	};
 	const JsonField fields[] = {
 		{ ROW(JSON_FIELD_STRING, "operatorGroup", operator_group), .maximum = UINT64_MAX },
+		{ ROW(JSON_FIELD_STRING, "observersGroup", observers_group),
+		  .maximum = UINT64_MAX },
+		{ ROW(JSON_FIELD_STRING, "quarantineGroup", quarantine_group),
+		  .maximum = UINT64_MAX },
 		{ ROW(JSON_FIELD_BOOLEAN, "allowUserMachines", settings.allow_user_machines) },
 		{ ROW(JSON_FIELD_BOOLEAN, "requireSealedMemory", settings.require_sealed_memory) },
 		{ ROW(JSON_FIELD_OBJECT, "limits", settings.limits), .table = &limit_table },
@@ -99,41 +106,84 @@ static bool decode_values(const ConfigFile *file, const JsonValue *object, Confi
 	       config_fault(file, &fault, keys, ARRAY_SIZE(keys));
 }
 
-/*
- * Looks up the group by name. An empty name means that there is no operator group. So does the name
- * of a group that has been removed since the daemon kept the configuration: then fewer users are
- * operators, and not others.
- */
-static bool set_operator_group(const ConfigFile *file, const char *name, Settings *settings)
-{
-	const char *position = config_find(file, "operatorGroup");
-	char quote[CONFIG_QUOTE_SIZE];
-	gid_t group = 0;
-	Lookup lookup = name[0] != '\0' ? user_database_find_group(name, &group) : LOOKUP_ABSENT;
+/* A key that names a group. */
+typedef struct GroupKey {
+	const char *name;
+	bool refuses_root; /* gid 0, which many processes in containers have */
+} GroupKey;
 
-	config_quote(name, strlen(name), quote);
+static const GroupKey operator_key = { "operatorGroup", false };
+static const GroupKey observers_key = { "observersGroup", true };
+static const GroupKey quarantine_key = { "quarantineGroup", true };
+
+/* Reports why the group cannot be used. */
+static bool refuse_group(const ConfigFile *file, const GroupKey *key, const char *quote,
+			 Lookup lookup, gid_t gid)
+{
+	const char *position = config_find(file, key->name);
+
 	if (lookup == LOOKUP_EXHAUSTED) {
 		file->ret_error->is_temporary = true;
-		return config_mistake_at(file, position,
-					 "operatorGroup: group \"%s\" " GROUP_LOOKUP_FAILED, quote);
+		return config_mistake_at(file, position, "%s: group \"%s\" " GROUP_LOOKUP_FAILED,
+					 key->name, quote);
 	}
-	bool exists = lookup == LOOKUP_FOUND && id_is_mapped(group) &&
-		      strlen(name) < sizeof(settings->operator_group_name);
-	settings->has_operator_group = exists;
-	settings->operator_group = exists ? group : 0;
-	snprintf(settings->operator_group_name, sizeof(settings->operator_group_name), "%s",
-		 exists ? name : "");
-	if (exists || name[0] == '\0' || file->is_kept)
-		return true;
-	if (lookup == LOOKUP_FOUND)
+	if (lookup != LOOKUP_FOUND)
 		return config_mistake_at(file, position,
-					 "operatorGroup: group \"%s\" has gid %u, which stands for "
-					 "unknown groups; name another",
-					 quote, group);
+					 "%s: group \"%s\" does not exist; create it, or name "
+					 "another",
+					 key->name, quote);
+	if (gid == 0)
+		return config_mistake_at(file, position,
+					 "%s: group \"%s\" has gid 0, which many processes in "
+					 "containers have; name another",
+					 key->name, quote);
 	return config_mistake_at(file, position,
-				 "operatorGroup: group \"%s\" does not exist; create it, or name "
-				 "another",
-				 quote);
+				 "%s: group \"%s\" has gid %u, which stands for unknown groups; "
+				 "name another",
+				 key->name, quote, gid);
+}
+
+/*
+ * Looks up the group by name. An empty name means that there is no such group. So does the name of
+ * a group that has been removed since the daemon kept the configuration: then fewer users have its
+ * rights, and not others.
+ */
+static bool set_group(const ConfigFile *file, const GroupKey *key, const char *name,
+		      ConfiguredGroup *group)
+{
+	char quote[CONFIG_QUOTE_SIZE];
+	gid_t gid = 0;
+	Lookup lookup = name[0] != '\0' ? user_database_find_group(name, &gid) : LOOKUP_ABSENT;
+	bool is_usable = lookup == LOOKUP_FOUND && id_is_mapped(gid) &&
+			 (gid != 0 || !key->refuses_root) && strlen(name) < sizeof(group->name);
+
+	config_quote(name, strlen(name), quote);
+	if (lookup == LOOKUP_EXHAUSTED || (!is_usable && name[0] != '\0' && !file->is_kept))
+		return refuse_group(file, key, quote, lookup, gid);
+	*group = (ConfiguredGroup){ .exists = is_usable, .gid = is_usable ? gid : 0 };
+	if (is_usable)
+		snprintf(group->name, sizeof(group->name), "%s", name);
+	return true;
+}
+
+/* Sets the groups that the file names. */
+static bool set_groups(const ConfigFile *file, ConfigValues *values)
+{
+	Settings *settings = &values->settings;
+	const struct {
+		const GroupKey *key;
+		const char *name;
+		ConfiguredGroup *group;
+	} rows[] = {
+		{ &operator_key, values->operator_group, &settings->operators },
+		{ &observers_key, values->observers_group, &settings->observers },
+		{ &quarantine_key, values->quarantine_group, &settings->quarantiners },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].name && !set_group(file, rows[i].key, rows[i].name, rows[i].group))
+			return false;
+	return true;
 }
 
 /* Finds the item that a message like "reservations[1]: …" is about. */
@@ -177,8 +227,7 @@ static bool read_object(const ConfigFile *file, const JsonValue *object, void *c
 
 	if (!decode_values(file, object, &values) || !check_limits(file, &values.settings.limits))
 		return false;
-	if (values.operator_group &&
-	    !set_operator_group(file, values.operator_group, &values.settings))
+	if (!set_groups(file, &values))
 		return false;
 	if (values.has_software_adapter &&
 	    !set_software_adapter(file, &values.software_adapter, &values.settings))
@@ -232,17 +281,21 @@ static bool check_whole(const char *path, Settings *settings, ConfigError *ret_e
 
 bool config_default(Settings *ret_settings, ConfigError *ret_error)
 {
-	Settings settings = { .limits = limits_default };
+	ConfigValues values = {
+		.settings.limits = limits_default,
+		.operator_group = DEFAULT_OPERATOR_GROUP,
+		.observers_group = DEFAULT_OBSERVERS_GROUP,
+	};
 	ConfigFile file = {
 		.path = "the default",
-		.is_kept = true, /* the default group need not exist */
+		.is_kept = true, /* the default groups need not exist */
 		.ret_error = ret_error,
 	};
 
 	*ret_error = (ConfigError){ 0 };
-	if (!set_operator_group(&file, DEFAULT_OPERATOR_GROUP, &settings))
+	if (!set_groups(&file, &values))
 		return false;
-	*ret_settings = settings;
+	*ret_settings = values.settings;
 	return true;
 }
 

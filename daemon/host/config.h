@@ -13,6 +13,10 @@
  *
  *   operatorGroup       string: group whose members are operators, beside root. Must exist, except
  *                       for the default "vaild". "" for none
+ *   observersGroup      string: group whose members may list and watch everything. As above, but
+ *                       the default is "vaild-observers", and its gid must not be 0
+ *   quarantineGroup     string: group whose members may impose and lift quarantines. The same, but
+ *                       the default is ""
  *   allowUserMachines   boolean: whether ordinary users may register VMs of their own
  *   requireSealedMemory boolean: whether memory whose size is not sealed is refused
  *   limits              object: limits by the names in limit.c, each 0 to LIMIT_VALUE_MAX
@@ -37,8 +41,8 @@ bool config_check_file(const char *path, ConfigError *ret_error);
 bool config_parse(const char *name, const Buffer *text, Settings *settings, ConfigError *ret_error);
 
 /*
- * Reads the object of a configuration that the daemon has kept in the open file. An operator group
- * that does not exist any more counts as none.
+ * Reads the object of a configuration that the daemon has kept in the open file. A group that does
+ * not exist any more counts as none.
  *
  * Returns true with *ret_settings filled in, or false.
  */

@@ -49,12 +49,19 @@ static void check_limits(const Settings *settings)
 			  settings->limits.host_wide[kind] <= LIMIT_VALUE_MAX);
 }
 
+static bool groups_are_equal(const ConfiguredGroup *one, const ConfiguredGroup *other)
+{
+	return one->exists == other->exists && one->gid == other->gid &&
+	       strcmp(one->name, other->name) == 0;
+}
+
 static bool are_equal(const Settings *one, const Settings *other)
 {
 	return one->allow_user_machines == other->allow_user_machines &&
 	       one->require_sealed_memory == other->require_sealed_memory &&
-	       one->has_operator_group == other->has_operator_group &&
-	       one->operator_group == other->operator_group &&
+	       groups_are_equal(&one->operators, &other->operators) &&
+	       groups_are_equal(&one->observers, &other->observers) &&
+	       groups_are_equal(&one->quarantiners, &other->quarantiners) &&
 	       memcmp(&one->limits, &other->limits, sizeof(one->limits)) == 0 &&
 	       one->software_adapter.of_processes.count ==
 		       other->software_adapter.of_processes.count &&

@@ -94,7 +94,7 @@ static void close_one(GpuModel *model, FakeHost *fake_host, Dice *dice)
 static void reload(GpuModel *model, FakeHost *fake_host)
 {
 	model->group_in_force = !model->group_in_force;
-	fake_host->service.settings.has_operator_group = model->group_in_force;
+	fake_host->service.settings.operators.exists = model->group_in_force;
 	fake_host_reload(fake_host);
 }
 

@@ -131,7 +131,7 @@ static void expect_adapter_end(Run *run, size_t adapter)
 
 static void configure_operator_group(Run *run, bool is_configured)
 {
-	run->fake_host->service.settings.has_operator_group = is_configured;
+	run->fake_host->service.settings.operators.exists = is_configured;
 	fake_host_reload(run->fake_host);
 }
 

@@ -19,15 +19,18 @@
 
 TestSuite(watch_random);
 
-enum { ACTORS = 12, WATCHERS = 10, MACHINES = 8, QUARANTINES = 12 };
+enum { ACTORS = 13, WATCHERS = 10, MACHINES = 8, QUARANTINES = 12 };
 
-/* A client process and its connection. The first actor is an operator, the next three are VMMs. */
+/*
+ * A client process and its connection. The first actor is an operator, the second an observer, the
+ * next three are VMMs.
+ */
 typedef struct Actor {
 	FakeProcess *process;
 	Caller *caller;
 } Actor;
 
-enum { OPERATOR = 0, FIRST_VMM = 1, FIRST_VIEWER = 4 };
+enum { OPERATOR = 0, OBSERVER = 1, FIRST_VMM = 2, FIRST_VIEWER = 5 };
 
 typedef struct Slot {
 	Watcher *watcher; /* NULL if the slot is free */
@@ -72,12 +75,16 @@ static void actor_enter(Run *run, size_t number)
 {
 	static const uid_t viewers[] = { 1000, 1000, 1001 };
 	Actor *actor = &run->actors[number];
+	const gid_t group = FAKE_HOST_OBSERVERS_GROUP;
 	uid_t uid = number == OPERATOR      ? 0
+		    : number == OBSERVER    ? 1100
 		    : number < FIRST_VIEWER ? 64055
 					    : viewers[number % ARRAY_SIZE(viewers)];
 
 	actor->process = fake_host_process(run->fake_host, ++run->last_pid, uid);
 	process_set_context(actor->process, GRAPHICS_CONTEXT_DRM);
+	if (number == OBSERVER)
+		process_set_groups(actor->process, uid, 1, &group);
 	actor->caller = fake_host_connect(run->fake_host, actor->process);
 }
 
@@ -105,7 +112,7 @@ static bool actor_is_entitled(Run *run, const Actor *actor, const char *guid)
 	char registration[80];
 	Texts wanted = { 0 };
 
-	if (actor->caller->is_operator)
+	if (caller_sees_all(actor->caller))
 		return true;
 	snprintf(registration, sizeof(registration), "registration %s %d", guid, (int)pid);
 	texts_add(&wanted, "%s", registration);
@@ -296,14 +303,14 @@ static void random_change(Run *run)
 
 /* --- watchers -------------------------------------------------------------------------------- */
 
-/* Starts a watch of all VMs as the operator, or of one VM as an actor that may watch it. */
+/* Starts a watch of all VMs as operator or observer, or of one VM as an actor that may watch it. */
 static void slot_open(Run *run, Slot *slot)
 {
 	Dice *dice = &run->dice;
 	char guid[GUID_TEXT_LENGTH + 1];
-	size_t number = dice_chance(dice, 3) ? OPERATOR : dice_roll(dice, ACTORS);
+	size_t number = dice_chance(dice, 3) ? dice_roll(dice, FIRST_VMM) : dice_roll(dice, ACTORS);
 	const Actor *actor = &run->actors[number];
-	bool all = number == OPERATOR && dice_chance(dice, 2);
+	bool all = number < FIRST_VMM && dice_chance(dice, 2);
 	Texts vm = { 0 };
 
 	machine_guid(dice_roll(dice, MACHINES), guid);

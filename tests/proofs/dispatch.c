@@ -3,13 +3,13 @@
  * The order of one request, daemon/api/dispatch.c, for every row that the method table could have.
  *
  * Proved: a handler runs only after the parameters were decoded, the subject was found, and
- * policy_check() allowed the row's rule. Only then does dispatch() return success. A method for
- * operators looks up nothing before it is allowed, so a refusal does not tell what exists. All
- * others look up their subject first. A method that changes state runs only if it was seen that the
- * calling process is alive, and not if it was seen dead after that. Each denial is audited. The
- * rights on a display channel are those of the display clients that were compared. Ends that a
- * request has begun are made last, when nothing that it has found is used any more. A request
- * waits for earlier ends only if it has changed nothing.
+ * policy_check() allowed the row's rule. Only then does dispatch() return success. A method
+ * whose rule is about no subject looks up nothing before it is allowed, so a refusal does not tell
+ * what exists. All others look up their subject first. A method that changes state runs only if it
+ * was seen that the calling process is alive, and not if it was seen dead after that. Each denial
+ * is audited. The rights on a display channel are those of the display clients that were compared.
+ * Ends that a request has begun are made last, when nothing that it has found is used any more. A
+ * request waits for earlier ends only if it has changed nothing.
  *
  * Assumed: the functions of the core and the policy answer anything, within their comments. The
  * proof of policy.c is about what policy_check() allows. A process may die at any time. It then
@@ -27,6 +27,7 @@ static struct {
 	unsigned int rights;
 } seen;
 
+static bool precedes_subject; /* the method's rule is about no subject */
 static Request request;
 static Broker broker_of_service;
 static Service service = { .broker = &broker_of_service };
@@ -287,17 +288,26 @@ bool policy_allows_process_view(const PolicyFacts *facts)
 	return nondet_bool();
 }
 
-NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const char *operator_group,
+/* Any answer, but always the same one for a rule. */
+bool policy_precedes_subject(Rule rule)
+{
+	assert(rule == request.method->rule);
+	return precedes_subject;
+}
+
+NTSTATUS policy_check(Rule rule, const PolicyFacts *facts, const PolicyGroups *groups,
 		      Failure *failure)
 {
 	bool has_subject = request.method->subject != SUBJECT_NONE &&
 			   request.method->subject != SUBJECT_VM_IF_NAMED;
 
-	(void)operator_group;
+	assert(groups);
 	assert(rule == request.method->rule);
 	assert(facts->is_operator == caller.is_operator);
+	assert(facts->is_observer == caller.is_observer);
+	assert(facts->may_quarantine == caller.may_quarantine);
 	assert(seen.decoded && !seen.asked && !seen.ran);
-	if (rule == RULE_OPERATOR)
+	if (precedes_subject)
 		assert(!seen.looked_up);
 	else
 		assert(seen.found || !has_subject);
@@ -398,6 +408,9 @@ PROOF(dispatch)
 
 	table = (JsonTable){ .fields = &field, .count = nondet_bool() ? 1 : 0 };
 	caller.is_operator = nondet_bool();
+	caller.is_observer = nondet_bool();
+	caller.may_quarantine = nondet_bool();
+	precedes_subject = nondet_bool();
 	caller.process = nondet_uint64();
 	caller.unread_groups = nondet_bool() ? 65536 : 0;
 	service.host = &host;
@@ -410,7 +423,7 @@ PROOF(dispatch)
 		assert(seen.decoded && seen.allowed && (seen.ran || !method->handler));
 	if (seen.ran && method->flags & METHOD_CHANGES_STATE)
 		assert(seen.alive && !seen.dead);
-	if (method->rule == RULE_OPERATOR && !seen.allowed)
+	if (precedes_subject && !seen.allowed)
 		assert(!seen.looked_up);
 	if (status == STATUS_ACCESS_DENIED)
 		assert(seen.audited && !seen.ran);

@@ -49,6 +49,10 @@ mutation policy-check daemon/core/credentials.c 's/^const char \*difference_name
 mutation policy-check daemon/api/policy.c 's/rule == RULE_OBJECT_OPENER || rule == RULE_DISPLAY_OPENER)$/rule == RULE_OBJECT_OPENER)/'
 mutation policy-check daemon/api/policy.c 's/return facts->is_display_opener ||/return true ||/'
 mutation policy-check daemon/api/policy.c 's/^\treturn false;/\treturn true;/'
+proof policy-groups policy.c "observers read, and the quarantine group quarantines" \
+  "all rules" "$POLICY" "--unwind 3"
+mutation policy-groups daemon/api/policy.c 's/\[RULE_MACHINE_OWNER\] = { OPERATORS,/[RULE_MACHINE_OWNER] = { OPERATORS | OBSERVERS,/'
+mutation policy-groups daemon/api/policy.c 's/\[RULE_QUARANTINER\] = { OPERATORS | QUARANTINERS,/[RULE_QUARANTINER] = { OPERATORS | OBSERVERS | QUARANTINERS,/'
 proof policy-views policy.c "lists leave out what their methods would refuse" \
   "all rules, all facts" "$POLICY" "--unwind 3"
 proof policy-needs-privileges policy.c "privileges matter only if they were asked for" \
@@ -70,9 +74,9 @@ mutation account-return daemon/core/account.c 's/accounts->used\[kind\] -= count
 
 proof dispatch dispatch.c "decode, find, authorise, handle; operator methods authorise first" \
   "all rows of a method table" "daemon/api/dispatch.c daemon/api/caller-roles.c tests/proofs/stubs.c" "--unwind 3"
-mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !operator_only)/if (status == STATUS_SUCCESS \&\& false)/'
-mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& operator_only)/if (false)/'
-mutation dispatch daemon/api/dispatch.c 's/operator_only = method->rule == RULE_OPERATOR/operator_only = false/'
+mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& !is_authorised_first)/if (status == STATUS_SUCCESS \&\& false)/'
+mutation dispatch daemon/api/dispatch.c 's/if (status == STATUS_SUCCESS \&\& is_authorised_first)/if (false)/'
+mutation dispatch daemon/api/dispatch.c 's/is_authorised_first = policy_precedes_subject(method->rule)/is_authorised_first = false/'
 mutation dispatch daemon/api/dispatch.c 's/if (method->flags \& METHOD_CHANGES_STATE \&\&/if (false \&\&/'
 mutation dispatch daemon/api/dispatch.c 's/request->subject = (Subject){ 0 };//'
 mutation dispatch daemon/api/dispatch.c 's/= display_clients_rights(clients, &privileges)/= 15/'

@@ -7,8 +7,10 @@
  * succeeds without a rule, a caller without facts is denied, and a VM in quarantine admits nobody
  * to RULE_DISPLAY_CLIENT, RULE_OBJECT_OPENER and RULE_DISPLAY_OPENER. Without a configuration, only
  * operators succeed.
- * Each denial is STATUS_ACCESS_DENIED with a reason. The decision depends on the privileges of the
- * caller only if policy_needs_privileges() says so.
+ * A caller whose only fact is that it is an observer succeeds under the rules that read, and under
+ * no other; one of the quarantine group under two. Each denial is STATUS_ACCESS_DENIED with a
+ * reason. The decision depends on the privileges of the caller only if policy_needs_privileges()
+ * says so.
  *
  * Nothing is bounded: the code has no loop, and all values of all facts are tried.
  */
@@ -35,19 +37,23 @@ static bool is_entitled(Rule rule, const PolicyFacts *f)
 	const bool entitles[RULE_MAX] = {
 		[RULE_ANYONE] = true,
 		[RULE_OPERATOR] = f->is_operator,
+		[RULE_OBSERVER] = f->is_operator || f->is_observer,
+		[RULE_QUARANTINER] = f->is_operator || f->may_quarantine,
+		[RULE_QUARANTINE_VIEWER] = f->is_operator || f->is_observer || f->may_quarantine,
 		[RULE_MACHINE_MAKER] = f->is_operator || f->allow_user_machines,
 		[RULE_MACHINE_OWNER] = f->is_operator || f->is_registrar,
-		[RULE_MACHINE_VIEWER] = f->is_operator || f->is_registrar || f->is_vmm ||
-					f->is_registered || f->resembles_client,
+		[RULE_MACHINE_VIEWER] = f->is_operator || f->is_observer || f->is_registrar ||
+					f->is_vmm || f->is_registered || f->resembles_client,
 		[RULE_DISPLAY_CLIENT] = !f->is_quarantined &&
 					(f->is_registered || (f->difference == DIFFERENCE_NONE)),
-		[RULE_WATCHER] = !f->names_machine || f->is_operator || f->is_vmm || f->is_agent ||
-				 f->is_registered,
+		[RULE_WATCHER] = !f->names_machine || f->is_operator || f->is_observer ||
+				 f->is_vmm || f->is_agent || f->is_registered,
 		[RULE_CONTEXT_OWNER] = f->is_context_owner,
 		[RULE_ADAPTER_OWNER] = f->is_operator || f->is_driver,
 		[RULE_ADAPTER_DRIVER] = f->is_driver,
 		[RULE_PROCESS_ITSELF] = f->is_process_itself,
-		[RULE_PROCESS_VIEWER] = f->is_process_itself || f->is_driver || f->is_operator,
+		[RULE_PROCESS_VIEWER] =
+			f->is_process_itself || f->is_driver || f->is_operator || f->is_observer,
 		[RULE_SHARER] = f->is_vmm || f->is_agent,
 		[RULE_OBJECT_SHARER] = f->is_object_sharer,
 		[RULE_OBJECT_ENDER] = f->is_object_sharer || f->is_operator,
@@ -78,6 +84,25 @@ PROOF(policy_check)
 		return;
 	assert(status == STATUS_ACCESS_DENIED);
 	assert(failure.status == status && failure.reason != NULL);
+}
+
+/* A caller that is only a member of groups gains what these give, and no more. */
+PROOF(policy_groups)
+{
+	Rule rule = (Rule)nondet_int();
+	PolicyFacts facts = { .names_machine = true, .difference = DIFFERENCE_UID };
+	Failure failure;
+	bool reads = rule == RULE_OBSERVER || rule == RULE_QUARANTINE_VIEWER ||
+		     rule == RULE_MACHINE_VIEWER || rule == RULE_WATCHER ||
+		     rule == RULE_PROCESS_VIEWER;
+	bool quarantines = rule == RULE_QUARANTINER || rule == RULE_QUARANTINE_VIEWER;
+
+	facts.is_observer = nondet_bool();
+	facts.may_quarantine = nondet_bool();
+	facts.is_quarantined = nondet_bool();
+	bool gains = (facts.is_observer && reads) || (facts.may_quarantine && quarantines);
+	assert((policy_check(rule, &facts, NULL, &failure) == STATUS_SUCCESS) ==
+	       (rule == RULE_ANYONE || gains));
 }
 
 /* The lists leave out exactly what their methods would refuse. Whoever is shut out gets no list. */

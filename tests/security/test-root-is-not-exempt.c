@@ -103,7 +103,7 @@ Test(root_is_not_exempt, operators_by_uid_group_and_namespace)
 		FakeProcess *process =
 			fake_host_process(fixture.fake_host, 500 + (pid_t)i, rows[i].uid);
 
-		fixture.fake_host->service.settings.has_operator_group = rows[i].has_group;
+		fixture.fake_host->service.settings.operators.exists = rows[i].has_group;
 		process_set_groups(process, 5, 1, &rows[i].group);
 		if (!rows[i].initial)
 			process->credentials.user_namespace.inode++;

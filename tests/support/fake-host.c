@@ -558,8 +558,9 @@ FakeHost *fake_host_new_with(const Limits *limits)
 		.parser = json_parser_new(),
 		.watch_ready = fake_watch_ready,
 		.settings = {
-			.has_operator_group = true,
-			.operator_group = FAKE_HOST_OPERATOR_GROUP,
+			.operators = { .exists = true, .gid = FAKE_HOST_OPERATOR_GROUP },
+			.observers = { .exists = true, .gid = FAKE_HOST_OBSERVERS_GROUP },
+			.quarantiners = { .exists = true, .gid = FAKE_HOST_QUARANTINE_GROUP },
 			.limits = *limits,
 		},
 	};
@@ -750,7 +751,7 @@ Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process)
 			groups_take(malloc(sizeof(gid_t)), 0, caller->credentials.gid);
 		caller->unread_groups = (uint32_t)credentials->groups.count;
 	}
-	caller->is_operator = settings_make_operator(&fake_host->service.settings, caller);
+	settings_grant(&fake_host->service.settings, caller);
 	fake_host->callers[fake_host->caller_count++] = caller;
 	return caller;
 }
@@ -771,8 +772,7 @@ void fake_host_disconnect(FakeHost *fake_host, Caller *caller)
 void fake_host_reload(FakeHost *fake_host)
 {
 	for (size_t i = 0; i < fake_host->caller_count; i++)
-		fake_host->callers[i]->is_operator =
-			settings_make_operator(&fake_host->service.settings, fake_host->callers[i]);
+		settings_grant(&fake_host->service.settings, fake_host->callers[i]);
 	watches_reclassify(&fake_host->service);
 	broker_configure(fake_host->service.broker, &fake_host->service.settings.limits,
 			 &fake_host->service.settings.software_adapter);

@@ -23,8 +23,10 @@
 #define OPERATOR(payer_uid) (&(Payer){ .uid = (payer_uid), .is_operator = true })
 #define ORDINARY(payer_uid) (&(Payer){ .uid = (payer_uid) })
 
-#define FAKE_HOST_OPERATOR_GROUP 900
-#define FAKE_HOST_NAMESPACE      7 /* inode of the initial user namespace */
+#define FAKE_HOST_OPERATOR_GROUP   900
+#define FAKE_HOST_OBSERVERS_GROUP  901
+#define FAKE_HOST_QUARANTINE_GROUP 902
+#define FAKE_HOST_NAMESPACE        7 /* inode of the initial user namespace */
 
 /* Aborts the program if the condition does not hold. Works in fuzzers, too, unlike cr_assert(). */
 #define fake_host_must(condition) fake_host_check((condition), #condition, __FILE__, __LINE__)
@@ -193,7 +195,7 @@ typedef struct FakeHost {
 
 /*
  * Create a fake host with a started broker, without processes and users. Operators are uid 0 and
- * the members of FAKE_HOST_OPERATOR_GROUP.
+ * the members of FAKE_HOST_OPERATOR_GROUP. The other two groups are configured as well.
  */
 FakeHost *fake_host_new(void);
 FakeHost *fake_host_new_with(const Limits *limits);
@@ -289,7 +291,7 @@ void fake_host_exit(FakeHost *fake_host, FakeProcess *process);
 Caller *fake_host_connect(FakeHost *fake_host, const FakeProcess *process);
 void fake_host_disconnect(FakeHost *fake_host, Caller *caller);
 
-/* Applies changed settings: limits, the software adapter, and the operator status of callers. */
+/* Applies changed settings: limits, the software adapter, and the rights of callers. */
 void fake_host_reload(FakeHost *fake_host);
 
 /*

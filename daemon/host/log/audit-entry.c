@@ -45,7 +45,7 @@ static const struct {
 } advice_on_denials[] = {
 	{ "notOperator",
 	  "Operators are root and the members of the group that operatorGroup names in "
-	  "vaild.json(5), by default vaild." },
+	  "vaild.json(5), by default vaild. Its other keys give some rights to other groups." },
 	{ "notRegistrar",
 	  "`vailctl list` shows the virtual machines and who brought them in to operators." },
 	{ "notRegistered", "`vailctl registrations` shows an operator who is registered." },

@@ -232,8 +232,7 @@ int connection_accept(struct Server *server, int socket)
 		return 0;
 	}
 	if (error == 0) {
-		connection->caller.is_operator =
-			settings_make_operator(&server->service.settings, &connection->caller);
+		settings_grant(&server->service.settings, &connection->caller);
 		const Payer payer = payer_of(&connection->caller);
 		connection->user = peer_user_get(&server->users, &payer);
 		error = connection->user ? 0 : -ENOMEM;
@@ -300,6 +299,5 @@ void connections_reclassify(Connections *connections)
 
 	for (user = peer_users_first(&server->users); user; user = peer_user_next(user))
 		TAILQ_FOREACH (connection, &user->connections, link)
-			connection->caller.is_operator = settings_make_operator(
-				&server->service.settings, &connection->caller);
+			settings_grant(&server->service.settings, &connection->caller);
 }

@@ -113,6 +113,8 @@ static void check_denial(const Failure *failure, bool is_about_privileges)
 		       is_about_privileges);
 }
 
+static const PolicyGroups groups = { "vaild", "vaild-observers", "wardens" };
+
 Test(catalog, denials_by_each_rule)
 {
 	for (Rule rule = 0; rule <= RULE_MAX; rule++) {
@@ -120,7 +122,7 @@ Test(catalog, denials_by_each_rule)
 					    .difference = DIFFERENCE_UNREADABLE };
 		Failure failure = FAILURE_INIT;
 
-		if (policy_check(rule, &facts, "vaild", &failure) != STATUS_SUCCESS)
+		if (policy_check(rule, &facts, &groups, &failure) != STATUS_SUCCESS)
 			check_denial(&failure, false);
 	}
 }
@@ -135,7 +137,7 @@ Test(catalog, denials_for_each_difference)
 						    .difference = difference };
 			Failure failure = FAILURE_INIT;
 
-			if (policy_check(rules[i], &facts, "vaild", &failure) == STATUS_SUCCESS)
+			if (policy_check(rules[i], &facts, &groups, &failure) == STATUS_SUCCESS)
 				continue; /* the record of the registration decides */
 			check_denial(&failure, difference != DIFFERENCE_UNREADABLE);
 		}
@@ -148,7 +150,7 @@ Test(catalog, denials_in_quarantine)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		Failure failure = FAILURE_INIT;
 
-		policy_check(rules[i], &(PolicyFacts){ .is_quarantined = true }, "vaild", &failure);
+		policy_check(rules[i], &(PolicyFacts){ .is_quarantined = true }, &groups, &failure);
 		cr_assert_str_eq(failure.reason, "quarantined");
 		check_denial(&failure, false);
 	}

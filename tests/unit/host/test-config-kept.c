@@ -52,8 +52,9 @@ static Settings unusual_settings(void)
 	Settings settings = {
 		.allow_user_machines = true,
 		.require_sealed_memory = true,
-		.has_operator_group = true,
-		.operator_group_name = "root",
+		.operators = { .exists = true, .name = "root" },
+		.observers = { .exists = true, .name = "daemon" },
+		.quarantiners = { .exists = true, .name = "bin" },
 		.limits = limits_default,
 		.software_adapter.of_processes = {
 			.count = 2,
@@ -106,9 +107,13 @@ Test(config_kept, all_settings_are_read_back)
 		     "%s", error.message);
 	cr_assert(back.allow_user_machines && back.require_sealed_memory);
 	cr_assert_not(back.operators_only);
-	cr_assert(back.has_operator_group);
-	cr_assert_eq(back.operator_group, 0u);
-	cr_assert_str_eq(back.operator_group_name, "root");
+	cr_assert(back.operators.exists && back.observers.exists && back.quarantiners.exists);
+	cr_assert_eq(back.operators.gid, 0u);
+	cr_assert_eq(back.observers.gid, 1u);
+	cr_assert_eq(back.quarantiners.gid, 2u);
+	cr_assert_str_eq(back.operators.name, "root");
+	cr_assert_str_eq(back.observers.name, "daemon");
+	cr_assert_str_eq(back.quarantiners.name, "bin");
 	cr_assert_eq(memcmp(&back.limits, &settings.limits, sizeof(back.limits)), 0);
 	assert_same_reservations(&back.software_adapter.of_processes,
 				 &settings.software_adapter.of_processes);
@@ -136,7 +141,7 @@ Test(config_kept, an_unchanged_file_is_not_written_again)
 	folder_remove(&folder);
 }
 
-/* If the group has been removed, root alone is an operator. */
+/* If the groups have been removed, root alone is an operator, and the others give nothing. */
 Test(config_kept, a_removed_group_has_no_members)
 {
 	Folder folder = folder_make();
@@ -144,10 +149,14 @@ Test(config_kept, a_removed_group_has_no_members)
 	ConfigError error;
 
 	folder_write(&folder, "{\"version\":1,\"configuration\":{\"operatorGroup\":\"no such "
-			      "group\",\"allowUserMachines\":true}}\n");
+			      "group\",\"observersGroup\":\"no such group\",\"quarantineGroup\":"
+			      "\"root\",\"allowUserMachines\":true}}\n");
 	cr_assert_eq(config_kept_read(folder.path, &back, &drop_ins, &error), KEPT_CONFIG_READ,
 		     "%s", error.message);
-	cr_assert_not(back.has_operator_group);
+	cr_assert_not(back.operators.exists);
+	cr_assert_not(back.observers.exists);
+	cr_assert_not(back.quarantiners.exists, "gid 0 is refused");
+	cr_assert_str_eq(back.quarantiners.name, "");
 	cr_assert(back.allow_user_machines);
 	folder_remove(&folder);
 }
@@ -165,6 +174,7 @@ static const char *const damaged[] = {
 	"{\"version\":1,\"configuration\":{\"pears\":1}}",
 	"{\"version\":1,\"configuration\":{\"limits\":{\"connections\":0}}}",
 	"{\"version\":1,\"configuration\":{\"operatorGroup\":5}}",
+	"{\"version\":1,\"configuration\":{\"quarantineGroup\":5}}",
 };
 
 Test(config_kept, a_damaged_file_is_set_aside)

@@ -71,11 +71,39 @@ Test(config, later_files_override_key_by_key)
 	folder_write(&folder, "vaild.json.d/.40.json", "not read");
 	cr_assert(config_load(folder.path, &settings, &error));
 	cr_assert(settings.allow_user_machines);
-	cr_assert(settings.has_operator_group);
-	cr_assert_eq(settings.operator_group, 0);
-	cr_assert_str_eq(settings.operator_group_name, "root");
+	cr_assert(settings.operators.exists);
+	cr_assert_eq(settings.operators.gid, 0);
+	cr_assert_str_eq(settings.operators.name, "root");
 	cr_assert_eq(settings.limits.host_wide[LIMIT_CONTEXTS], 8);
 	cr_assert_eq(settings.limits.per_uid[LIMIT_CONNECTIONS], 9);
+	folder_remove(&folder);
+}
+
+Test(config, groups_of_observers_and_quarantine)
+{
+	Folder folder = folder_make();
+	Settings settings;
+	ConfigError error;
+
+	cr_assert(config_load(folder.path, &settings, &error));
+	cr_assert_not(settings.quarantiners.exists, "no group may do this by default");
+	folder_write(&folder, "vaild.json",
+		     "{\"operatorGroup\": \"daemon\", \"observersGroup\": \"daemon\", "
+		     "\"quarantineGroup\": \"bin\"}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error.message);
+	cr_assert_str_eq(settings.operators.name, "daemon");
+	cr_assert_str_eq(settings.observers.name, "daemon");
+	cr_assert_str_eq(settings.quarantiners.name, "bin");
+	cr_assert(settings.observers.exists && settings.quarantiners.exists);
+	cr_assert_eq(settings.observers.gid, 1u);
+	cr_assert_eq(settings.quarantiners.gid, 2u);
+	folder_write(&folder, "vaild.json.d/10.json",
+		     "{\"observersGroup\": \"\", \"quarantineGroup\": \"\"}");
+	cr_assert(config_load(folder.path, &settings, &error), "%s", error.message);
+	cr_assert(settings.operators.exists);
+	cr_assert_not(settings.observers.exists);
+	cr_assert_not(settings.quarantiners.exists);
+	cr_assert_str_eq(settings.observers.name, "");
 	folder_remove(&folder);
 }
 
@@ -106,6 +134,18 @@ static const struct {
 	{ "{\"operatorGroup\": 5}", "operatorGroup is " },
 	{ "{\"operatorGroup\": \"no such group\"}", "operatorGroup: " },
 	{ "{\"operatorGroup\": \"nogroup\"}", "operatorGroup: " },
+	{ "{\"observersGroup\": \"no such group\"}", "1:2: observersGroup: group \"no such group\" "
+						     "does not exist; create it, or name another" },
+	{ "{\"observersGroup\": \"nogroup\"}",
+	  "observersGroup: group \"nogroup\" has gid 65534, which stands for unknown groups" },
+	{ "{\"observersGroup\": \"root\"}",
+	  "observersGroup: group \"root\" has gid 0, which many processes in containers have" },
+	{ "{\"quarantineGroup\": \"no such group\"}", "1:2: quarantineGroup: group " },
+	{ "{\"quarantineGroup\": \"nogroup\"}",
+	  "quarantineGroup: group \"nogroup\" has gid 65534" },
+	{ "{\"quarantineGroup\": \"root\"}", "quarantineGroup: group \"root\" has gid 0" },
+	{ "{\"quarantineGroup\": 5}", "quarantineGroup is not a string, but the number 5" },
+	{ "{\"observerGroup\": \"\"}", "did you mean \"observersGroup\"?" },
 	{ "{\"limits\": []}", "limits is " },
 	{ "{\"limits\": {\"contexts\": -1}}", "limits.contexts is " },
 	{ "{\"limits\": {\"contexts\": 1.5}}", "limits.contexts is " },
@@ -163,7 +203,8 @@ static const struct {
 	  "1:40: softwareAdapter.reservations[0].size is not a key of the items of "
 	  "\"reservations\"; did you mean \"sizeInBytes\"?" },
 	{ "{\"pears\": 1}", "pears is not a key of the configuration; its keys are operatorGroup, "
-			    "allowUserMachines, requireSealedMemory, limits, softwareAdapter" },
+			    "observersGroup, quarantineGroup, allowUserMachines, "
+			    "requireSealedMemory, limits, softwareAdapter" },
 	{ "{\"limits\": {\"pears\": 1}}",
 	  "limits.pears is not a key of \"limits\"; vaild.json(5) lists its keys" },
 	{ "{\"limits.contexts\": 1}", "1:2: limits.contexts is not a key of the configuration; did "
