@@ -225,7 +225,7 @@ static NTSTATUS fetch_machines(struct vail *vail, MachineScope scope, MachineSea
 		fetch.key = "quarantines";
 		status = fetch_list(vail, "io.vaild.Machine.ListQuarantines", &fetch);
 		if (status == STATUS_ACCESS_DENIED)
-			status = STATUS_SUCCESS; /* only operators see them */
+			status = STATUS_SUCCESS; /* ordinary users do not see them */
 	}
 	json_parser_free(fetch.parser);
 	return status;

@@ -174,7 +174,7 @@ static bool is_quarantined(Tool *tool)
 
 int command_vm_quarantine(Tool *tool)
 {
-	bool was_quarantined = tool_is_operator(tool) && is_quarantined(tool);
+	bool was_quarantined = tool_sees_all(tool) && is_quarantined(tool);
 	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	char quoted[SHELL_QUOTE_SIZE];
 

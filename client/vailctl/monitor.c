@@ -54,7 +54,7 @@ typedef struct StatusNumber {
 	const char *unit_of_one;
 } StatusNumber;
 
-/* Tests whether the reply covers all users. Only operators get the global limits. */
+/* Tests whether the reply covers all users. Only operators and observers get the global limits. */
 static bool covers_all_users(const JsonValue *limits)
 {
 	for (size_t i = 0; i < json_array_size(limits); i++) {
@@ -66,7 +66,7 @@ static bool covers_all_users(const JsonValue *limits)
 	return false;
 }
 
-bool tool_is_operator(const Tool *tool)
+bool tool_sees_all(const Tool *tool)
 {
 	_cleanup_free_ char *text = NULL;
 	const char *error;
@@ -74,21 +74,21 @@ bool tool_is_operator(const Tool *tool)
 	if (vail_call(tool->vail, "io.vaild.Monitor.GetStatus", NULL, &text) != STATUS_SUCCESS)
 		return true;
 	JsonValue *reply = json_parse(tool->parser, text, strlen(text), &error);
-	bool is_operator = !reply || covers_all_users(json_member(reply, "limits"));
+	bool sees_all = !reply || covers_all_users(json_member(reply, "limits"));
 	json_free(reply);
-	return is_operator;
+	return sees_all;
 }
 
-bool tool_is_operator_apart(const Tool *tool)
+bool tool_sees_all_apart(const Tool *tool)
 {
 	Tool apart = *tool;
 
 	if (vail_new(tool->options.socket, &apart.vail) != STATUS_SUCCESS)
 		return true;
 	vail_set_resume(apart.vail, false);
-	bool is_operator = tool_is_operator(&apart);
+	bool sees_all = tool_sees_all(&apart);
 	vail_close(apart.vail);
-	return is_operator;
+	return sees_all;
 }
 
 /* Returns the number of digits of the largest of the members. */

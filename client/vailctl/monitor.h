@@ -12,12 +12,12 @@
 int monitor_status_fetch(Tool *tool, JsonValue **ret_reply);
 
 /*
- * Tests whether the caller is an operator, without a refusal that vaild would log. Also true if
- * that cannot be found out.
+ * Tests whether the caller sees everything, as operators and observers do, without a refusal that
+ * vaild would log. Also true if that cannot be found out.
  */
-bool tool_is_operator(const Tool *tool);
+bool tool_sees_all(const Tool *tool);
 
 /* The same on a second connection, for a command whose connection watches. */
-bool tool_is_operator_apart(const Tool *tool);
+bool tool_sees_all_apart(const Tool *tool);
 
 #endif

@@ -150,7 +150,7 @@ int report_visible(const Tool *tool, Table *table, const char *empty, const char
 	char sentence[128];
 
 	snprintf(sentence, sizeof(sentence), "%s%s.", empty,
-		 is_shown && !tool_is_operator(tool) ? scope : "");
+		 is_shown && !tool_sees_all(tool) ? scope : "");
 	return report_table(tool, table, sentence);
 }
 
@@ -158,9 +158,9 @@ int report_none_yet(const Tool *tool, const char *empty, const char *scope, cons
 {
 	if (options_have(&tool->options, OPTION_NO_LEGEND))
 		return EXIT_DONE;
-	bool is_operator = tool_is_operator(tool);
-	printf("%s%s.\n", empty, is_operator ? "" : scope);
-	if (is_operator && tool->terminal.is_terminal)
+	bool sees_all = tool_sees_all(tool);
+	printf("%s%s.\n", empty, sees_all ? "" : scope);
+	if (sees_all && tool->terminal.is_terminal)
 		puts(hint);
 	return EXIT_DONE;
 }

@@ -380,14 +380,15 @@ static void watch(Wait *wait, const char *guid, VailWatch on_event)
 static void watch_all(Wait *wait)
 {
 	limit_call(wait);
-	if (tool_is_operator(wait->tool))
+	if (tool_sees_all(wait->tool))
 		watch(wait, NULL, on_any_event);
 	else
 		decide_exit(wait,
 			    tool_failed(wait->tool, STATUS_NOT_FOUND,
 					"no virtual machine that you may see has the GUID or name "
-					"%s, and only operators may wait for one that does not run "
-					"yet; to see the virtual machines, run: vailctl list",
+					"%s, and only operators and observers may wait for one "
+					"that does not run yet; to see the virtual machines, run: "
+					"vailctl list",
 					wait->text));
 }
 

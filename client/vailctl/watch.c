@@ -184,13 +184,14 @@ static void log_interruption(VailEventKind kind)
 /* Explains why no event may arrive. An ordinary user gets only the events of some VMs. */
 static void log_silence(const WatchRun *watch)
 {
-	if (tool_is_operator_apart(watch->tool))
+	if (tool_sees_all_apart(watch->tool))
 		log_message("no virtual machine exists yet; waiting for changes, until you press "
 			    "Ctrl-C");
 	else
 		log_message("you may see no virtual machine now; waiting until you run the VMM or "
-			    "the agent of one, or are registered for one; only operators see all, "
-			    "as root and the members of the group vaild are");
+			    "the agent of one, or are registered for one; only operators and "
+			    "observers see all, by default root and the groups vaild and "
+			    "vaild-observers");
 }
 
 static void show_text(WatchRun *watch, const VailEvent *event)

@@ -376,8 +376,8 @@ check_wait() {
 }
 
 check_wait_for_arrival() {
-  expect_vailctl vail-alice 1 "only operators may wait for a VM that does not run" wait later
-  expect_match "the message says so" "only operators may wait for one that does not run yet" "$SAID"
+  expect_vailctl vail-alice 1 "only operators and observers may wait for a VM that does not run" wait later
+  expect_match "the message says so" "only operators and observers may wait for one that does not run yet" "$SAID"
   expect_vailctl root 1 "nobody may wait for the end of an unknown name" wait later --for ended
   expect_vailctl root 0 "a GUID that does not run has ended" wait "$LATER" --for ended
   start_wait root later later --timeout 1000000

@@ -78,7 +78,7 @@ has_said() { grep -qE -- "$2" "$PRIVATE/$1"; }
 nothing_can_come() {
   waiting stranger vail-bob watch
   expect "watch says to a user without a VM why nothing comes" eventually has_said stranger \
-    'you may see no virtual machine now; waiting .*only operators see all'
+    'you may see no virtual machine now; waiting .*only operators and observers see all'
   waiting document vail-bob --json watch
   expect "watch --json says so, too" eventually has_said document 'you may see no virtual machine now'
   waiting operator root watch --kind current,virtualMachineAdded
