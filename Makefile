@@ -418,6 +418,7 @@ INSTALLED = \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
+    644:containers/vaild.json.in:$(datadir)/vaild/cdi/vaild.json \
     $(foreach page,$(MANUALS),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
     $(foreach client,$(CLIENTS),644:client/completions/vail.bash:$(datadir)/bash-completion/completions/$(client)) \
     $(foreach client,$(CLIENTS),644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/$(client).fish) \
@@ -426,7 +427,7 @@ INSTALLED = \
     644:client/completions/vail.zsh:$(zshdir)/_vailctl
 
 # Folders that belong to vaild alone; uninstall removes them.
-INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild
+INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild $(datadir)/vaild/cdi $(datadir)/vaild
 
 # It stands in proto/version.h. Packages and tarballs take theirs from there.
 VERSION = $(or $(shell packaging/version),$(error There is no version))

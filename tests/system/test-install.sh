@@ -45,7 +45,8 @@ install_and_uninstall() {
   files_of "$TARGET" >"$PRIVATE/installed"
   expect_silent "$prefix: exactly the listed files are installed" diff "$PRIVATE/listed" "$PRIVATE/installed"
   expect "$prefix: the installed files contain no @name@ to be replaced" \
-    not_found '@[a-z]*@' "$TARGET$prefix/lib/systemd" "$TARGET$prefix/libexec" "$TARGET$prefix/lib/pkgconfig"
+    not_found '@[a-z]*@' "$TARGET$prefix/lib/systemd" "$TARGET$prefix/libexec" "$TARGET$prefix/lib/pkgconfig" \
+      "$TARGET$prefix/share/vaild"
   touch "$foreign"
   expect "$prefix: make uninstall succeeds" make_for uninstall "$prefix"
   expect_equal "$prefix: only the foreign file remains" \
