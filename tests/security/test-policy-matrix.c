@@ -395,20 +395,17 @@ Test(policy_matrix, the_quarantine_group_gains_two_methods)
 /* These rules are checked before it is known whether the subject exists. */
 Test(policy_matrix, rules_about_no_subject_precede_it)
 {
+	const unsigned int of_caller = OPERATOR | OBSERVER | QUARANTINER | OPERATORS_ONLY;
+
 	for (int rule = 0; rule < RULE_MAX; rule++) {
-		bool depends = false;
+		PolicyFacts nobody = make_facts(0, DIFFERENCE_UID);
+		PolicyFacts anybody = make_facts(
+			ALL_FACTS & ~(of_caller | QUARANTINED | NO_MACHINE), DIFFERENCE_NONE);
 		Failure failure;
-
-		for (unsigned int bits = 0; bits <= ALL_FACTS; bits++) {
-			PolicyFacts facts = make_facts(bits, DIFFERENCE_NONE);
-			PolicyFacts alone = make_facts(
-				bits & (OPERATOR | OBSERVER | QUARANTINER | OPERATORS_ONLY),
-				DIFFERENCE_NONE);
-
-			depends |= policy_check((Rule)rule, &facts, NULL, &failure) !=
-				   policy_check((Rule)rule, &alone, NULL, &failure);
-		}
+		bool depends = policy_check((Rule)rule, &nobody, NULL, &failure) !=
+			       policy_check((Rule)rule, &anybody, NULL, &failure);
 		bool precedes = !depends && rule != RULE_NONE && rule != RULE_ANYONE;
+
 		cr_assert_eq(policy_precedes_subject((Rule)rule), precedes, "rule %d", rule);
 	}
 }
