@@ -320,6 +320,22 @@ expect_remedy() {
     "$(snapshot | statuses)"
 }
 
+# entities FILE: prints the VMs, registrations and objects of a snapshot.
+entities() {
+  jq -cs 'map(.parameters) | [.[0].virtualMachines, .[1].registrations, .[2].sharedObjects]' "$1"
+}
+
+# Tries records as the first version of the daemon wrote them.
+try_first_version() {
+  (header version 1 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
+  start_damaged
+  snapshot >"$PRIVATE/after"
+  expect_equal "records of version 1 are restored" "$(entities "$PRIVATE/before")" \
+    "$(entities "$PRIVATE/after")"
+  expect "then the file has a newer version, so that an older daemon refuses it" \
+    [ "$(head -n 1 "$RECORDS" | cut -d' ' -f2- | jq .version)" -gt 1 ]
+}
+
 # Tries records of a newer version of the daemon.
 try_newer_version() {
   (header version 3 && tail -n +2 "$ORIGINAL") >"$DAMAGED"
@@ -432,6 +448,7 @@ start_damaged
 cp "$RECORDS" "$ORIGINAL"
 try_record_file "records in order of kind"
 try_other_boot
+try_first_version
 try_newer_version
 try_no_regular_file
 try_quarantines
