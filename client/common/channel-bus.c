@@ -271,6 +271,13 @@ static bool may_read(const ChannelBus *bus)
 	return !bus->is_server || unsent(bus) <= REPLIES_MAX;
 }
 
+bool channel_bus_is_cut(const ChannelBus *bus)
+{
+	struct pollfd poll_fd = { .fd = bus->socket, .events = POLLRDHUP };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
 bool channel_bus_is_stuck(const ChannelBus *bus)
 {
 	return unsent(bus) > 0;

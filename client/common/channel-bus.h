@@ -63,6 +63,12 @@ int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max);
 /* Closes the connection. A connection that is all zero is ignored. */
 void channel_bus_deinit(ChannelBus *bus);
 
+/*
+ * Tests whether the connection was shut down, by vaild or by the peer, although that may not have
+ * been handled yet.
+ */
+bool channel_bus_is_cut(const ChannelBus *bus);
+
 /* Tests whether messages to the peer wait for it to read. */
 bool channel_bus_is_stuck(const ChannelBus *bus);
 

@@ -154,7 +154,8 @@ static bool is_taken(const ChannelSound *sound, uint64_t id)
 size_t channel_sound_record(ChannelSound *sound, const SoundStream *stream, void *ret_data,
 			    size_t size)
 {
-	if (!sound->is_told || !stream->is_enabled || is_taken(sound, stream->id))
+	if (!sound->is_told || !stream->is_enabled || is_taken(sound, stream->id) ||
+	    channel_bus_is_cut(sound->channel))
 		return 0;
 	if (sound->recorded != stream->id || sound->record_max == 0)
 		begin_record(sound, stream);
@@ -235,7 +236,7 @@ void channel_sound_write(ChannelSound *sound, uint64_t id, const void *data, siz
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	int result;
 
-	if (!sound->is_told || sound->unreplied > BACKLOG_MAX)
+	if (!sound->is_told || sound->unreplied > BACKLOG_MAX || channel_bus_is_cut(sound->channel))
 		return;
 	result = begin_call(sound, "Write", id, &call);
 	if (result >= 0)
@@ -245,7 +246,7 @@ void channel_sound_write(ChannelSound *sound, uint64_t id, const void *data, siz
 
 /* ---- Life ---- */
 
-ChannelSound *channel_sound_new(int socket, GuestSound *guest)
+ChannelSound *channel_sound_new(int socket, GuestSound *guest, const ChannelBus *channel)
 {
 	ChannelSound *sound = calloc(1, sizeof(*sound));
 
@@ -253,7 +254,7 @@ ChannelSound *channel_sound_new(int socket, GuestSound *guest)
 		fd_close(&socket);
 		return NULL;
 	}
-	*sound = (ChannelSound){ .guest = guest };
+	*sound = (ChannelSound){ .guest = guest, .channel = channel };
 	sound->replied_at = now(sound);
 	TAILQ_INSERT_TAIL(&guest->viewers, sound, entries);
 	if (channel_bus_init(&sound->bus, socket) >= 0)

@@ -19,6 +19,7 @@ struct SoundStream;
  */
 typedef struct ChannelSound {
 	struct GuestSound *guest;
+	const ChannelBus *channel; /* on which the listener was registered */
 	ChannelBus bus;
 	bool is_told;           /* of the streams that exist */
 	bool is_lost;           /* the connection has ended */
@@ -39,10 +40,11 @@ typedef struct ChannelSound {
 typedef TAILQ_HEAD(ChannelSounds, ChannelSound) ChannelSounds;
 
 /*
- * Starts a listener on a socket of the viewer, and adds it to the guest's sound. Takes ownership of
- * the socket, also on failure. Returns NULL on failure.
+ * Starts a listener on a socket of the viewer, and adds it to the guest's sound. The channel must
+ * outlive it. No sound passes after the channel was shut down. Takes ownership of the socket, also
+ * on failure. Returns NULL on failure.
  */
-ChannelSound *channel_sound_new(int socket, struct GuestSound *guest);
+ChannelSound *channel_sound_new(int socket, struct GuestSound *guest, const ChannelBus *channel);
 void channel_sound_free(ChannelSound *sound);
 
 /* Handles replies, and sets is_lost and is_slow. */

@@ -136,7 +136,8 @@ static int register_sound(Channel *channel, SoundDirection direction, sd_bus_mes
 	int fd = channel_bus_read_socket(message, error);
 	if (fd < 0)
 		return fd;
-	channel->sounds[direction] = channel_sound_new(fd, &channel->guest_sounds[direction]);
+	channel->sounds[direction] =
+		channel_sound_new(fd, &channel->guest_sounds[direction], &channel->bus);
 	return channel->sounds[direction] ? sd_bus_reply_method_return(message, "") : -ENOMEM;
 }
 
