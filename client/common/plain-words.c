@@ -111,13 +111,36 @@ static const PlainWord *find_word(const char *text)
 	return NULL;
 }
 
-static void write_plain(FILE *out, const char *text, size_t length)
+/* Tests whether the text at this place is the VM of a suggested command. */
+static bool is_machine_of_command(const char *text, size_t at)
 {
+	static const char *const commands[] = { "vailctl vm update ", "vailctl vm release ",
+						"vailctl vgpu assign " };
+
+	if (strncmp(text + at, "VM", 2) != 0 || is_name_character(text[at + 2]))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		size_t length = strlen(commands[i]);
+
+		if (at >= length && strncmp(text + at - length, commands[i], length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* machine: see Wording. */
+static void write_plain(FILE *out, const char *text, size_t length, const char *machine)
+{
+	char quoted[SHELL_QUOTE_SIZE];
+
 	for (size_t i = 0; i < length;) {
 		bool begins = i == 0 || !is_name_character(text[i - 1]);
 		const PlainWord *word = begins ? find_word(text + i) : NULL;
 
-		if (word) {
+		if (machine && is_machine_of_command(text, i)) {
+			fputs(shell_quote(machine, quoted), out);
+			i += strlen("VM");
+		} else if (word) {
 			fputs(word->plain, out);
 			i += strlen(word->wire);
 		} else {
@@ -152,7 +175,8 @@ char *plain_sentence(const char *sentence, const char *parameter, const Wording 
 		fprintf(out, "%s ", subject ? subject : parameter_word(parameter));
 	else if (subject)
 		fprintf(out, "%s: ", subject);
-	write_plain(out, fault, end ? (size_t)(end - fault) : strlen(fault));
+	write_plain(out, fault, end ? (size_t)(end - fault) : strlen(fault),
+		    wording ? wording->machine : NULL);
 	if (advice)
 		fprintf(out, "; %s", advice);
 	bool failed = ferror(out) != 0;

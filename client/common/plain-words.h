@@ -15,6 +15,8 @@
 typedef struct Wording {
 	const char *subject; /* what the person typed for the parameter, or for the request */
 	const char *advice;  /* replaces the advice of vaild */
+	const char
+		*machine; /* what the person typed for the VM; replaces VM in suggested commands */
 } Wording;
 
 /*

@@ -254,6 +254,18 @@ static void agent_look_at_hand_over(Agent *agent)
 	agent_refresh(agent);
 }
 
+/* Logs why the surface is not shared any more, and what an operator can do about a quarantine. */
+static void log_unshared(const Agent *agent, const Surface *surface, const VailEvent *event)
+{
+	const char *why =
+		event->reason ? plain_ending(event->reason) : vail_status_name(event->status);
+	bool is_quarantined = event->reason && strcmp(event->reason, "quarantined") == 0;
+
+	log_message("%s is not shared any more: %s%s%s", surface->name, why,
+		    is_quarantined ? "; an operator can lift it with: vailctl vm release " : "",
+		    is_quarantined ? agent->machine.guid : "");
+}
+
 static void handle_event(Agent *agent, const VailEvent *event)
 {
 	Surface *surface;
@@ -271,6 +283,7 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		share_missing(agent);
 		break;
 	case VAIL_EVENT_QUARANTINE_LIFTED:
+		log_message("the quarantine of the VM was lifted; sharing its screen again");
 		share_missing(agent);
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
@@ -283,9 +296,7 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		surface = find_surface(agent, event->shared_object);
 		if (surface) {
 			surface->handle[0] = '\0';
-			log_message("%s is not shared any more: %s", surface->name,
-				    event->reason ? plain_reason(event->reason)
-						  : vail_status_name(event->status));
+			log_unshared(agent, surface, event);
 		}
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:

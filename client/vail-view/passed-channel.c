@@ -22,7 +22,8 @@
 static void log_refusal(const PassedChannel *channel, const struct vail *vail, NTSTATUS status)
 {
 	char typed[PLAIN_QUOTE_SIZE];
-	const Wording wording = { plain_quote(channel->machine, typed), NULL };
+	const Wording wording = { .subject = plain_quote(channel->machine, typed),
+				  .machine = channel->machine };
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);
 
 	log_message("%s", sentence ? sentence : "this process is out of memory");

@@ -53,7 +53,8 @@ static const char *refusal_advice(NTSTATUS status, const char *machine,
 static void viewer_fail(Viewer *viewer, const struct vail *vail, NTSTATUS status)
 {
 	char typed[PLAIN_QUOTE_SIZE], advice[ADVICE_SIZE];
-	Wording wording = { .subject = plain_quote(viewer->machine, typed) };
+	Wording wording = { .subject = plain_quote(viewer->machine, typed),
+			    .machine = viewer->machine };
 
 	wording.advice = refusal_advice(status, viewer->machine, advice);
 	_cleanup_free_ char *sentence = message_refusal(vail, status, &wording);

@@ -171,7 +171,7 @@ char *wording_refusal(const Tool *tool, NTSTATUS status)
 	const char *typed[] = { tool->typed ? tool->typed : typed_word(tool, word_count),
 				typed_word(tool, word_count + 1), NULL };
 	Run run = command ? command->run : NULL;
-	Wording wording = { 0 };
+	Wording wording = { .machine = tool->typed };
 
 	/* The configuration's mistakes are about its own keys, which are not vaild's interface. */
 	if (run == command_call || run == command_reload)

@@ -49,8 +49,11 @@ check_mode_changes() {
 check_vaild_events() {
   "${CTL[@]}" vm quarantine "$GUID" --reason "seen at work" >/dev/null
   expect "a quarantine unshares the screen" eventually no_object
+  expect "vail-qemu says who can lift it" \
+    eventually grep -q "not shared any more: the VM was put in quarantine; .* vailctl vm release $GUID\$" "$PRIVATE/agent.log"
   "${CTL[@]}" vm release "$GUID" >/dev/null
   expect "the screen is shared again when the quarantine is lifted" eventually console_is 720x400
+  expect "vail-qemu says that it was lifted" eventually grep -q "quarantine of the VM was lifted" "$PRIVATE/agent.log"
   kill_and_wait "$DAEMON"
   expect "vail-qemu logs that it waits for vaild when vaild is killed" \
     eventually grep -q 'waiting for it' "$PRIVATE/agent.log"

@@ -112,12 +112,12 @@ denials() {
   complains vail-alice "^vailctl: $BARE: the VM has no virtual GPU: none is assigned, .*vailctl vgpu assign $BARE" \
     register "$BARE" --context
   "${CTL[@]}" vm quarantine "$GUID" --reason test
-  complains vail-alice "^vailctl: $GUID: the VM is in quarantine; have an operator run: vailctl vm release VM" \
+  complains vail-alice "^vailctl: $GUID: the VM is in quarantine; have an operator run: vailctl vm release $GUID" \
     exec "$GUID" -- true
   "${CTL[@]}" vm release "$GUID"
   # The user root has no capabilities after a login, unlike the process that asks.
   "${CTL[@]}" vm update "$BARE" --user root
-  complains root "^vailctl: $BARE: the calling process has other .*, or name a process like the calling one with: vailctl vm update VM --client-pid PID:RIGHTS" \
+  complains root "^vailctl: $BARE: the calling process has other .*, or name a process like the calling one with: vailctl vm update $BARE --client-pid PID:RIGHTS" \
     register "$BARE"
   "${CTL[@]}" vm update "$BARE" --user vail-alice
 }

@@ -165,35 +165,45 @@ static void expect_plain(const char *expected, const char *sentence, const char 
 	free(plain);
 }
 
+Test(plain_words, suggested_commands_name_the_machine)
+{
+	static const char refusal[] = "the VM is in quarantine; run: vailctl vm release VM";
+	static const char other[] = "no VM; name it with: vailctl vm update VM --client-pid PID";
+
+	expect_plain("a b: the VM is in quarantine; run: vailctl vm release \"a b\"", refusal, NULL,
+		     (Wording){ .subject = "a b", .machine = "a b" });
+	expect_plain("no VM; name it with: vailctl vm update desk --client-pid PID", other, NULL,
+		     (Wording){ .machine = "desk" });
+	expect_plain(other, other, NULL, (Wording){ 0 });
+}
+
 Test(plain_words, the_path_of_a_parameter_becomes_what_was_typed)
 {
 	expect_plain("--user nosuch is not a user of this host; give a name",
 		     "displayClients[0].user is not a user of this host; give a name",
-		     "displayClients[0].user", (Wording){ "--user nosuch", NULL });
+		     "displayClients[0].user", (Wording){ .subject = "--user nosuch" });
 	expect_plain("the display client is not a user", "displayClients[0].user is not a user",
-		     "displayClients[0].user", (Wording){ NULL, NULL });
+		     "displayClients[0].user", (Wording){ 0 });
 	expect_plain("a plane of the object has a stride of 0",
-		     "object.planes[0] has a stride of 0", "object.planes[0]",
-		     (Wording){ NULL, NULL });
+		     "object.planes[0] has a stride of 0", "object.planes[0]", (Wording){ 0 });
 	expect_plain("a value of the request is missing", "somethingNew is missing", "somethingNew",
-		     (Wording){ NULL, NULL });
+		     (Wording){ 0 });
 }
 
 Test(plain_words, advice_replaces_that_of_vaild)
 {
 	expect_plain("x: no VM has this GUID; run it", "no VM has this GUID; start it; or not",
-		     NULL, (Wording){ "x", "run it" });
+		     NULL, (Wording){ .subject = "x", .advice = "run it" });
 	expect_plain("no VM has this GUID; run it", "no VM has this GUID", NULL,
-		     (Wording){ NULL, "run it" });
+		     (Wording){ .advice = "run it" });
 }
 
 Test(plain_words, words_are_replaced_as_a_whole)
 {
 	expect_plain("`vailctl registrations` lists them", "io.vaild.ListRegistrations lists them",
-		     NULL, (Wording){ NULL, NULL });
+		     NULL, (Wording){ 0 });
 	expect_plain("/run/io.vaild.ListRegistrations and myreadWrite stay",
-		     "/run/io.vaild.ListRegistrations and myreadWrite stay", NULL,
-		     (Wording){ NULL, NULL });
+		     "/run/io.vaild.ListRegistrations and myreadWrite stay", NULL, (Wording){ 0 });
 }
 
 Test(plain_words, each_reason_of_an_end_has_a_sentence)
