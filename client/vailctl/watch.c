@@ -188,10 +188,11 @@ static void log_silence(const WatchRun *watch)
 		log_message("no virtual machine exists yet; waiting for changes, until you press "
 			    "Ctrl-C");
 	else
-		log_message("you may see no virtual machine now; waiting until you run the VMM or "
-			    "the agent of one, or are registered for one; only operators and "
-			    "observers see all, by default root and the groups vaild and "
-			    "vaild-observers");
+		log_message(
+			"you may watch no virtual machine now; to watch one for which you may "
+			"register, run: vailctl exec VM -- vailctl watch; waiting until you are "
+			"the agent of one; only operators and observers see all, by default root "
+			"and the groups vaild and vaild-observers");
 }
 
 static void show_text(WatchRun *watch, const VailEvent *event)

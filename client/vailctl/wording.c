@@ -105,7 +105,7 @@ static const char *argument_subject(Run run, const char *const *typed, const cha
 
 /* ---- Advice ---- */
 
-/* The first row that fits counts. The VM that was typed follows advice that ends with a space. */
+/* The first row that fits counts. The VM that was typed takes the place of each "@". */
 static const struct {
 	NTSTATUS status;
 	Run run; /* the command; NULL for all */
@@ -126,8 +126,12 @@ static const struct {
 	{ STATUS_INVALID_HANDLE, command_display_close,
 	  "list the display channels with: vailctl displays" },
 	{ STATUS_INVALID_HANDLE, NULL, "list the objects that you may see with: vailctl objects" },
-	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL, "have an operator run: vailctl vgpu assign " },
+	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL, "have an operator run: vailctl vgpu assign @" },
 	{ STATUS_INVALID_DISPOSITION, command_register, "run it with --context" },
+	{ STATUS_ACCESS_DENIED, command_watch,
+	  "call as root, or run: vailctl exec @ -- vailctl watch @" },
+	{ STATUS_ACCESS_DENIED, command_wait,
+	  "call as root, or run: vailctl exec @ -- vailctl wait @" },
 };
 
 /* Returns NULL if the advice of vaild fits. */
@@ -140,17 +144,28 @@ static const char *find_advice(NTSTATUS status, Run run)
 }
 
 /* Size of the buffer of advice that names the VM. */
-#define ADVICE_SIZE (SHELL_QUOTE_SIZE + 64)
+#define ADVICE_SIZE (2 * SHELL_QUOTE_SIZE + 64)
 
-/* Appends the VM to the advice. typed: the arguments; the first one of some commands is the VM. */
-static const char *format_advice(const char *beginning, Run run, const char *const *typed,
+/* Tests whether the first argument of the command is a VM that advice can name. */
+static bool names_machine(Run run)
+{
+	return run == command_register || run == command_exec || run == command_watch ||
+	       run == command_wait;
+}
+
+/* Puts the VM into the advice. typed: the arguments. */
+static const char *format_advice(const char *pattern, Run run, const char *const *typed,
 				 char advice[static ADVICE_SIZE])
 {
-	bool names_vm = (run == command_register || run == command_exec) && *typed;
 	char quoted[SHELL_QUOTE_SIZE];
+	const char *machine = names_machine(run) && *typed ? shell_quote(*typed, quoted) : "VM";
+	size_t length = 0;
 
-	snprintf(advice, ADVICE_SIZE, "%s%s", beginning,
-		 names_vm ? shell_quote(*typed, quoted) : "VM");
+	for (const char *at = pattern; *at != '\0' && length < ADVICE_SIZE; at++)
+		length += (size_t)(*at == '@' ? snprintf(advice + length, ADVICE_SIZE - length,
+							 "%s", machine)
+					      : snprintf(advice + length, ADVICE_SIZE - length,
+							 "%c", *at));
 	return advice;
 }
 
@@ -183,7 +198,7 @@ char *wording_refusal(const Tool *tool, NTSTATUS status)
 	if (!wording.subject)
 		wording.subject = argument_subject(run, typed, parameter, subject);
 	wording.advice = find_advice(status, run);
-	if (wording.advice && wording.advice[strlen(wording.advice) - 1] == ' ')
+	if (wording.advice && strchr(wording.advice, '@'))
 		wording.advice = format_advice(wording.advice, run, typed, advice);
 	return message_refusal(tool->vail, status, &wording);
 }

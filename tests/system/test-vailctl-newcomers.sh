@@ -78,9 +78,9 @@ has_said() { grep -qE -- "$2" "$PRIVATE/$1"; }
 nothing_can_come() {
   waiting stranger vail-bob watch
   expect "watch says to a user without a VM why nothing comes" eventually has_said stranger \
-    'you may see no virtual machine now; waiting .*only operators and observers see all'
+    'you may watch no virtual machine now; .* vailctl exec VM -- vailctl watch; .*only operators and observers see all'
   waiting document vail-bob --json watch
-  expect "watch --json says so, too" eventually has_said document 'you may see no virtual machine now'
+  expect "watch --json says so, too" eventually has_said document 'you may watch no virtual machine now'
   waiting operator root watch --kind current,virtualMachineAdded
   expect "watch of an operator begins" eventually has_said operator 'current state'
   expect_equal "watch says nothing to somebody who sees a VM" 0 \
@@ -177,6 +177,9 @@ refused_once() {
     expect_vailctl vail-bob 1 "vailctl $command is refused" $command
     expect_equal "vailctl $command is logged once" $((before + 1)) "$(denials)"
   done
+  says "a watch that is refused says how it can be permitted" \
+    "call as root, or run: vailctl exec desk -- vailctl watch desk " vail-alice 1 watch desk
+  says "so does a wait" "call as root, or run: vailctl exec desk -- vailctl wait desk " vail-alice 1 wait desk
 }
 
 # Two VMs may have one name, but few people want it.
