@@ -216,7 +216,7 @@ static void set_quarantine(Model *model, const ModelRequest *request, ModelAnswe
 
 	if (!caller_lives(model, request, answer))
 		return;
-	if (!request->caller->is_operator) {
+	if (!request->caller->is_operator && !request->caller->may_quarantine) {
 		refuse(answer, STATUS_ACCESS_DENIED);
 		return;
 	}
@@ -299,13 +299,14 @@ static void list(Model *model, const ModelRequest *request, ModelAnswer *answer)
 
 	if (request->method == MODEL_LIST_REGISTRATIONS)
 		MODEL_EACH(model, registration, registrations)
-	if (caller->is_operator || registration->process == caller->process)
+	if (caller->is_operator || caller->is_observer || registration->process == caller->process)
 		answer->serials[answer->count++] = registration->serial;
 	if (request->method == MODEL_LIST_MACHINES)
 		MODEL_EACH(model, machine, machines)
 	if (model_may_see(model, caller, machine))
 		answer->serials[answer->count++] = machine->serial;
-	if (request->method == MODEL_LIST_QUARANTINES && !caller->is_operator)
+	if (request->method == MODEL_LIST_QUARANTINES && !caller->is_operator &&
+	    !caller->is_observer && !caller->may_quarantine)
 		refuse(answer, STATUS_ACCESS_DENIED);
 	else if (request->method == MODEL_LIST_QUARANTINES)
 		MODEL_EACH(model, quarantine, quarantines)

@@ -121,7 +121,8 @@ bool model_may_see(Model *model, const Caller *caller, const ModelMachine *machi
 			    model_is_real(machine->registrar) &&
 			    (caller->in_initial_user_namespace || !machine->by_operator);
 
-	if (caller->is_operator || is_registrar || machine->vmm == caller->process ||
+	if (caller->is_operator || caller->is_observer || is_registrar ||
+	    machine->vmm == caller->process ||
 	    (machine->incoming != PROCESS_KEY_NONE && machine->incoming == caller->process))
 		return true;
 	if (model_registration(model, caller->process, machine->serial))

@@ -259,9 +259,22 @@ static void count_charge(Payer payer, const Caller *caller, uint64_t *own, uint6
 	*all += 1;
 }
 
+/* Returns the number of quarantines that operators pay for. */
+static uint64_t of_operators(Model *model)
+{
+	ModelQuarantine *quarantine;
+	uint64_t count = 0;
+
+	MODEL_EACH(model, quarantine, quarantines)
+	count += quarantine->payer.is_operator;
+	return count;
+}
+
+/* A tenth of the quarantines is reserved for operators. */
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
 {
 	const Limits *limits = &model->fake_host->service.settings.limits;
+	uint64_t reserve = kind == LIMIT_QUARANTINES ? limits->host_wide[kind] / 10 : 0;
 	uint64_t own = 0, all = 0;
 	ModelMachine *machine;
 	ModelVirtualGpu *virtual_gpu;
@@ -288,7 +301,10 @@ bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, Model
 	if (kind == LIMIT_QUARANTINES)
 		MODEL_EACH(model, quarantine, quarantines)
 	count_charge(quarantine->payer, caller, &own, &all);
-	if (own < limits->per_uid[kind] && all < limits->host_wide[kind])
+	if (own < limits->per_uid[kind] && all < limits->host_wide[kind] - reserve)
+		return true;
+	if (own < limits->per_uid[kind] && caller->is_operator &&
+	    (all < limits->host_wide[kind] || of_operators(model) < reserve))
 		return true;
 	answer->status = STATUS_QUOTA_EXCEEDED;
 	answer->limit = limit_name(kind, own >= limits->per_uid[kind]);

@@ -37,13 +37,19 @@ static Lookup random_lookup(Dice *dice)
 
 static void random_groups(FakeProcess *process, Dice *dice)
 {
-	static const gid_t more[] = { 27, 44, FAKE_HOST_OPERATOR_GROUP, 65534, (gid_t)-1 };
+	static const gid_t more[] = { 27,
+				      44,
+				      FAKE_HOST_OPERATOR_GROUP,
+				      FAKE_HOST_OBSERVERS_GROUP,
+				      FAKE_HOST_QUARANTINE_GROUP,
+				      65534,
+				      (gid_t)-1 };
 	gid_t primary = process->credentials.gids[ID_EFFECTIVE];
 	size_t count = 0;
 	gid_t groups[2];
 
 	if (dice_chance(dice, 3))
-		groups[count++] = more[dice_roll(dice, dice_chance(dice, 6) ? 5 : 3)];
+		groups[count++] = more[dice_roll(dice, dice_chance(dice, 6) ? 7 : 5)];
 	if (dice_chance(dice, 20))
 		primary = (gid_t)(1000 + dice_roll(dice, 3));
 	process_set_groups(process, primary, count, groups);
