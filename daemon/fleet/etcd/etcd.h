@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_ETCD_ETCD_H
+#define DAEMON_FLEET_ETCD_ETCD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A client of etcd's JSON gateway (v3) on libevent. It shows the keys below one prefix, keeps one
+ * lease alive, and changes keys.
+ *
+ * All keys here are relative to the prefix. The client talks to one endpoint at a time. If that
+ * does not answer, or has no leader, the client breaks off and tries the next one. It tries again
+ * for ever, with growing and random pauses.
+ *
+ * The order of handlers after each break is on_snapshot, on_reach(true), and then on_lease(true) if
+ * there is a new lease. Until the next break, on_put and on_delete follow each change once, in the
+ * order of revisions.
+ */
+
+struct event_base;
+
+typedef struct Etcd Etcd;
+
+/* A key with its value. Entries and their texts belong to the client. */
+typedef struct EtcdEntry {
+	const char *key;
+	const char *value; /* UTF-8; "" also for a value that is not UTF-8 or contains a NUL */
+	int64_t mod_revision;
+	int64_t lease; /* 0 for none */
+} EtcdEntry;
+
+typedef enum EtcdOutcome {
+	ETCD_DONE,
+	ETCD_LOST,    /* the key has another revision than expected; nothing has changed */
+	ETCD_UNKNOWN, /* it may have happened; the next snapshot shows that */
+	ETCD_FAILED,  /* nothing has changed */
+	ETCD_OUTCOME_MAX,
+} EtcdOutcome;
+
+/* The time and chance of the client. Tests replace them. */
+typedef struct EtcdClock {
+	int64_t (*now)(void *context);     /* milliseconds on CLOCK_BOOTTIME; never decreases */
+	uint32_t (*random)(void *context); /* any number, each as likely */
+	void *context;
+} EtcdClock;
+
+/* The client copies all texts. */
+typedef struct EtcdSettings {
+	const char *const *endpoints; /* URLs such as "https://etcd1:2379", without a path */
+	size_t endpoint_count;        /* at least 1 */
+	const char *prefix;           /* of all keys, not empty, such as "/vaild/" */
+	const char *ca;               /* path of a PEM file; NULL for the system's certificates */
+	const char *certificate;      /* path of a PEM file; NULL for none */
+	const char *private_key;      /* path of a PEM file; NULL for none */
+	unsigned int ttl;             /* of the lease, in seconds; at least 3 */
+	const EtcdClock *clock;       /* NULL for the system's; has to outlive the client */
+} EtcdSettings;
+
+/*
+ * Handlers may change keys, but must not call etcd_free(). A handler must not keep an entry or a
+ * text.
+ */
+typedef struct EtcdHandlers {
+	/* All keys as of the revision. A key that was known before and is not among them is gone.
+	 */
+	void (*on_snapshot)(void *context, const EtcdEntry *entries, size_t count,
+			    int64_t revision);
+	void (*on_put)(void *context, const EtcdEntry *entry);
+	void (*on_delete)(void *context, const char *key, int64_t revision);
+
+	/*
+	 * true: there is a new lease, so all leased keys have to be put again. false: the lease is
+	 * lost. Its keys are gone, or will expire.
+	 */
+	void (*on_lease)(void *context, bool is_held);
+
+	/*
+	 * true: what the handlers above have shown is current, why is NULL, and since is now.
+	 * false: it is as of the time since, in milliseconds of the clock, and why is a sentence
+	 * without a full stop. Called again with false only if the sentence is another one.
+	 */
+	void (*on_reach)(void *context, bool is_reached, const char *why, int64_t since);
+} EtcdHandlers;
+
+/*
+ * Called once for each change, and never before the function that began it has returned. revision:
+ * of the change if it is done, else 0. why: a sentence without a full stop, or NULL if it is done.
+ */
+typedef void EtcdDone(void *context, EtcdOutcome outcome, int64_t revision, const char *why);
+
+/*
+ * Begins to connect. Returns NULL if out of memory, or if libcurl cannot start. The base and the
+ * context have to outlive the client.
+ */
+Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const EtcdHandlers *handlers,
+	       void *context);
+
+/*
+ * Drops all changes in progress without calling their EtcdDone. Revokes the lease, and waits at
+ * most a second for that. Accepts NULL.
+ */
+void etcd_free(Etcd *etcd);
+
+bool etcd_is_reached(const Etcd *etcd);
+
+/* Tests whether the lease is held now, by the clock. */
+bool etcd_has_lease(const Etcd *etcd);
+
+/*
+ * Changes a key. Changes happen one after another in the order of the calls. A change fails at once
+ * if the client does not reach etcd, or if it is leased and no lease is held. The texts are copied.
+ * done may be NULL.
+ *
+ * etcd_delete() is done also if there is no such key. etcd_swap() puts the value, without a lease,
+ * or deletes the key if value is NULL, if the key's revision is still mod_revision. A mod_revision
+ * of 0 means that there must be no such key.
+ */
+void etcd_put(Etcd *etcd, const char *key, const char *value, bool is_leased, EtcdDone *done,
+	      void *context);
+void etcd_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context);
+void etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value, EtcdDone *done,
+	       void *context);
+
+#endif
