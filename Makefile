@@ -69,7 +69,8 @@ endif
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
-LAYERS  = $(DAEMON) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
+FLEET   = daemon/fleet/etcd
+LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.
 LEFT_OUT = $(if $(WINDOW),client/vail-view/no-window.c,$(wildcard client/vail-view/window/*.c))
@@ -157,7 +158,7 @@ UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tes
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
 # it, because its inner names are also the daemon's.
-unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
+unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(FLEET) $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
 model_tests = $(call program,$(1),$(2),$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c)
 
 $(eval $(call unit_tests,build/sanitized,build/tests/unit-tests,../sanitized))
@@ -169,7 +170,7 @@ $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
 FUZZ_TARGETS = $(patsubst tests/fuzz/fuzz-%.c,%,$(filter-out $(UNTESTED),$(wildcard tests/fuzz/fuzz-*.c)))
 FUZZ_CLIENT  = channel libvail libvirt-domain object-image qemu-display qemu-listener qemu-monitor terminal-text vailctl window
 
-fuzz_layers = tests/fuzz/common tests/support $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
+fuzz_layers = tests/fuzz/common tests/support $(FLEET) $(if $(filter $(FUZZ_CLIENT),$(1)),$(CLIENTS:%=client/%) client/common client/libvail proto,$(DAEMON))
 
 # $(call fuzz_target,VARIANT,PATH,NAME,FURTHER SOURCES)
 fuzz_target = $(call program,$(1),$(2),tests/fuzz/fuzz-$(3).c $(4),$(call fuzz_layers,$(3)),$(TEST_LIBS))
