@@ -71,15 +71,17 @@ typedef struct EtcdHandlers {
 	void (*on_delete)(void *context, const char *key, int64_t revision);
 
 	/*
-	 * true: there is a new lease, so all leased keys have to be put again. false: the lease is
-	 * lost. Its keys are gone, or will expire.
+	 * true: there is a new lease, so all leased keys have to be put again; why is NULL. false:
+	 * there is no lease. Keys of the one before are gone, or will expire. why is a sentence
+	 * without a full stop. Called again with false only if the sentence is another one.
 	 */
-	void (*on_lease)(void *context, bool is_held);
+	void (*on_lease)(void *context, bool is_held, const char *why);
 
 	/*
 	 * true: what the handlers above have shown is current, why is NULL, and since is now.
 	 * false: it is as of the time since, in milliseconds of the clock, and why is a sentence
-	 * without a full stop. Called again with false only if the sentence is another one.
+	 * that begins with the endpoint, without a full stop. Called again with false only if the
+	 * endpoint has another sentence than before.
 	 */
 	void (*on_reach)(void *context, bool is_reached, const char *why, int64_t since);
 } EtcdHandlers;
@@ -110,17 +112,21 @@ bool etcd_has_lease(const Etcd *etcd);
 
 /*
  * Changes a key. Changes happen one after another in the order of the calls. A change fails at once
- * if the client does not reach etcd, or if it is leased and no lease is held. The texts are copied.
- * done may be NULL.
+ * if the client does not reach etcd, if it is leased and no lease is held, or if ETCD_CHANGES_MAX
+ * are in progress. A break ends all that are in progress: the first may have happened, the others
+ * have failed. The texts are copied. done may be NULL. Returns false if out of memory; done is then
+ * not called.
  *
  * etcd_delete() is done also if there is no such key. etcd_swap() puts the value, without a lease,
  * or deletes the key if value is NULL, if the key's revision is still mod_revision. A mod_revision
  * of 0 means that there must be no such key.
  */
-void etcd_put(Etcd *etcd, const char *key, const char *value, bool is_leased, EtcdDone *done,
+#define ETCD_CHANGES_MAX 4096
+
+bool etcd_put(Etcd *etcd, const char *key, const char *value, bool is_leased, EtcdDone *done,
 	      void *context);
-void etcd_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context);
-void etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value, EtcdDone *done,
+bool etcd_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context);
+bool etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value, EtcdDone *done,
 	       void *context);
 
 #endif
