@@ -33,6 +33,9 @@ LIBXML  := $(if $(LIBVIRT),$(shell pkg-config --cflags libxml-2.0))
 WINDOW  := $(shell pkg-config --exists sdl2 2>/dev/null && echo window)
 SDL     := $(if $(WINDOW),$(filter -I%,$(shell pkg-config --cflags sdl2)))
 
+# The client of etcd is built where the development files of libcurl are installed.
+CURL    := $(shell pkg-config --exists libcurl 2>/dev/null && echo curl)
+
 LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto $(LIBXML) $(SDL)
 BASE     = $(LANGUAGE) -fPIC -fvisibility=hidden $(WARNINGS)
 
@@ -69,7 +72,7 @@ endif
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
-FLEET   = daemon/fleet/etcd
+FLEET   = $(if $(CURL),daemon/fleet/etcd)
 LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.
@@ -101,7 +104,8 @@ $(foreach variant,build build/sanitized build/threads build/fuzz build/coverage,
 
 DAEMON_LIBS = -levent_core -ljson-c -lsystemd -lz
 CLIENT_LIBS = -ljson-c -lpng -lsystemd
-TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS) $(libs_vailctl) $(libs_vail-view) $(if $(LIBVIRT),$(libs_vail-libvirt))
+FLEET_LIBS  = -lcurl -levent_core -ljson-c -lsystemd
+TEST_LIBS   = $(DAEMON_LIBS) $(CLIENT_LIBS) $(libs_vailctl) $(libs_vail-view) $(if $(LIBVIRT),$(libs_vail-libvirt)) $(if $(CURL),$(FLEET_LIBS) -levent_extra)
 
 # Libraries of one client alone.
 libs_vailctl      = -lsmartcols
@@ -153,7 +157,7 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 ## Test programs
 
 # Tests of a client that is not built are left out.
-UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c)
+UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c) $(if $(CURL),,$(wildcard tests/unit/fleet/*.c) tests/fuzz/fuzz-etcd.c)
 UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
@@ -212,8 +216,8 @@ $(eval $(call allocation_faults,build/coverage,build/coverage/allocation-faults)
 $(eval $(call program,build/threads,build/tests/shared-handle,tests/threads/shared-handle.c,client/libvail proto,-ljson-c))
 
 # A helper of the system tests is a file, or a folder of files.
-HELPERS = $(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
-            $(patsubst %/,%,$(sort $(dir $(wildcard tests/system/helpers/*/*.c)))))
+HELPERS = $(filter-out $(if $(CURL),,etcd-client),$(patsubst tests/system/helpers/%,%,$(basename $(wildcard tests/system/helpers/*.c)) \
+            $(patsubst %/,%,$(sort $(dir $(wildcard tests/system/helpers/*/*.c))))))
 GUEST_PROGRAMS = $(patsubst tests/vm/%.c,build/tests/helpers/%,$(wildcard tests/vm/*.c))
 HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) $(GUEST_PROGRAMS)
 
@@ -221,7 +225,7 @@ HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) $(GUEST_PROGRAMS)
 ALONE = register-process
 
 helper_sources = $(or $(wildcard tests/system/helpers/$(1).c),$(wildcard tests/system/helpers/$(1)/*.c))
-$(foreach helper,$(HELPERS),$(eval $(call program,build,build/tests/helpers/$(helper),$(call helper_sources,$(helper)),$(if $(filter $(helper),$(ALONE)),,tests/support $(DAEMON)),$(call WITH_LIBVAIL,/../..) $(TEST_LIBS),build/libvail.so)))
+$(foreach helper,$(HELPERS),$(eval $(call program,build,build/tests/helpers/$(helper),$(call helper_sources,$(helper)),$(if $(filter $(helper),$(ALONE)),,tests/support $(FLEET) $(DAEMON)),$(call WITH_LIBVAIL,/../..) $(TEST_LIBS),build/libvail.so)))
 
 # These run in a guest that has no libraries.
 $(GUEST_PROGRAMS): build/tests/helpers/%: build/tests/vm/%.o

@@ -94,7 +94,7 @@ typedef void EtcdDone(void *context, EtcdOutcome outcome, int64_t revision, cons
 
 /*
  * Begins to connect. Returns NULL if out of memory, or if libcurl cannot start. The base and the
- * context have to outlive the client.
+ * context have to outlive the client. The program has to ignore SIGPIPE.
  */
 Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const EtcdHandlers *handlers,
 	       void *context);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_ETCD_CHANGES_H
+#define DAEMON_FLEET_ETCD_CHANGES_H
+
+#include "daemon/fleet/etcd/transport.h"
+
+/* The changes in progress. Only the first one is being sent, so that they keep their order. */
+
+typedef struct Change Change;
+
+typedef struct Changes {
+	Exchange exchange;
+	TAILQ_HEAD(, Change) waiting; /* the first one runs if the exchange does */
+	TAILQ_HEAD(, Change) settled; /* EtcdDone has to be called */
+	size_t count;                 /* of both */
+} Changes;
+
+void changes_init(Changes *changes);
+void changes_deinit(Changes *changes);
+
+/* Calls what is settled, and sends the next change. */
+void changes_wake(Changes *changes);
+
+/* Settles all changes. The one that runs may have happened. */
+void changes_break(Changes *changes, const char *why);
+
+/* Returns the time at which changes_wake() is due: now or never. */
+int64_t changes_deadline(const Changes *changes);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_ETCD_VIEW_H
+#define DAEMON_FLEET_ETCD_VIEW_H
+
+#include "daemon/fleet/etcd/message.h"
+#include "daemon/fleet/etcd/transport.h"
+
+/*
+ * Shows the keys: lists them page by page as of one revision, and watches from the next revision
+ * on. The snapshot is shown when the watch stands, because both are then right.
+ */
+
+/* Bounds of a list. A server with more keys is not reached. */
+#define VIEW_ENTRIES_MAX ((size_t)262144)
+#define VIEW_BYTES_MAX   ((size_t)64 << 20)
+
+/* The keys of the first page. Later pages are smaller if one was too long. */
+#define VIEW_PAGE 512
+
+typedef struct View {
+	Exchange list;
+	Exchange watch;
+	MessageStream stream;
+
+	/* The list that is being read. */
+	EtcdEntry *entries; /* each with its key and value in one allocation */
+	size_t count;
+	size_t capacity;
+	size_t bytes;
+	Buffer last_key;
+	int64_t revision;  /* 0 before the end of the first page */
+	unsigned int page; /* how many keys to ask for at a time */
+} View;
+
+void view_init(View *view);
+void view_deinit(View *view);
+
+/* Begins a list. Nothing of the view may be in progress. */
+void view_start(View *view);
+
+/* Ends the list and the watch. */
+void view_stop(View *view);
+
+#endif

@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client of etcd against gateways that the test plays, with a clock and random numbers of the
+ * test: reaching etcd, its lease, changes with their outcomes, and what servers do that are broken,
+ * silent or without a leader.
+ */
+#include <bsd/sys/queue.h>
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/fleet/etcd/client.h"
+#include "daemon/fleet/etcd/etcd.h"
+#include "daemon/fleet/etcd/message.h"
+#include "proto/macros.h"
+#include "tests/unit/fleet/played-gateway.h"
+
+TestSuite(etcd);
+
+/* Everything that a test has, and what the client has told it, as one text. */
+typedef struct Bench {
+	struct event_base *base;
+	Gateway *gateways[2];
+	Etcd *etcd;
+	EtcdClock clock;
+	int64_t time;
+	char told[2048];
+} Bench;
+
+static int64_t bench_now(void *context)
+{
+	return ((Bench *)context)->time;
+}
+
+/* Chooses the first endpoint, and the shortest pauses. */
+static uint32_t bench_random(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static uint32_t bench_random_high(void *context)
+{
+	(void)context;
+	return UINT32_MAX;
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(Bench *bench, const char *format, ...)
+{
+	size_t length = strlen(bench->told);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(bench->told + length, sizeof(bench->told) - length, format, arguments);
+	va_end(arguments);
+}
+
+static void on_snapshot(void *context, const EtcdEntry *entries, size_t count, int64_t revision)
+{
+	tell(context, "snapshot@%lld", (long long)revision);
+	for (size_t i = 0; i < count && i < 4; i++)
+		tell(context, " %s=%s@%lld/%lld", entries[i].key, entries[i].value,
+		     (long long)entries[i].mod_revision, (long long)entries[i].lease);
+	if (count > 4)
+		tell(context, " and %zu more", count - 4);
+	tell(context, ";");
+}
+
+static void on_put(void *context, const EtcdEntry *entry)
+{
+	tell(context, "put %s=%s@%lld;", entry->key, entry->value, (long long)entry->mod_revision);
+}
+
+static void on_delete(void *context, const char *key, int64_t revision)
+{
+	tell(context, "delete %s@%lld;", key, (long long)revision);
+}
+
+static void on_lease(void *context, bool is_held, const char *why)
+{
+	cr_assert_eq(is_held, why == NULL);
+	tell(context, is_held ? "lease;" : "no lease: %s;", why);
+}
+
+static void on_reach(void *context, bool is_reached, const char *why, int64_t since)
+{
+	Bench *bench = context;
+
+	cr_assert_eq(is_reached, why == NULL);
+	if (is_reached) {
+		cr_assert_eq(since, bench->time);
+		tell(bench, "reached;");
+		return;
+	}
+	/* The port of a gateway is another one each time. */
+	for (size_t i = 0; i < ARRAY_SIZE(bench->gateways); i++) {
+		const char *url = gateway_url(bench->gateways[i]);
+		if (strncmp(why, url, strlen(url)) == 0)
+			tell(bench, "away since %lld: %zu%s;", (long long)since, i,
+			     why + strlen(url));
+	}
+}
+
+static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const char *why)
+{
+	static const char *const names[ETCD_OUTCOME_MAX] = { "done", "lost", "unknown", "failed" };
+
+	cr_assert_eq(outcome == ETCD_DONE, why == NULL);
+	cr_assert_eq(outcome == ETCD_DONE, revision != 0);
+	if (why)
+		tell(context, "%s: %s;", names[outcome], why);
+	else
+		tell(context, "%s@%lld;", names[outcome], (long long)revision);
+}
+
+static const EtcdHandlers handlers = { on_snapshot, on_put, on_delete, on_lease, on_reach };
+
+/* Prepares gateways without a client, so that a test can write scripts. */
+static void bench_init(Bench *bench)
+{
+	signal(SIGPIPE, SIG_IGN);
+	*bench = (Bench){ .base = event_base_new(), .time = 1000000 };
+	bench->clock = (EtcdClock){ .now = bench_now, .random = bench_random, .context = bench };
+	for (size_t i = 0; i < ARRAY_SIZE(bench->gateways); i++)
+		bench->gateways[i] = gateway_new(bench->base);
+}
+
+static void bench_start(Bench *bench)
+{
+	const char *endpoints[] = { gateway_url(bench->gateways[0]),
+				    gateway_url(bench->gateways[1]) };
+	EtcdSettings settings = { .endpoints = endpoints,
+				  .endpoint_count = ARRAY_SIZE(endpoints),
+				  .prefix = "/v/",
+				  .ttl = 15,
+				  .clock = &bench->clock };
+
+	bench->etcd = etcd_new(bench->base, &settings, &handlers, bench);
+	cr_assert_not_null(bench->etcd);
+}
+
+static void bench_deinit(Bench *bench)
+{
+	/* The gateways run in this thread and could not answer. */
+	if (bench->etcd)
+		lease_lose(&bench->etcd->lease, "the test ends");
+	etcd_free(bench->etcd);
+	for (size_t i = 0; i < ARRAY_SIZE(bench->gateways); i++)
+		gateway_free(bench->gateways[i]);
+	event_base_free(bench->base);
+}
+
+/* Runs the loop until the condition holds. */
+#define run_until(bench, condition)                                                    \
+	do {                                                                           \
+		while (!(condition))                                                   \
+			cr_assert_geq(event_base_loop((bench)->base, EVLOOP_ONCE), 0); \
+	} while (0)
+
+static bool has_told(const Bench *bench, const char *text)
+{
+	return strstr(bench->told, text) != NULL;
+}
+
+/* Waits for a text among what the client has told. Forgets all of it. */
+static void expect(Bench *bench, const char *text)
+{
+	run_until(bench, has_told(bench, text));
+	bench->told[0] = '\0';
+}
+
+/* Waits until the last text has been told. All that the client has told has to be the texts. */
+static void expect_all(Bench *bench, const char *texts, const char *last)
+{
+	run_until(bench, has_told(bench, last));
+	cr_assert_str_eq(bench->told, texts);
+	bench->told[0] = '\0';
+}
+
+static void pass(Bench *bench, int64_t milliseconds)
+{
+	bench->time += milliseconds;
+	etcd_wake(bench->etcd);
+}
+
+#define REACHED "snapshot@4;reached;lease;"
+
+static void bench_reach(Bench *bench)
+{
+	bench_init(bench);
+	bench_start(bench);
+	expect_all(bench, REACHED, "lease;");
+}
+
+#define BENCH_INIT(function)                 \
+	_cleanup_(bench_deinit) Bench bench; \
+	function(&bench)
+
+#define KEY_A   "L3YvYQ=="
+#define KEY_B   "L3YvYg=="
+#define VALUE_A "QQ=="
+
+Test(etcd, reaches_an_empty_etcd)
+{
+	BENCH_INIT(bench_reach);
+
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_WATCH),
+			 "{\"create_request\":{\"key\":\"L3Yv\",\"range_end\":\"L3Yw\","
+			 "\"start_revision\":\"5\",\"fragment\":true}}");
+	cr_assert(gateway_watch_needs_leader(bench.gateways[0]));
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_GRANT), "{\"TTL\":\"15\"}");
+	cr_assert(etcd_is_reached(bench.etcd));
+	cr_assert(etcd_has_lease(bench.etcd));
+}
+
+Test(etcd, later_pages_are_of_the_first_page_s_revision)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
+		       "{" GATEWAY_HEADER ",\"kvs\":[{\"key\":\"" KEY_A "\",\"value\":\"" VALUE_A
+		       "\",\"mod_revision\":\"3\",\"lease\":\"9\"}],\"more\":true}");
+	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
+		       "{\"header\":{\"revision\":\"6\"},\"kvs\":[{\"key\":\"" KEY_B
+		       "\",\"mod_revision\":\"2\"}]}");
+	bench_start(&bench);
+	expect_all(&bench, "snapshot@4 a=A@3/9 b=@2/0;reached;", "reached;");
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_RANGE),
+			 "{\"key\":\"L3YvYQA=\",\"range_end\":\"L3Yw\",\"limit\":\"512\","
+			 "\"revision\":\"4\"}");
+}
+
+Test(etcd, shows_changes)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_send(bench.gateways[0],
+		     "{\"result\":{" GATEWAY_HEADER ",\"events\":[{\"kv\":{\"key\":\"" KEY_A
+		     "\",\"mod_revision\":\"5\",\"value\":\"" VALUE_A
+		     "\"}}]}}\n{\"result\":{" GATEWAY_HEADER
+		     ",\"events\":[{\"type\":\"DELETE\",\"kv\":{\"key\":\"" KEY_A
+		     "\",\"mod_revision\":\"6\"}}]}}\n");
+	expect_all(&bench, "put a=A@5;delete a@6;", "delete");
+}
+
+Test(etcd, changes_have_outcomes)
+{
+	BENCH_INIT(bench_reach);
+	Gateway *gateway = bench.gateways[0];
+
+	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
+	cr_assert_str_eq(bench.told, "", "the caller hears of it later");
+	expect_all(&bench, "done@4;", "done");
+	cr_assert_str_eq(gateway_last(gateway, GATEWAY_PUT),
+			 "{\"key\":\"" KEY_A "\",\"value\":\"" VALUE_A "\",\"lease\":\"77\"}");
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
+	cr_assert_str_eq(gateway_last(gateway, GATEWAY_PUT),
+			 "{\"key\":\"" KEY_A "\",\"value\":\"" VALUE_A "\"}");
+	cr_assert(etcd_delete(bench.etcd, "a", on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
+	cr_assert(etcd_swap(bench.etcd, "a", 3, "A", on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
+	gateway_script(gateway, GATEWAY_TXN, 200, "{" GATEWAY_HEADER "}");
+	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, on_done, &bench));
+	expect_all(&bench, "lost: the key has changed in the meantime;", "lost");
+}
+
+Test(etcd, changes_keep_their_order)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 400, "{\"message\":\"first\"}");
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 400, "{\"message\":\"second\"}");
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 400, "{\"message\":\"third\"}");
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	expect_all(&bench,
+		   "failed: HTTP 400, first;failed: HTTP 400, second;failed: HTTP 400, third;",
+		   "third");
+	cr_assert(etcd_is_reached(bench.etcd), "a refused change is no reason for a break");
+}
+
+Test(etcd, too_many_changes_are_refused)
+{
+	BENCH_INIT(bench_reach);
+
+	for (size_t i = 0; i < ETCD_CHANGES_MAX; i++)
+		cr_assert(etcd_put(bench.etcd, "a", "A", false, NULL, NULL));
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	expect_all(&bench, "failed: too many changes are in progress;", "failed");
+}
+
+Test(etcd, changes_fail_while_etcd_is_away)
+{
+	BENCH_INIT(bench_init);
+
+	bench_start(&bench);
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	cr_assert_str_eq(bench.told, "");
+	run_until(&bench, has_told(&bench, "failed"));
+	cr_assert(has_told(&bench, "failed: etcd is not reached;"));
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_PUT), 0u);
+}
+
+Test(etcd, a_full_etcd_is_shown_and_grants_no_lease)
+{
+	BENCH_INIT(bench_init);
+	Gateway *gateway = bench.gateways[0];
+
+	gateway_script(gateway, GATEWAY_GRANT, 429, "{\"message\":\"etcdserver: no space\"}");
+	gateway_script(gateway, GATEWAY_GRANT, 429, "{\"message\":\"etcdserver: no space\"}");
+	bench_start(&bench);
+	expect_all(&bench, "snapshot@4;reached;no lease: HTTP 429, etcdserver: no space;",
+		   "no lease");
+	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
+	expect_all(&bench, "failed: there is no lease;", "failed");
+	pass(&bench, 499);
+	cr_assert_eq(gateway_count(gateway, GATEWAY_GRANT), 1u);
+	pass(&bench, 1);
+	run_until(&bench, gateway_count(gateway, GATEWAY_GRANT) == 2 &&
+				  !exchange_runs(&bench.etcd->lease.exchange));
+	pass(&bench, 1000);
+	expect_all(&bench, "lease;", "lease");
+}
+
+Test(etcd, an_expired_lease_is_replaced)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_KEEPALIVE, 200,
+		       "{\"result\":{" GATEWAY_HEADER ",\"ID\":\"77\"}}");
+	pass(&bench, 5000);
+	expect_all(&bench, "no lease: the lease has expired in etcd;lease;", "etcd;lease;");
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_KEEPALIVE), "{\"ID\":\"77\"}");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_GRANT), 2u);
+}
+
+Test(etcd, a_put_with_an_expired_lease_fails)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 404,
+		       "{\"error\":\"etcdserver: requested lease not found\",\"code\":5}");
+	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
+	expect_all(&bench,
+		   "no lease: the lease has expired in etcd;"
+		   "failed: HTTP 404, etcdserver: requested lease not found;lease;",
+		   ";lease;");
+}
+
+Test(etcd, a_lease_is_kept_alive_three_times_in_its_ttl)
+{
+	BENCH_INIT(bench_reach);
+
+	for (size_t i = 1; i <= 5; i++) {
+		pass(&bench, 4999);
+		cr_assert(!exchange_runs(&bench.etcd->lease.exchange));
+		pass(&bench, 1);
+		run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == i &&
+					  !exchange_runs(&bench.etcd->lease.exchange));
+	}
+	cr_assert_str_eq(bench.told, "");
+	cr_assert(etcd_has_lease(bench.etcd));
+}
+
+Test(etcd, a_lease_is_lost_a_ttl_after_its_last_keepalive_was_sent)
+{
+	BENCH_INIT(bench_reach);
+
+	pass(&bench, 5000);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1);
+	bench.time += 2000; /* the answer takes so long */
+	run_until(&bench, !exchange_runs(&bench.etcd->lease.exchange));
+	gateway_fall_silent(bench.gateways[0]);
+	gateway_fall_silent(bench.gateways[1]);
+	gateway_end_watches(bench.gateways[0]);
+	expect(&bench, "away");
+	pass(&bench, 12999);
+	cr_assert(etcd_has_lease(bench.etcd));
+	cr_assert(!has_told(&bench, "no lease"));
+	pass(&bench, 1);
+	cr_assert_not(etcd_has_lease(bench.etcd));
+	cr_assert(has_told(
+		&bench, "no lease: the lease has ended, because it was not kept alive in time;"));
+}
+
+Test(etcd, an_answer_after_the_end_of_a_lease_comes_too_late)
+{
+	BENCH_INIT(bench_reach);
+
+	pass(&bench, 5000);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1);
+	bench.time += 10000; /* a host that was suspended */
+	expect_all(&bench,
+		   "no lease: the lease has ended, because it was not kept alive in time;lease;",
+		   ";lease;");
+}
+
+Test(etcd, a_silent_endpoint_is_left_before_the_lease_ends)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_fall_silent(bench.gateways[0]);
+	pass(&bench, 5000);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1);
+	pass(&bench, 3000);
+	cr_assert_str_eq(bench.told, "away since 1000000: 0: no answer;");
+	pass(&bench, 50);
+	expect(&bench, "snapshot@4;reached;");
+	run_until(&bench, gateway_count(bench.gateways[1], GATEWAY_KEEPALIVE) == 1);
+	run_until(&bench, !exchange_runs(&bench.etcd->lease.exchange));
+	cr_assert_str_eq(bench.told, "", "the lease goes on");
+	cr_assert_eq(gateway_count(bench.gateways[1], GATEWAY_GRANT), 0u);
+	cr_assert_eq(bench.etcd->lease.ends_at, bench.time + 15000);
+}
+
+Test(etcd, an_endpoint_that_is_silent_from_the_start_is_left)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_fall_silent(bench.gateways[0]);
+	bench_start(&bench);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_RANGE) == 1);
+	pass(&bench, ETCD_PATIENCE);
+	pass(&bench, 50);
+	expect_all(&bench, "away since 1000000: 0: no answer;" REACHED, "lease");
+	cr_assert_eq(gateway_count(bench.gateways[1], GATEWAY_RANGE), 1u);
+}
+
+Test(etcd, a_watch_that_does_not_begin_is_left)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_WATCH, 200, "");
+	bench_start(&bench);
+	run_until(&bench, gateway_watches(bench.gateways[0]) == 1);
+	cr_assert_str_eq(bench.told, "");
+	pass(&bench, ETCD_PATIENCE);
+	cr_assert_str_eq(bench.told, "away since 1000000: 0: no answer;");
+}
+
+Test(etcd, the_same_failure_is_told_once)
+{
+	BENCH_INIT(bench_init);
+
+	for (size_t i = 0; i < 3; i++) {
+		gateway_script(bench.gateways[0], GATEWAY_RANGE, 503,
+			       "{\"message\":\"no quorum\"}");
+		gateway_script(bench.gateways[1], GATEWAY_RANGE, 503, "{}");
+	}
+	bench_start(&bench);
+	for (size_t i = 1; i <= 3; i++) {
+		run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_RANGE) == i &&
+					  !etcd_is_connected(bench.etcd));
+		pass(&bench, 10000);
+		run_until(&bench, gateway_count(bench.gateways[1], GATEWAY_RANGE) == i &&
+					  !etcd_is_connected(bench.etcd));
+		pass(&bench, 10000);
+	}
+	expect_all(&bench,
+		   "away since 1000000: 0: HTTP 503, no quorum;away since 1000000: 1: HTTP "
+		   "503;" REACHED,
+		   "lease");
+}
+
+Test(etcd, a_change_without_a_quorum_is_unknown)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 500,
+		       "{\"message\":\"etcdserver: request timed out\"}");
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	cr_assert(etcd_put(bench.etcd, "b", "B", false, on_done, &bench));
+	expect_all(&bench,
+		   "away since 1000000: 0: HTTP 500, etcdserver: request timed out;"
+		   "unknown: HTTP 500, etcdserver: request timed out;"
+		   "failed: HTTP 500, etcdserver: request timed out;",
+		   "failed");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_PUT), 1u);
+}
+
+Test(etcd, a_change_without_an_answer_is_unknown)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script_silence(bench.gateways[0], GATEWAY_TXN);
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_TXN) == 1);
+	pass(&bench, 5000);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1 &&
+				  !exchange_runs(&bench.etcd->lease.exchange));
+	pass(&bench, 4999);
+	cr_assert_str_eq(bench.told, "");
+	pass(&bench, 1);
+	expect_all(&bench, "away since 1005000: 0: no answer;unknown: no answer;", "unknown");
+}
+
+Test(etcd, an_answer_that_is_no_answer_leaves_a_change_unknown)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_PUT, 200, "<html>");
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	expect_all(&bench,
+		   "away since 1000000: 0: the answer is not JSON;unknown: the answer is not JSON;",
+		   "unknown");
+}
+
+Test(etcd, a_swap_is_never_sent_twice)
+{
+	BENCH_INIT(bench_reach);
+
+	/* libcurl repeats a request that fails on a connection that was used before. */
+	gateway_script_hang_up(bench.gateways[0], GATEWAY_TXN);
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	expect(&bench, "unknown");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 1u);
+}
+
+Test(etcd, a_compaction_lists_again)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_send(bench.gateways[0], "{\"result\":{" GATEWAY_HEADER
+					",\"canceled\":true,\"compact_revision\":\"9\"}}\n");
+	expect_all(&bench,
+		   "away since 1000000: 0: the watch fell behind a compaction; all keys are listed "
+		   "again;",
+		   "away");
+	pass(&bench, 50);
+	expect_all(&bench, "snapshot@4;reached;", "reached");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_RANGE), 2u, "on the same endpoint");
+}
+
+Test(etcd, an_endpoint_without_a_leader_is_left)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_send(bench.gateways[0],
+		     "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":"
+		     "\"etcdserver: no leader\"}}\n");
+	expect_all(&bench, "away since 1000000: 0: the watch has ended: etcdserver: no leader;",
+		   "away");
+	pass(&bench, 50);
+	expect_all(&bench, "snapshot@4;reached;", "reached");
+	cr_assert_eq(gateway_count(bench.gateways[1], GATEWAY_RANGE), 1u);
+}
+
+Test(etcd, a_watch_of_a_broken_server_ends_the_connection)
+{
+	static const struct {
+		const char *sent, *why;
+	} rows[] = {
+		{ "<html>", "the watch sends what is not JSON, or more than a client can take" },
+		{ "{}\n", "the answer is not one of a watch" },
+		{ "{\"result\":{\"events\":[{\"kv\":{\"key\":\"x\"}}]}}",
+		  "a key or value is not in base64" },
+		{ "{\"result\":{\"canceled\":true}}", "the watch has ended: no reason was given" },
+	};
+	BENCH_INIT(bench_init);
+	char expected[256];
+
+	bench_start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		run_until(&bench, gateway_watches(bench.gateways[i % 2]) == 1 &&
+					  etcd_is_reached(bench.etcd) &&
+					  etcd_has_lease(bench.etcd));
+		bench.told[0] = '\0';
+		gateway_send(bench.gateways[i % 2], rows[i].sent);
+		snprintf(expected, sizeof(expected), "away since %lld: %zu: %s;",
+			 (long long)bench.time, i % 2, rows[i].why);
+		expect_all(&bench, expected, "away");
+		pass(&bench, 10000);
+	}
+}
+
+Test(etcd, an_endless_value_of_a_watch_ends_the_connection)
+{
+	BENCH_INIT(bench_reach);
+	char *block = malloc(65537);
+
+	memset(block, 'x', 65536);
+	block[0] = '"';
+	block[65536] = '\0';
+	for (size_t i = 0; i < 8 * MESSAGE_SIZE_MAX / 65536 && !has_told(&bench, "away"); i++) {
+		gateway_send(bench.gateways[0], block);
+		block[0] = 'x';
+		event_base_loop(bench.base, EVLOOP_NONBLOCK);
+	}
+	free(block);
+	run_until(&bench, has_told(&bench, "away"));
+	cr_assert(has_told(&bench, "more than a client can take") ||
+		  has_told(&bench, "the answer is too long"));
+}
+
+Test(etcd, a_long_page_is_asked_for_in_parts)
+{
+	BENCH_INIT(bench_init);
+	char *body = malloc(MESSAGE_SIZE_MAX + 2);
+
+	memset(body, ' ', MESSAGE_SIZE_MAX + 1);
+	body[MESSAGE_SIZE_MAX + 1] = '\0';
+	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200, body);
+	free(body);
+	bench_start(&bench);
+	expect(&bench, REACHED);
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_RANGE),
+			 "{\"key\":\"L3Yv\",\"range_end\":\"L3Yw\",\"limit\":\"128\"}");
+}
+
+Test(etcd, a_list_without_an_end_is_left)
+{
+	BENCH_INIT(bench_init);
+
+	for (size_t i = 0; i < 2; i++)
+		gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
+			       "{" GATEWAY_HEADER ",\"kvs\":[{\"key\":\"" KEY_A
+			       "\"}],\"more\":true}");
+	bench_start(&bench);
+	expect_all(&bench, "away since 1000000: 0: a page of keys repeats the one before;", "away");
+}
+
+Test(etcd, a_refused_connection_leads_to_the_next_endpoint)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_close(bench.gateways[0]);
+	bench_start(&bench);
+	expect_all(&bench, "away since 1000000: 0: Couldn't connect to server;", "away");
+	pass(&bench, 50);
+	expect_all(&bench, REACHED, "lease");
+}
+
+/* Plays a gateway until a lease has been revoked. Does not return. */
+static _Noreturn void play_until_revoked(struct event_base *base, Gateway *gateway)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	event_reinit(base);
+	while (gateway_count(gateway, GATEWAY_REVOKE) == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	_exit(strcmp(gateway_last(gateway, GATEWAY_REVOKE), "{\"ID\":\"77\"}") == 0 ? 0 : 1);
+}
+
+Test(etcd, the_end_revokes_the_lease)
+{
+	BENCH_INIT(bench_init);
+	struct event_base *base = event_base_new();
+	Gateway *gateway = gateway_new(base);
+	const char *endpoint = gateway_url(gateway);
+	EtcdSettings settings = { .endpoints = &endpoint,
+				  .endpoint_count = 1,
+				  .prefix = "/v/",
+				  .ttl = 15,
+				  .clock = &bench.clock };
+	int status;
+
+	/* The client waits without its loop, so the gateway needs a process of its own. */
+	pid_t child = fork();
+	if (child == 0)
+		play_until_revoked(base, gateway);
+	bench.etcd = etcd_new(bench.base, &settings, &handlers, &bench);
+	run_until(&bench, has_told(&bench, ";lease;"));
+	etcd_free(TAKE_POINTER(bench.etcd));
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	gateway_free(gateway);
+	event_base_free(base);
+}
+
+Test(etcd, the_end_does_not_wait_for_a_silent_etcd)
+{
+	BENCH_INIT(bench_reach);
+
+	/* The gateway runs in this thread, so it is silent. */
+	etcd_free(TAKE_POINTER(bench.etcd));
+}
+
+Test(etcd, pauses_grow_and_are_random)
+{
+	static const char *const urls[] = { "http://a/", "http://b", "http://c" };
+	static const int64_t longest[] = { 100, 100, 250, 500, 1000, 2000, 4000, 5000, 5000 };
+	Bench bench = { 0 };
+	EtcdClock clock = { .now = bench_now, .random = bench_random, .context = &bench };
+	Endpoints endpoints;
+
+	cr_assert(endpoints_init(&endpoints, urls, ARRAY_SIZE(urls), &clock));
+	cr_assert_str_eq(endpoints_current(&endpoints), "http://a");
+	for (size_t i = 0; i < ARRAY_SIZE(longest); i++) {
+		Endpoints copy = endpoints;
+
+		clock.random = bench_random;
+		cr_assert_eq(endpoints_pause(&copy, &clock), longest[i] / 2);
+		clock.random = bench_random_high;
+		cr_assert_leq(endpoints_pause(&endpoints, &clock), longest[i]);
+	}
+	endpoints.failures = UINT32_MAX - 1;
+	cr_assert_leq(endpoints_pause(&endpoints, &clock), 5000);
+	endpoints_deinit(&endpoints);
+}
