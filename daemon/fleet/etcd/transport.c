@@ -136,7 +136,11 @@ void transport_expire(Transport *transport)
 {
 	int64_t time = now(transport);
 	Exchange *exchange;
+	int running;
 
+	/* After a pause of this process, answers may have arrived that nobody has read. */
+	curl_multi_perform(transport->multi, &running);
+	collect_ended(transport);
 	TAILQ_FOREACH (exchange, &transport->running, link) {
 		if (exchange->deadline > time || exchange->has_ended)
 			continue;
