@@ -162,7 +162,7 @@ UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tes
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
 # it, because its inner names are also the daemon's.
-unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c,tests/support $(CLIENTS:%=client/%) client/common $(FLEET) $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
+unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c $(if $(CURL),daemon/fleet/settings.c),tests/support $(CLIENTS:%=client/%) client/common $(FLEET) $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
 model_tests = $(call program,$(1),$(2),$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c)
 
 $(eval $(call unit_tests,build/sanitized,build/tests/unit-tests,../sanitized))
