@@ -72,7 +72,7 @@ endif
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
-FLEET   = $(if $(CURL),daemon/fleet/etcd)
+FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/model
 LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.
@@ -157,13 +157,13 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 ## Test programs
 
 # Tests of a client that is not built are left out.
-UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c) $(if $(CURL),,$(wildcard tests/unit/fleet/*.c) tests/fuzz/fuzz-etcd.c)
+UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c) $(if $(CURL),,$(wildcard tests/unit/fleet/test-etcd*.c) tests/unit/fleet/played-gateway.c tests/unit/fleet/test-settings.c tests/fuzz/fuzz-etcd.c)
 UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see
 # it, because its inner names are also the daemon's.
 unit_tests = $(call program,$(1),$(2),$(UNIT) client/libvail/fault-safe-copy.c $(if $(CURL),daemon/fleet/settings.c),tests/support $(CLIENTS:%=client/%) client/common $(FLEET) $(DAEMON),-L$(1) -lvail -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(3)' -lcriterion $(TEST_LIBS),$(1)/libvail.so)
-model_tests = $(call program,$(1),$(2),$(call sources,tests/model tests/support/leak-check),tests/support $(PURE),-lcriterion -ljson-c)
+model_tests = $(call program,$(1),$(2),$(call sources,tests/model tests/support/leak-check),tests/support daemon/fleet/model $(PURE),-lcriterion -ljson-c)
 
 $(eval $(call unit_tests,build/sanitized,build/tests/unit-tests,../sanitized))
 $(eval $(call model_tests,build/sanitized,build/tests/model-tests))
@@ -372,7 +372,7 @@ helpers tests benches preloaded fuzzers covered:
 lint:
 	@tests/lint
 
-check-layers: $(PURE:%=build/%.a)
+check-layers: $(PURE:%=build/%.a) $(FLEET:%=build/%.a)
 	@tests/check-layers
 
 ## Linting

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_MODEL_CLAIM_H
+#define DAEMON_FLEET_MODEL_CLAIM_H
+
+#include "daemon/fleet/model/index.h"
+
+/*
+ * The rules of where/GUID, which says what host has a VM.
+ *
+ * A host has a VM according to where/GUID and its own key vms/GUID/HOST. A host claims where/GUID
+ * by compare-and-swap, so its revision is an epoch that grows with each change. It does so for a VM
+ * that it runs, if there is no where/GUID, or if the host there has no VM any more: its key is
+ * absent, because the VM has ended or the lease has expired, or says "incoming" or "ended".
+ *
+ * A migration therefore needs no message between the hosts. The destination registers the VM, and
+ * is "incoming" while the source has it. When the VM ends on the source, its key goes, and the
+ * destination claims.
+ *
+ * A host whose VM runs although another host has it is in "conflict": it has lost a swap, or had
+ * the VM before the other one. Nothing is ever granted or taken because of that; it is shown.
+ */
+
+/* The memory of one VM that this host runs. It lasts as long as the VM runs here. */
+typedef struct ClaimMemory {
+	bool has_tried; /* it has sent a swap */
+	bool has_held;  /* where/GUID has named it */
+} ClaimMemory;
+
+/* Tests whether the host that where/GUID names has the VM. where may be NULL. */
+bool claim_is_live(const FleetIndex *index, const FleetEntry *where);
+
+/*
+ * Returns the state to be shown of a VM that runs on this host, and updates the memory.
+ */
+FleetVmState claim_state(const FleetIndex *index, const Guid *vm, ClaimMemory *memory);
+
+/* Tests whether where/GUID has to be swapped to this host, of a VM whose state is running. */
+bool claim_is_missing(const FleetIndex *index, const Guid *vm);
+
+/*
+ * Tests whether where/GUID has to be deleted, of a VM that this host does not run: if it names this
+ * host, unless another host has the VM and will claim it.
+ */
+bool claim_is_left_over(const FleetIndex *index, const Guid *vm);
+
+#endif

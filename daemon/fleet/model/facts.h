@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_MODEL_FACTS_H
+#define DAEMON_FLEET_MODEL_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/fleet/model/value.h"
+
+/* The facts about this host, from its vaild. */
+
+typedef struct FleetLocalVm {
+	Guid guid;
+	FleetVm vm; /* its state is decided here, see claim.h */
+} FleetLocalVm;
+
+typedef struct FleetLocalGpu {
+	char address[FLEET_ADDRESS_SIZE];
+	FleetGpu gpu;
+} FleetLocalGpu;
+
+typedef struct FleetLocalQuarantine {
+	Guid guid;
+	char *reason; /* or empty */
+} FleetLocalQuarantine;
+
+/*
+ * If is_known is false, vaild is away. The rest is then as it was last, and empty if vaild was
+ * never there. Names and dates are in the host's own texts.
+ */
+typedef struct FleetFacts {
+	bool is_known;
+	FleetHost host;
+	FleetLocalVm *vms;
+	size_t vm_count;
+	FleetLocalGpu *gpus;
+	size_t gpu_count;
+	FleetLocalQuarantine *quarantines;
+	size_t quarantine_count;
+} FleetFacts;
+
+/* Returns the VM or the quarantine with this GUID, or NULL. */
+const FleetLocalVm *fleet_facts_vm(const FleetFacts *facts, const Guid *guid);
+const FleetLocalQuarantine *fleet_facts_quarantine(const FleetFacts *facts, const Guid *guid);
+
+/* Free what the lists own, and empty them. */
+void fleet_facts_clear_vms(FleetFacts *facts);
+void fleet_facts_clear_gpus(FleetFacts *facts);
+void fleet_facts_clear_quarantines(FleetFacts *facts);
+
+/* Frees everything that the facts own. */
+void fleet_facts_deinit(FleetFacts *facts);
+
+#endif

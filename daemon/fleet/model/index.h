@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_MODEL_INDEX_H
+#define DAEMON_FLEET_MODEL_INDEX_H
+
+#include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
+#include <stdint.h>
+
+#include "daemon/fleet/model/value.h"
+
+/*
+ * A copy of the keys in etcd, with lookups. Times are arguments, in milliseconds on CLOCK_BOOTTIME.
+ *
+ * The index is current while etcd is reached. Otherwise it is as of an earlier time, and everybody
+ * who reads it has to show its age.
+ */
+
+typedef struct FleetEntry {
+	FleetKey key;
+	FleetValue value;
+	char *text; /* the value as it is in etcd, of a key of this host; otherwise NULL */
+	int64_t mod_revision;
+
+	/*
+	 * For where/GUID, the time when its host was first seen without a key of the VM; 0 if the
+	 * host has one.
+	 */
+	uint64_t unreachable_since;
+
+	bool is_swept; /* not seen in the snapshot that is being read */
+	TAILQ_ENTRY(FleetEntry) own;
+	RB_ENTRY(FleetEntry) link;
+} FleetEntry;
+
+typedef RB_HEAD(FleetEntryTree, FleetEntry) FleetEntryTree;
+
+typedef struct FleetIndex {
+	HostId self;
+	FleetEntryTree tree;
+	/* Leased keys of this host, and where/GUID of the VMs that it has according to them. */
+	TAILQ_HEAD(FleetOwnEntries, FleetEntry) own;
+	size_t counts[FLEET_KEY_KIND_MAX];
+	JsonParser *parser;
+	uint64_t ignored;   /* foreign or malformed keys and values, since the start */
+	bool is_incomplete; /* memory ran out; until the next snapshot */
+	bool is_reached;    /* the watch is alive */
+	uint64_t since;     /* if it is not: as of when the index is; 0 for never */
+	char *why;          /* then a sentence without a full stop, or NULL */
+	int64_t revision;   /* of the last snapshot or change */
+	int64_t snapshot_revision;
+} FleetIndex;
+
+/* Returns false if out of memory. */
+bool fleet_index_init(FleetIndex *index, const HostId *self);
+void fleet_index_deinit(FleetIndex *index);
+
+/* Sets whether etcd is reached, and if not, why and as of when the index is. */
+void fleet_index_reach(FleetIndex *index, bool is_reached, const char *why, uint64_t since);
+
+/* Tests whether the index is complete and current, so that something may be decided from it. */
+bool fleet_index_is_current(const FleetIndex *index);
+
+/*
+ * Read a snapshot: begin, put each key, end. The end removes all keys that were not put again.
+ */
+void fleet_index_begin_snapshot(FleetIndex *index);
+void fleet_index_end_snapshot(FleetIndex *index, int64_t revision, uint64_t now);
+
+/*
+ * Notes that a key has been put. Ignores and counts keys of another form, and hosts, VMs and
+ * adapters with malformed values. A malformed quarantine counts as one without a reason, and a
+ * malformed where/GUID names no host. Older changes than the known one are ignored.
+ */
+void fleet_index_put(FleetIndex *index, const char *key, const char *value, int64_t mod_revision,
+		     uint64_t now);
+
+/* Notes that a key has been deleted. */
+void fleet_index_delete(FleetIndex *index, const char *key, int64_t revision, uint64_t now);
+
+/* Return an entry, owned by the index until the next change, or NULL. */
+const FleetEntry *fleet_index_find(const FleetIndex *index, const FleetKey *key);
+const FleetEntry *fleet_index_where(const FleetIndex *index, const Guid *vm);
+
+/* Iterate over the entries of a kind, in the order of fleet_key_compare(). */
+const FleetEntry *fleet_index_first(const FleetIndex *index, FleetKeyKind kind);
+const FleetEntry *fleet_index_next(const FleetEntry *entry);
+
+/* Returns the VM's first entry with kind FLEET_KEY_VM; the next ones follow it. */
+const FleetEntry *fleet_index_first_of_vm(const FleetIndex *index, const Guid *vm);
+
+/* Returns the host's first adapter; the next ones follow it. */
+const FleetEntry *fleet_index_first_gpu(const FleetIndex *index, const HostId *host);
+
+/* Returns the next entry if it has the same kind and VM, or the same kind and host; or NULL. */
+const FleetEntry *fleet_index_next_of_vm(const FleetEntry *entry);
+const FleetEntry *fleet_index_next_gpu(const FleetEntry *entry);
+
+/* Returns the entry of a host, or NULL if it is not there now. */
+const FleetEntry *fleet_index_host(const FleetIndex *index, const HostId *host);
+
+/*
+ * Finds the VM with a name, among running ones and those that where/GUID names. Returns how many
+ * VMs have it; *ret_vm is the first of them.
+ */
+size_t fleet_index_find_name(const FleetIndex *index, const char *name, Guid *ret_vm);
+
+#endif

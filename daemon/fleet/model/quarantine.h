@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_MODEL_QUARANTINE_H
+#define DAEMON_FLEET_MODEL_QUARANTINE_H
+
+#include "daemon/fleet/model/facts.h"
+#include "daemon/fleet/model/index.h"
+
+/*
+ * Imposes the quarantines of the fleet on this host. The keys quarantine/GUID decide: a host
+ * imposes each quarantine that it finds there, and lifts it when the key goes. The reason in vaild
+ * tells that a quarantine is the fleet's, because it begins with FLEET_REASON. Nothing else is
+ * remembered, so a host that was down does the same when it comes back.
+ *
+ * A quarantine with another reason belongs to the operators of this host. It is never changed or
+ * lifted.
+ */
+
+#define FLEET_REASON "fleet: "
+
+#define QUARANTINE_PAUSE 5000 /* milliseconds before a refused change is tried again */
+
+/* A change in progress, or one that was refused. */
+typedef struct QuarantineChange {
+	Guid guid;
+	bool is_in_progress;
+	uint64_t quiet_until;
+	TAILQ_ENTRY(QuarantineChange) link;
+} QuarantineChange;
+
+/*
+ * Imposes a quarantine on the local vaild, or lifts it if reason is NULL. Answered later with
+ * quarantines_answered(), never from within this function, and exactly once.
+ */
+typedef void QuarantineSet(void *context, const Guid *guid, const char *reason);
+
+typedef struct Quarantines {
+	TAILQ_HEAD(, QuarantineChange) changes;
+	QuarantineSet *set;
+	void *context;
+	uint64_t due; /* when to plan again at the latest; 0 for no time */
+} Quarantines;
+
+void quarantines_init(Quarantines *quarantines, QuarantineSet *set, void *context);
+void quarantines_deinit(Quarantines *quarantines);
+
+/* Tests whether a local quarantine was imposed for the fleet. */
+bool quarantine_is_of_fleet(const FleetLocalQuarantine *local);
+
+/*
+ * Returns the reason with which a quarantine of the fleet is imposed, to be freed by the caller;
+ * NULL if out of memory.
+ */
+char *quarantine_reason(const FleetQuarantine *quarantine);
+
+/*
+ * Begins the changes that are missing on this host. Imposes also from an index that is old. Lifts
+ * only if the index is current. Does nothing while vaild is away. Returns false if out of memory.
+ */
+bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
+		      uint64_t now);
+
+/* Notes the answer of vaild, or its loss. The facts show the result. */
+void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_done, uint64_t now);
+
+#endif

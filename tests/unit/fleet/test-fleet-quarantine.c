@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* A host imposes and lifts the quarantines of the fleet, and leaves those of its operators alone.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/fleet/model/quarantine.h"
+#include "proto/macros.h"
+
+#define VM  "01000000-0000-0000-0000-000000000000"
+#define KEY "quarantine/" VM
+
+typedef struct Stage {
+	FleetIndex index;
+	Quarantines quarantines;
+	FleetFacts facts;
+	char log[512];
+	Guid vm;
+	uint64_t now;
+} Stage;
+
+static Stage stage;
+
+static void on_set(void *context, const Guid *guid, const char *reason)
+{
+	(void)context;
+	cr_assert_eq(guid_compare(guid, &stage.vm), 0);
+	cr_assert(snprintf(stage.log, sizeof(stage.log), "%s", reason ? reason : "lift") > 0);
+}
+
+/* local: the reason of the VM's quarantine on this host, or NULL if it has none. */
+static void begin_with(const char *local)
+{
+	const HostId self = { { 1 } };
+
+	stage = (Stage){ .now = 1000 };
+	cr_assert(guid_parse(VM, &stage.vm));
+	cr_assert(fleet_index_init(&stage.index, &self));
+	fleet_index_reach(&stage.index, true, NULL, 1);
+	quarantines_init(&stage.quarantines, on_set, NULL);
+	stage.facts.is_known = true;
+	if (!local)
+		return;
+	stage.facts.quarantines = calloc(1, sizeof(*stage.facts.quarantines));
+	stage.facts.quarantine_count = 1;
+	stage.facts.quarantines[0] = (FleetLocalQuarantine){ stage.vm, strdup(local) };
+}
+
+static void end(void)
+{
+	fleet_index_deinit(&stage.index);
+	quarantines_deinit(&stage.quarantines);
+	fleet_facts_deinit(&stage.facts);
+}
+
+static void expect(const char *change)
+{
+	cr_assert(quarantines_plan(&stage.quarantines, &stage.index, &stage.facts, stage.now));
+	cr_assert_str_eq(stage.log, change);
+	stage.log[0] = '\0';
+}
+
+TestSuite(fleet_quarantine);
+
+Test(fleet_quarantine, what_is_done)
+{
+	static const struct {
+		const char *fleet, *local; /* NULL for no quarantine */
+		bool is_reached, is_known;
+		const char *change;
+	} rows[] = {
+		{ NULL, NULL, true, true, "" },
+		{ "{\"reason\":\"r\"}", NULL, true, true, "fleet: r" },
+		{ "{}", NULL, true, true, "fleet: no reason was given" },
+		{ "?", NULL, true, true, "fleet: no reason was given" },
+		{ "{\"reason\":\"r\"}", "fleet: r", true, true, "" },
+		{ "{\"reason\":\"new\"}", "fleet: r", true, true, "fleet: new" },
+		{ NULL, "fleet: r", true, true, "lift" },
+		/* The operators' own. */
+		{ "{\"reason\":\"r\"}", "ours", true, true, "" },
+		{ "{\"reason\":\"r\"}", "", true, true, "" },
+		{ NULL, "ours", true, true, "" },
+		{ NULL, "", true, true, "" },
+		{ NULL, "Fleet: r", true, true, "" },
+		{ NULL, "fleet", true, true, "" },
+		{ NULL, "fleet:r", true, true, "" },
+		/* Without etcd, the last known quarantines are imposed, and none is lifted. */
+		{ "{\"reason\":\"r\"}", NULL, false, true, "fleet: r" },
+		{ NULL, "fleet: r", false, true, "" },
+		/* Without vaild, nothing is known. */
+		{ "{\"reason\":\"r\"}", NULL, true, false, "" },
+		{ NULL, "fleet: r", true, false, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		begin_with(rows[i].local);
+		if (rows[i].fleet)
+			fleet_index_put(&stage.index, KEY, rows[i].fleet, 1, 1);
+		fleet_index_reach(&stage.index, rows[i].is_reached, NULL, 1);
+		stage.facts.is_known = rows[i].is_known;
+		expect(rows[i].change);
+		end();
+	}
+}
+
+Test(fleet_quarantine, a_change_is_begun_once)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{}", 1, 1);
+	expect("fleet: no reason was given");
+	expect("");
+	end();
+}
+
+Test(fleet_quarantine, a_refused_change_is_repeated_after_a_pause)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{}", 1, 1);
+	expect("fleet: no reason was given");
+	quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+	stage.now += QUARANTINE_PAUSE - 1;
+	expect("");
+	cr_assert_eq(stage.quarantines.due, stage.now + 1);
+	stage.now++;
+	expect("fleet: no reason was given");
+	end();
+}
+
+Test(fleet_quarantine, a_long_reason_is_imposed_once)
+{
+	char reason[FLEET_TEXT_MAX + 1] = "", value[FLEET_TEXT_MAX + 32];
+	const FleetQuarantine quarantine = { .reason = reason };
+
+	memset(reason, 'r', FLEET_TEXT_MAX);
+	snprintf(value, sizeof(value), "{\"reason\":\"%s\"}", reason);
+	_cleanup_free_ char *imposed = quarantine_reason(&quarantine);
+	cr_assert_eq(strlen(imposed), FLEET_TEXT_MAX);
+	begin_with(imposed);
+	fleet_index_put(&stage.index, KEY, value, 1, 1);
+	expect("");
+	end();
+}
+
+Test(fleet_quarantine, an_incomplete_index_lifts_nothing)
+{
+	begin_with("fleet: r");
+	stage.index.is_incomplete = true;
+	expect("");
+	fleet_index_begin_snapshot(&stage.index);
+	fleet_index_end_snapshot(&stage.index, 5, 1);
+	expect("lift");
+	end();
+}

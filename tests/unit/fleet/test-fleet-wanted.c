@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* The changes that a host makes in etcd: claims, leases, hand-overs, conflicts and repairs. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/fleet/model/wanted.h"
+#include "proto/macros.h"
+
+#define VM         "01000000-0000-0000-0000-000000000000"
+#define SELF       "01000000000000000000000000000000"
+#define OTHER      "02000000000000000000000000000000"
+#define THIRD      "03000000000000000000000000000000"
+#define SELF_VM    "vms/" VM "/" SELF
+#define OTHER_VM   "vms/" VM "/" OTHER
+#define HERE(host) "{\"host\":\"" host "\"}"
+#define RUNNING    "{\"state\":\"running\"}"
+
+typedef struct Stage {
+	FleetIndex index;
+	Wanted wanted;
+	FleetFacts facts;
+	char log[2048]; /* changes since the last look */
+	int64_t revision;
+	uint64_t now;
+} Stage;
+
+static Stage stage;
+
+static void note(const char *verb, const char *key, const char *detail)
+{
+	size_t length = strlen(stage.log);
+
+	snprintf(stage.log + length, sizeof(stage.log) - length, "%s %s%s;", verb, key, detail);
+}
+
+static const char *state_in(const char *value)
+{
+	return strstr(value, "\"state\":\"running\"")    ? " running"
+	       : strstr(value, "\"state\":\"incoming\"") ? " incoming"
+	       : strstr(value, "\"state\":\"conflict\"") ? " conflict"
+	       : strstr(value, "vaildIsAway")            ? " away"
+							 : "";
+}
+
+static void on_put(void *context, const char *key, const char *value)
+{
+	(void)context;
+	note("put", key, state_in(value));
+}
+
+static void on_remove(void *context, const char *key)
+{
+	(void)context;
+	note("remove", key, "");
+}
+
+static void on_swap(void *context, const char *key, int64_t revision, const char *value)
+{
+	char detail[64];
+
+	(void)context;
+	snprintf(detail, sizeof(detail), " from %d%s", (int)revision, value ? "" : " to nothing");
+	note("swap", key, detail);
+}
+
+static void add_vm(void)
+{
+	stage.facts.vms = calloc(1, sizeof(*stage.facts.vms));
+	stage.facts.vm_count = 1;
+	cr_assert(guid_parse(VM, &stage.facts.vms[0].guid));
+	stage.facts.vms[0].vm.name = strdup("vm");
+	stage.facts.vms[0].vm.date = strdup("today");
+}
+
+static void begin(void)
+{
+	const WantedActions actions = { NULL, on_put, on_remove, on_swap };
+	HostId self;
+
+	cr_assert(host_id_parse(SELF, &self));
+	stage = (Stage){ .revision = 100, .now = 1000000 };
+	cr_assert(fleet_index_init(&stage.index, &self));
+	wanted_init(&stage.wanted, &actions);
+	stage.facts.is_known = true;
+	stage.facts.host.name = strdup("self");
+	fleet_index_reach(&stage.index, true, NULL, stage.now);
+	wanted_lease(&stage.wanted, true);
+	add_vm();
+}
+
+static void end(void)
+{
+	fleet_index_deinit(&stage.index);
+	wanted_deinit(&stage.wanted);
+	fleet_facts_deinit(&stage.facts);
+}
+
+TestSuite(fleet_wanted, .init = begin, .fini = end);
+
+/* Plans, and expects exactly these changes. */
+static void expect(const char *changes)
+{
+	cr_assert(wanted_plan(&stage.wanted, &stage.index, &stage.facts, "today", stage.now));
+	cr_assert_str_eq(stage.log, changes);
+	stage.log[0] = '\0';
+}
+
+static void show(const char *key, const char *value)
+{
+	stage.revision++;
+	if (value)
+		fleet_index_put(&stage.index, key, value, stage.revision, stage.now);
+	else
+		fleet_index_delete(&stage.index, key, stage.revision, stage.now);
+	wanted_noticed(&stage.wanted, &stage.index, key, stage.now);
+}
+
+static void answer(const char *key, WantedOutcome outcome)
+{
+	wanted_answered(&stage.wanted, key, outcome, outcome == WANTED_DONE ? stage.revision : 0,
+			stage.now);
+}
+
+/* Answers a put of the host's own key as done. The watch is silent about it. */
+static void done(const char *key)
+{
+	answer(key, WANTED_DONE);
+}
+
+/* The host and its VM are in etcd, and the VM is its own. */
+static void settle(void)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	show("where/" VM, HERE(SELF));
+	answer("where/" VM, WANTED_DONE);
+	expect("");
+}
+
+Test(fleet_wanted, a_new_vm_is_put_and_then_claimed)
+{
+	settle();
+}
+
+Test(fleet_wanted, nothing_happens_without_lease_or_reach)
+{
+	wanted_lease(&stage.wanted, false);
+	expect("");
+	wanted_lease(&stage.wanted, true);
+	fleet_index_reach(&stage.index, false, "x", stage.now);
+	expect("");
+	fleet_index_reach(&stage.index, true, NULL, stage.now);
+	stage.index.is_incomplete = true;
+	expect("");
+}
+
+Test(fleet_wanted, a_new_lease_puts_everything_again_and_claims_nothing_anew)
+{
+	settle();
+	wanted_lease(&stage.wanted, false);
+	expect("");
+	wanted_lease(&stage.wanted, true);
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+}
+
+Test(fleet_wanted, a_claim_waits_for_the_key_of_the_present_lease)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	wanted_lease(&stage.wanted, false);
+	wanted_lease(&stage.wanted, true);
+	done(SELF_VM); /* with the lease that is lost */
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+}
+
+Test(fleet_wanted, who_may_be_replaced)
+{
+	static const struct {
+		const char *state; /* of the other host's key; NULL if it is absent */
+		bool is_replaced;
+	} rows[] = {
+		{ NULL, true },
+		{ "{\"state\":\"incoming\"}", true },
+		{ "{\"state\":\"ended\"}", true },
+		{ "{\"state\":\"running\"}", false },
+		{ "{\"state\":\"conflict\"}", false },
+		{ "{\"state\":\"unheard-of\"}", false },
+		{ "{}", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		end();
+		begin();
+		show("where/" VM, HERE(OTHER));
+		if (rows[i].state)
+			show(OTHER_VM, rows[i].state);
+		expect(rows[i].is_replaced ? "put hosts/" SELF ";put " SELF_VM " running;"
+					   : "put hosts/" SELF ";put " SELF_VM " incoming;");
+		done(SELF_VM);
+		expect(rows[i].is_replaced ? "swap where/" VM " from 101;" : "");
+	}
+}
+
+Test(fleet_wanted, a_migration_flips_once)
+{
+	show("where/" VM, HERE(OTHER));
+	show(OTHER_VM, RUNNING);
+	expect("put hosts/" SELF ";put " SELF_VM " incoming;");
+	done(SELF_VM);
+	show(OTHER_VM, NULL);
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 101;");
+	expect("");
+	show("where/" VM, HERE(SELF));
+	answer("where/" VM, WANTED_DONE);
+	expect("");
+}
+
+Test(fleet_wanted, the_source_leaves_where_to_the_destination)
+{
+	settle();
+	show(OTHER_VM, "{\"state\":\"incoming\"}");
+	fleet_facts_clear_vms(&stage.facts);
+	expect("remove " SELF_VM ";");
+	done(SELF_VM);
+	show("where/" VM, HERE(OTHER));
+	expect("");
+}
+
+Test(fleet_wanted, an_ended_vm_is_nowhere)
+{
+	settle();
+	fleet_facts_clear_vms(&stage.facts);
+	expect("remove " SELF_VM ";swap where/" VM " from 101 to nothing;");
+	show("where/" VM, NULL);
+	answer("where/" VM, WANTED_DONE);
+	done(SELF_VM);
+	expect("");
+}
+
+Test(fleet_wanted, the_loser_of_a_swap_is_in_conflict)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	show(OTHER_VM, RUNNING);
+	show("where/" VM, HERE(OTHER));
+	answer("where/" VM, WANTED_LOST);
+	expect("put " SELF_VM " conflict;");
+	done(SELF_VM);
+	show(OTHER_VM, NULL);
+	expect("put " SELF_VM " running;");
+}
+
+Test(fleet_wanted, a_host_that_is_replaced_while_its_vm_runs_is_in_conflict)
+{
+	settle();
+	show(OTHER_VM, RUNNING);
+	show("where/" VM, HERE(OTHER));
+	expect("put " SELF_VM " conflict;");
+}
+
+Test(fleet_wanted, a_vm_that_comes_back_is_not_in_conflict)
+{
+	settle();
+	fleet_facts_clear_vms(&stage.facts);
+	show(OTHER_VM, RUNNING);
+	expect("remove " SELF_VM ";");
+	show("where/" VM, HERE(OTHER));
+	add_vm();
+	expect("");
+	done(SELF_VM);
+	expect("put " SELF_VM " incoming;");
+}
+
+Test(fleet_wanted, a_lost_swap_waits_for_the_watch)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	answer("where/" VM, WANTED_LOST);
+	expect("");
+	show("where/" VM, HERE(THIRD)); /* a host whose key is absent */
+	expect("swap where/" VM " from 101;");
+}
+
+Test(fleet_wanted, a_swap_that_is_done_waits_for_the_watch)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	stage.revision++;
+	answer("where/" VM, WANTED_DONE);
+	expect("");
+	stage.now += 10 * WANTED_PAUSE;
+	expect("");
+}
+
+Test(fleet_wanted, an_unknown_swap_is_repeated_after_a_pause_with_its_fence)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	answer("where/" VM, WANTED_UNKNOWN);
+	stage.now += WANTED_PAUSE - 1;
+	expect("");
+	cr_assert_eq(stage.wanted.due, stage.now + 1);
+	stage.now++;
+	expect("swap where/" VM " from 0;");
+}
+
+Test(fleet_wanted, a_failed_put_is_repeated_after_a_pause)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	answer("hosts/" SELF, WANTED_FAILED);
+	expect("");
+	stage.now += WANTED_PAUSE;
+	expect("put hosts/" SELF ";");
+}
+
+Test(fleet_wanted, keys_of_an_earlier_life_are_removed)
+{
+	show(SELF_VM, RUNNING);
+	show("gpus/" SELF "/gone", "{}");
+	show("gpus/" OTHER "/a", "{}");
+	show("vms/02000000-0000-0000-0000-000000000000/" SELF, RUNNING);
+	show("where/02000000-0000-0000-0000-000000000000", HERE(SELF));
+	expect("put hosts/" SELF ";put " SELF_VM " running;"
+	       "remove vms/02000000-0000-0000-0000-000000000000/" SELF ";"
+	       "remove gpus/" SELF "/gone;"
+	       "swap where/02000000-0000-0000-0000-000000000000 from 105 to nothing;");
+}
+
+Test(fleet_wanted, nothing_is_removed_or_claimed_while_vaild_is_away)
+{
+	stage.facts.is_known = false;
+	show("gpus/" SELF "/a", "{}");
+	expect("put hosts/" SELF " away;put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("");
+}
+
+Test(fleet_wanted, somebody_elses_changes_are_mended_with_pauses)
+{
+	settle();
+	show(SELF_VM, "{}");
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	show(SELF_VM, NULL);
+	expect("");
+	stage.now += WANTED_PAUSE;
+	expect("put " SELF_VM " running;");
+	cr_assert_eq(stage.wanted.mended, 2);
+}
+
+Test(fleet_wanted, a_new_value_waits_for_the_answer_about_the_old_one)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	stage.facts.vms[0].vm.vgpus = 2;
+	expect("");
+	done(SELF_VM);
+	expect("put " SELF_VM " running;");
+}
