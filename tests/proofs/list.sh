@@ -18,6 +18,18 @@ mutation hand-over tests/proofs/hand-over.pml \
   's/:: vmm == p \&\& alive\[incoming\] -> vmm = incoming/:: vmm == p \&\& alive[incoming] -> vmm = NONE/'
 mutation hand-over tests/proofs/hand-over.pml 's/:: !alive\[vmm\] -> vmm = incoming/:: !alive[vmm] -> vmm = NONE/'
 
+model fleet-where fleet-where.pml "one host has a VM at each epoch, whatever is late or lost" \
+  "2 hosts, 3 claims" "-DEPOCHS=3 -DSTARTS=2"
+mutation fleet-where tests/proofs/fleet-where.pml 's/:: sent_epoch\[h\] == epoch ->/:: true ->/'
+mutation fleet-where tests/proofs/fleet-where.pml 's/runs\[h\] \&\& key\[h\] == running \&\& /runs[h] \&\& /'
+mutation fleet-where tests/proofs/fleet-where.pml 's/(SEEN(h, seen_where\[h\]) == running ||/(false ||/'
+
+model fleet-quarantine fleet-where.pml "no partition permits what the fleet forbids" \
+  "2 hosts, 2 changes" "-DEPOCHS=1 -DSTARTS=1 -DCHANGES=2"
+mutation fleet-quarantine tests/proofs/fleet-where.pml \
+  's/:: atomic { !seen_quarantine\[h\] \&\& imposed\[h\]/:: atomic { imposed[h]/'
+mutation fleet-quarantine tests/proofs/fleet-where.pml 's/runs\[h\] = true; permits\[h\] = !imposed\[h\]/runs[h] = true; permits[h] = true/'
+
 proof guid-parse guid.c "accepts exactly the contract's forms, no overflow" "40 bytes of text" \
   "proto/guid.c" "--unwind 42"
 mutation guid-parse proto/guid.c 's/position == 23/position == 24/'
