@@ -72,7 +72,7 @@ endif
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
-FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/model
+FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/local daemon/fleet/model
 LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.

@@ -11,7 +11,8 @@
 
 typedef struct FleetLocalVm {
 	Guid guid;
-	FleetVm vm; /* its state is decided here, see claim.h */
+	FleetVm vm;   /* without its state, see claim.h */
+	double since; /* seconds on CLOCK_BOOTTIME */
 } FleetLocalVm;
 
 typedef struct FleetLocalGpu {

@@ -80,47 +80,75 @@ static bool begin(Quarantines *quarantines, const Guid *guid, const char *reason
 	return true;
 }
 
-/* Imposes one of the fleet's quarantines, unless the GUID is in quarantine with that reason. */
-static bool plan_imposing(Quarantines *quarantines, const FleetEntry *entry,
-			  const FleetFacts *facts, uint64_t now)
+/*
+ * Finds the reason with which the GUID has to be in quarantine on this host. Returns false if out
+ * of memory. *ret_reason is NULL if the fleet has none; the caller frees it.
+ */
+static bool find_reason(const FleetIndex *index, const Guid *guid, char **ret_reason)
 {
-	const FleetLocalQuarantine *local = fleet_facts_quarantine(facts, &entry->key.vm);
+	const FleetKey key = fleet_key_quarantine(guid);
+	const FleetEntry *entry = fleet_index_find(index, &key);
 
-	/* The operators' own reason stays. If they lift theirs, the fleet's is imposed. */
-	if (local && !quarantine_is_of_fleet(local))
-		return true;
-	_cleanup_free_ char *reason = quarantine_reason(&entry->value.quarantine);
-	if (!reason)
-		return false;
-	if (local && strcmp(local->reason, reason) == 0)
-		return true;
-	return begin(quarantines, &entry->key.vm, reason, now);
+	*ret_reason = entry ? quarantine_reason(&entry->value.quarantine) : NULL;
+	return !entry || *ret_reason;
 }
 
-/* Lifts one of this host's quarantines if it was the fleet's, which has lifted it. */
-static bool plan_lifting(Quarantines *quarantines, const FleetIndex *index,
-			 const FleetLocalQuarantine *local, uint64_t now)
+/*
+ * Tests whether the GUID has what the fleet wants. The operators' own quarantine stays, with its
+ * reason. If they lift it, that of the fleet is imposed.
+ */
+static bool is_settled(const FleetFacts *facts, const Guid *guid, const char *reason)
 {
-	const FleetKey key = fleet_key_quarantine(&local->guid);
+	const FleetLocalQuarantine *local = fleet_facts_quarantine(facts, guid);
 
-	if (!quarantine_is_of_fleet(local) || fleet_index_find(index, &key))
+	if (local && !quarantine_is_of_fleet(local))
 		return true;
-	return begin(quarantines, &local->guid, NULL, now);
+	return reason ? local && strcmp(local->reason, reason) == 0 : !local;
+}
+
+/* Imposes, changes or lifts the quarantine of one GUID. Returns false if out of memory. */
+static bool plan_guid(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
+		      const Guid *guid, uint64_t now)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	if (!find_reason(index, guid, &reason))
+		return false;
+	if (is_settled(facts, guid, reason) || (!reason && !fleet_index_is_current(index)))
+		return true;
+	return begin(quarantines, guid, reason, now);
+}
+
+/* Forgets the changes that the facts show. */
+static bool drop_settled(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts)
+{
+	QuarantineChange *change, *next;
+
+	for (change = TAILQ_FIRST(&quarantines->changes); change; change = next) {
+		_cleanup_free_ char *reason = NULL;
+
+		next = TAILQ_NEXT(change, link);
+		if (!find_reason(index, &change->guid, &reason))
+			return false;
+		if (!change->is_in_progress && is_settled(facts, &change->guid, reason))
+			change_free(quarantines, change);
+	}
+	return true;
 }
 
 bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
 		      uint64_t now)
 {
-	bool has_memory = true, may_lift = fleet_index_is_current(index);
 	const FleetEntry *entry = fleet_index_first(index, FLEET_KEY_QUARANTINE);
 
 	quarantines->due = 0;
 	if (!facts->is_known)
 		return true;
+	bool has_memory = drop_settled(quarantines, index, facts);
 	for (; has_memory && entry; entry = fleet_index_next(entry))
-		has_memory = plan_imposing(quarantines, entry, facts, now);
-	for (size_t i = 0; has_memory && may_lift && i < facts->quarantine_count; i++)
-		has_memory = plan_lifting(quarantines, index, &facts->quarantines[i], now);
+		has_memory = plan_guid(quarantines, index, facts, &entry->key.vm, now);
+	for (size_t i = 0; has_memory && i < facts->quarantine_count; i++)
+		has_memory = plan_guid(quarantines, index, facts, &facts->quarantines[i].guid, now);
 	return has_memory;
 }
 
@@ -130,10 +158,6 @@ void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_do
 
 	if (!change)
 		return;
-	if (is_done) {
-		change_free(quarantines, change);
-		return;
-	}
 	change->is_in_progress = false;
-	change->quiet_until = now + QUARANTINE_PAUSE;
+	change->quiet_until = now + (is_done ? QUARANTINE_SHOWN : QUARANTINE_PAUSE);
 }

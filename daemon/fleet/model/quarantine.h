@@ -17,9 +17,11 @@
 
 #define FLEET_REASON "fleet: "
 
-#define QUARANTINE_PAUSE 5000 /* milliseconds before a refused change is tried again */
+/* Milliseconds before a refused change is tried again, or one that the facts do not show. */
+#define QUARANTINE_PAUSE 5000
+#define QUARANTINE_SHOWN 1000
 
-/* A change in progress, or one that was refused. */
+/* A change in progress, or one that the facts do not show yet. */
 typedef struct QuarantineChange {
 	Guid guid;
 	bool is_in_progress;
@@ -29,7 +31,7 @@ typedef struct QuarantineChange {
 
 /*
  * Imposes a quarantine on the local vaild, or lifts it if reason is NULL. Answered later with
- * quarantines_answered(), never from within this function, and exactly once.
+ * quarantines_answered(), exactly once; from within this function only if it has failed.
  */
 typedef void QuarantineSet(void *context, const Guid *guid, const char *reason);
 

@@ -29,8 +29,8 @@ typedef enum WantedOutcome {
 } WantedOutcome;
 
 /*
- * The changes. Each is answered later with wanted_answered(), never from within these functions,
- * and exactly once.
+ * The changes. Each is answered with wanted_answered(), exactly once; from within these functions
+ * only if it has failed.
  */
 typedef struct WantedActions {
 	void *context;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The facts about a host, from the replies of its vaild and from /sys. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/fleet/local/gpu-types.h"
+#include "daemon/fleet/local/replies.h"
+#include "proto/macros.h"
+
+#define VM "01000000-0000-0000-0000-000000000000"
+
+static Replies replies;
+static FleetFacts facts;
+static JsonParser *parser;
+
+static void begin(void)
+{
+	parser = json_parser_new();
+	replies = (Replies){ .version = strdup("1.2") };
+	facts = (FleetFacts){ .is_known = false };
+}
+
+static void end(void)
+{
+	replies_clear(&replies);
+	fleet_facts_deinit(&facts);
+	json_parser_free(parser);
+}
+
+TestSuite(fleet_local, .init = begin, .fini = end);
+
+static void add(ReplyList *list, const char *text)
+{
+	const char *error;
+	JsonValue *reply = json_parse(parser, text, strlen(text), &error);
+
+	cr_assert_not_null(reply, "%s", text);
+	cr_assert(reply_list_add(list, reply));
+}
+
+static void read_replies(void)
+{
+	cr_assert(replies_read(&replies, "here", 100, &facts));
+}
+
+static void add_vm(void)
+{
+	add(&replies.vms,
+	    "{\"virtualMachines\":[{\"virtualMachineGuid\":\"" VM "\",\"name\":\"web\","
+	    "\"since\":40.5,\"registrations\":2,\"virtualGpus\":[{\"adapter\":\"aa\","
+	    "\"profile\":\"p\"},{\"adapter\":\"bb\"},{\"adapter\":\"aa\"}]}]}");
+}
+
+Test(fleet_local, a_vm)
+{
+	add_vm();
+	add(&replies.vms, "{\"virtualMachines\":[]}");
+	add(&replies.vms, "{\"virtualMachines\":[{\"virtualMachineGuid\":\"x\"}]}");
+	add(&replies.vms, "{}");
+	read_replies();
+	cr_assert(facts.is_known);
+	cr_assert_eq(facts.vm_count, 1);
+	cr_assert_str_eq(facts.vms[0].vm.name, "web");
+	cr_assert_eq(facts.vms[0].vm.vgpus, 3);
+	cr_assert_eq(facts.vms[0].vm.registrations, 2);
+	cr_assert_eq(facts.host.vms, 1);
+	cr_assert_eq(facts.host.registrations, 2);
+	cr_assert_str_eq(facts.host.version, "1.2");
+	cr_assert_str_eq(facts.host.name, "here");
+}
+
+Test(fleet_local, the_date_of_a_vm_stays)
+{
+	add_vm();
+	read_replies();
+	free(facts.vms[0].vm.date);
+	facts.vms[0].vm.date = strdup("first");
+	read_replies();
+	cr_assert_str_eq(facts.vms[0].vm.date, "first");
+	facts.vms[0].since = 39;
+	read_replies();
+	cr_assert_str_neq(facts.vms[0].vm.date, "first");
+}
+
+Test(fleet_local, adapters)
+{
+	static const struct {
+		const char *item, *address;
+		uint64_t capacity, used;
+		bool takes_any_type;
+	} rows[] = {
+		{ "{\"adapter\":\"aa\",\"source\":\"software\",\"maxVirtualGpus\":9,"
+		  "\"virtualGpus\":2}",
+		  "software", 9, 2, true },
+		{ "{\"adapter\":\"bb\",\"source\":\"client\",\"maxVirtualGpus\":4,"
+		  "\"virtualGpus\":1}",
+		  "client-bb", 4, 1, true },
+		{ "{\"adapter\":\"aa\",\"source\":\"drm\",\"pciAddress\":\"ffff:ff:1f.7\","
+		  "\"maxVirtualFunctions\":8,\"maxVirtualGpus\":0}",
+		  "ffff:ff:1f.7", 8, 2, false },
+		{ "{\"adapter\":\"cc\",\"source\":\"drm\",\"devicePath\":\"faux/vgem\"}",
+		  "faux!vgem", 0, 0, false },
+	};
+
+	add_vm();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "{\"adapters\":[%s]}", rows[i].item);
+		add(&replies.adapters, text);
+	}
+	add(&replies.adapters, "{\"adapters\":[{\"source\":\"drm\",\"devicePath\":\"a b\"}]}");
+	read_replies();
+	cr_assert_eq(facts.gpu_count, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const FleetGpu *gpu = &facts.gpus[i].gpu;
+
+		cr_assert_str_eq(facts.gpus[i].address, rows[i].address);
+		cr_assert_eq(gpu->capacity, rows[i].capacity, "%s", rows[i].address);
+		cr_assert_eq(gpu->used, rows[i].used, "%s", rows[i].address);
+		cr_assert_eq(gpu->takes_any_type, rows[i].takes_any_type, "%s", rows[i].address);
+	}
+	cr_assert_eq(facts.gpus[0].gpu.holder_count, 2);
+	cr_assert_str_eq(facts.gpus[0].gpu.holders[0].type, "p");
+}
+
+Test(fleet_local, quarantines)
+{
+	add(&replies.quarantines,
+	    "{\"quarantines\":[{\"virtualMachineGuid\":\"" VM "\",\"reason\":\"r\"}]}");
+	read_replies();
+	cr_assert_eq(facts.quarantine_count, 1);
+	cr_assert_str_eq(facts.quarantines[0].reason, "r");
+}
+
+/* --- /sys ------------------------------------------------------------------------------------ */
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert_not_null(file, "%s", path);
+	fputs(text, file);
+	fclose(file);
+}
+
+Test(fleet_local, types_of_mediated_devices)
+{
+	char folder[] = "/tmp/vaild-types-XXXXXX", path[512];
+	FleetValue value = { .kind = FLEET_KEY_GPU };
+	static const char *const parts[] = { "0000:01:00.0", "0000:01:00.0/mdev_supported_types",
+					     "0000:01:00.0/mdev_supported_types/nvidia-63" };
+
+	cr_assert_not_null(mkdtemp(folder));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, parts[i]);
+		cr_assert_eq(mkdir(path, 0700), 0);
+	}
+	strcat(path, "/available_instances");
+	write_file(path, "4\n");
+	cr_assert(gpu_types_read_at(folder, "0000:01:00.0", &value.gpu));
+	cr_assert_eq(value.gpu.type_count, 1);
+	cr_assert_str_eq(value.gpu.types[0].name, "nvidia-63");
+	cr_assert_eq(value.gpu.types[0].free, 4);
+	fleet_value_deinit(&value);
+	cr_assert(gpu_types_read_at(folder, "0000:02:00.0", &value.gpu));
+	cr_assert(gpu_types_read_at(folder, "../x", &value.gpu));
+	cr_assert_eq(value.gpu.type_count, 0);
+	unlink(path);
+	for (size_t i = ARRAY_SIZE(parts); i > 0; i--) {
+		snprintf(path, sizeof(path), "%s/%s", folder, parts[i - 1]);
+		rmdir(path);
+	}
+	rmdir(folder);
+}
