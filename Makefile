@@ -72,7 +72,7 @@ endif
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
 DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
-FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/local daemon/fleet/model
+FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/server daemon/fleet/local daemon/fleet/model
 LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
 # The files that are not built: one of these stands for the other.
@@ -224,7 +224,7 @@ HELPER_PROGRAMS = $(HELPERS:%=build/tests/helpers/%) $(GUEST_PROGRAMS)
 # These helpers need nothing of the tests, so that `make run` builds none.
 ALONE = register-process
 
-helper_sources = $(or $(wildcard tests/system/helpers/$(1).c),$(wildcard tests/system/helpers/$(1)/*.c))
+helper_sources = $(or $(wildcard tests/system/helpers/$(1).c),$(wildcard tests/system/helpers/$(1)/*.c)) $(if $(filter lone-fleet,$(1)),daemon/fleet/fleet.c)
 $(foreach helper,$(HELPERS),$(eval $(call program,build,build/tests/helpers/$(helper),$(call helper_sources,$(helper)),$(if $(filter $(helper),$(ALONE)),,tests/support $(FLEET) $(DAEMON)),$(call WITH_LIBVAIL,/../..) $(TEST_LIBS),build/libvail.so)))
 
 # These run in a guest that has no libraries.
@@ -278,20 +278,27 @@ build/coverage/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(BASE) -MMD -MP -O0 -g --coverage -fprofile-update=atomic -c -o $@ $<
 
+SERVICE_INTERFACE = proto/org.varlink.service.varlink
+FLEET_INTERFACE   = proto/io.vaild.Fleet.varlink
+
 # Each interface file becomes a C string, line by line, so that a compiler's error names its line.
 $(INTERFACES): $(wildcard proto/*.varlink) Makefile
 	@mkdir -p $(@D)
-	@set -e; { echo '/* Generated from proto/ by the Makefile. */'; \
-	   echo '#include "proto/interfaces.h"'; \
-	   echo 'const Interface interfaces[] = {'; \
-	   for file in proto/org.varlink.service.varlink \
-	               $(filter-out proto/org.varlink.service.varlink,$(wildcard proto/*.varlink)); do \
+	@set -e; describe() { for file; do \
 	       name=$${file#proto/}; echo "{ \"$${name%.varlink}\","; \
 	       sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$file; \
 	       echo '},'; \
-	   done; \
+	   done; }; \
+	 { echo '/* Generated from proto/ by the Makefile. */'; \
+	   echo '#include "proto/interfaces.h"'; \
+	   echo 'const Interface interfaces[] = {'; \
+	   describe $(SERVICE_INTERFACE) $(filter-out $(SERVICE_INTERFACE) $(FLEET_INTERFACE),$(wildcard proto/*.varlink)); \
 	   echo '};'; \
 	   echo 'const size_t interface_count = sizeof(interfaces) / sizeof(interfaces[0]);'; \
+	   echo 'const Interface fleet_interfaces[] = {'; \
+	   describe $(SERVICE_INTERFACE) $(FLEET_INTERFACE); \
+	   echo '};'; \
+	   echo 'const size_t fleet_interface_count = 2;'; \
 	 } > $@
 
 # Keeps the objects that only a pattern asks for, and no file whose command has failed.

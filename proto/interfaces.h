@@ -13,4 +13,8 @@ typedef struct Interface {
 extern const Interface interfaces[];
 extern const size_t interface_count;
 
+/* Those that vaild-fleet serves. vaild serves the others. */
+extern const Interface fleet_interfaces[];
+extern const size_t fleet_interface_count;
+
 #endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/fleet/model/place.h"
+#include "daemon/fleet/server/answer.h"
+
+static void write_text(Writer *writer, const char *text)
+{
+	writer_string(writer, text ? text : "");
+}
+
+/* Writes a member that is a text, unless it is empty. */
+#define write_optional(writer, name, text)           \
+	do {                                         \
+		if ((text)[0] != '\0') {             \
+			writer_key(writer, name);    \
+			writer_string(writer, text); \
+		}                                    \
+	} while (0)
+
+static void write_number(Writer *writer, uint64_t number)
+{
+	writer_unsigned(writer, number);
+}
+
+void write_freshness(Writer *writer, const FleetService *service)
+{
+	const FleetIndex *index = service->index;
+
+	writer_key(writer, "current");
+	writer_boolean(writer, fleet_index_is_current(index));
+	if (index->is_reached)
+		return;
+	if (index->since > 0 && index->revision > 0) {
+		writer_key(writer, "age");
+		writer_seconds(writer, service->now > index->since
+					       ? (service->now - index->since) * 1000
+					       : 0);
+	}
+	writer_key(writer, "problem");
+	write_text(writer, index->why ? index->why : "etcd was not reached yet");
+}
+
+/* Writes a host by its ID and name. */
+static void write_host_of(Writer *writer, const FleetService *service, const HostId *host)
+{
+	const FleetEntry *entry = fleet_index_host(service->index, host);
+
+	writer_key(writer, "host");
+	writer_handle(writer, host);
+	writer_key(writer, "hostName");
+	write_text(writer, entry ? entry->value.host.name : "");
+}
+
+static void write_host(Writer *writer, const FleetService *service, const FleetEntry *entry)
+{
+	const FleetHost *host = &entry->value.host;
+	const FleetEntry *gpu = fleet_index_first_gpu(service->index, &entry->key.host);
+	uint64_t adapters = 0, free = 0;
+
+	for (; gpu; gpu = fleet_index_next_gpu(gpu)) {
+		adapters++;
+		free += fleet_gpu_free(&gpu->value.gpu, NULL);
+	}
+	writer_object_begin(writer);
+	writer_key(writer, "host");
+	writer_handle(writer, &entry->key.host);
+	writer_key(writer, "name");
+	write_text(writer, host->name);
+	writer_key(writer, "version");
+	write_text(writer, host->version);
+	writer_key(writer, "vaildIsAway");
+	writer_boolean(writer, host->is_vaild_away);
+	writer_key(writer, "self");
+	writer_boolean(writer, handle_compare(&entry->key.host, &service->index->self) == 0);
+	writer_key(writer, "virtualMachines");
+	write_number(writer, host->vms);
+	writer_key(writer, "registrations");
+	write_number(writer, host->registrations);
+	writer_key(writer, "adapters");
+	write_number(writer, adapters);
+	writer_key(writer, "free");
+	write_number(writer, free);
+	writer_object_end(writer);
+}
+
+/* Writes the member with all entries of a kind. */
+static void write_entries(Writer *writer, const FleetService *service, FleetKeyKind kind,
+			  void (*write)(Writer *, const FleetService *, const FleetEntry *))
+{
+	const FleetEntry *entry = fleet_index_first(service->index, kind);
+
+	writer_array_begin(writer);
+	for (; entry; entry = fleet_index_next(entry))
+		write(writer, service, entry);
+	writer_array_end(writer);
+}
+
+void write_hosts(Writer *writer, const FleetService *service)
+{
+	writer_key(writer, "hosts");
+	write_entries(writer, service, FLEET_KEY_HOST, write_host);
+}
+
+static void write_vm(Writer *writer, const FleetService *service, const FleetEntry *entry)
+{
+	const FleetVm *vm = &entry->value.vm;
+	const FleetEntry *where = fleet_index_where(service->index, &entry->key.vm);
+	bool is_here = where && handle_compare(&where->value.where.host, &entry->key.host) == 0;
+
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &entry->key.vm);
+	write_optional(writer, "name", vm->name);
+	write_host_of(writer, service, &entry->key.host);
+	writer_key(writer, "state");
+	write_text(writer, fleet_vm_state_name(vm->state));
+	writer_key(writer, "where");
+	writer_boolean(writer, is_here);
+	writer_key(writer, "virtualGpus");
+	write_number(writer, vm->vgpus);
+	writer_key(writer, "registrations");
+	write_number(writer, vm->registrations);
+	write_optional(writer, "date", vm->date);
+	writer_object_end(writer);
+}
+
+void write_vms(Writer *writer, const FleetService *service)
+{
+	writer_key(writer, "virtualMachines");
+	write_entries(writer, service, FLEET_KEY_VM, write_vm);
+}
+
+static void write_types(Writer *writer, const FleetGpu *gpu)
+{
+	writer_key(writer, "types");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < gpu->type_count; i++) {
+		writer_object_begin(writer);
+		writer_key(writer, "name");
+		write_text(writer, gpu->types[i].name);
+		writer_key(writer, "free");
+		write_number(writer, gpu->types[i].free);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+static void write_holders(Writer *writer, const FleetGpu *gpu)
+{
+	writer_key(writer, "holders");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < gpu->holder_count; i++) {
+		writer_object_begin(writer);
+		writer_key(writer, "virtualMachineGuid");
+		writer_guid(writer, &gpu->holders[i].vm);
+		write_optional(writer, "type", gpu->holders[i].type);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+static void write_gpu(Writer *writer, const FleetService *service, const FleetEntry *entry)
+{
+	const FleetGpu *gpu = &entry->value.gpu;
+
+	writer_object_begin(writer);
+	write_host_of(writer, service, &entry->key.host);
+	writer_key(writer, "address");
+	write_text(writer, entry->key.address);
+	writer_key(writer, "name");
+	write_text(writer, gpu->name);
+	writer_key(writer, "source");
+	write_text(writer, gpu->source);
+	writer_key(writer, "capacity");
+	write_number(writer, gpu->capacity);
+	writer_key(writer, "used");
+	write_number(writer, gpu->used);
+	writer_key(writer, "takesAnyType");
+	writer_boolean(writer, gpu->takes_any_type);
+	write_types(writer, gpu);
+	write_holders(writer, gpu);
+	writer_object_end(writer);
+}
+
+void write_gpus(Writer *writer, const FleetService *service)
+{
+	writer_key(writer, "gpus");
+	write_entries(writer, service, FLEET_KEY_GPU, write_gpu);
+}
+
+static void write_quarantine(Writer *writer, const FleetService *service, const FleetEntry *entry)
+{
+	const FleetQuarantine *quarantine = &entry->value.quarantine;
+
+	(void)service;
+	writer_object_begin(writer);
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &entry->key.vm);
+	write_optional(writer, "reason", quarantine->reason);
+	write_optional(writer, "who", quarantine->who);
+	write_optional(writer, "date", quarantine->date);
+	writer_object_end(writer);
+}
+
+void write_quarantines(Writer *writer, const FleetService *service)
+{
+	writer_key(writer, "quarantines");
+	write_entries(writer, service, FLEET_KEY_QUARANTINE, write_quarantine);
+}
+
+void write_where(Writer *writer, const FleetService *service, const FleetEntry *entry)
+{
+	const FleetWhere *where = &entry->value.where;
+	const FleetEntry *host = fleet_index_host(service->index, &where->host);
+
+	writer_key(writer, "virtualMachineGuid");
+	writer_guid(writer, &entry->key.vm);
+	write_optional(writer, "name", where->vm_name);
+	writer_key(writer, "host");
+	writer_handle(writer, &where->host);
+	writer_key(writer, "hostName");
+	write_text(writer, host ? host->value.host.name : where->host_name);
+	writer_key(writer, "self");
+	writer_boolean(writer, handle_compare(&where->host, &service->index->self) == 0);
+	writer_key(writer, "epoch");
+	write_number(writer, (uint64_t)entry->mod_revision);
+	write_optional(writer, "date", where->date);
+	if (entry->unreachable_since > 0) {
+		writer_key(writer, "unreachable");
+		writer_seconds(writer, (service->now - entry->unreachable_since) * 1000);
+	}
+}
+
+static void write_place(Writer *writer, const FleetPlace *place)
+{
+	writer_object_begin(writer);
+	writer_key(writer, "host");
+	writer_handle(writer, &place->host->key.host);
+	writer_key(writer, "hostName");
+	write_text(writer, place->host->value.host.name);
+	writer_key(writer, "free");
+	write_number(writer, place->free);
+	if (place->why_not) {
+		writer_key(writer, "reason");
+		write_text(writer, place->why_not);
+	}
+	writer_object_end(writer);
+}
+
+bool write_places(Writer *writer, const FleetService *service, const char *type)
+{
+	FleetPlace *places;
+	size_t count;
+
+	if (!fleet_place(service->index, type, &places, &count))
+		return false;
+	writer_key(writer, "places");
+	writer_array_begin(writer);
+	for (size_t i = 0; i < count; i++)
+		write_place(writer, &places[i]);
+	writer_array_end(writer);
+	free(places);
+	return true;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_FLEET_SERVER_ANSWER_H
+#define DAEMON_FLEET_SERVER_ANSWER_H
+
+#include <sys/types.h>
+
+#include "daemon/fleet/model/index.h"
+#include "proto/json-writer.h"
+#include "proto/vail-status.h"
+
+/*
+ * Answers requests of io.vaild.Fleet from the index. Makes no system call: the caller of these
+ * functions has the socket, the kernel's word about the peer, and the time.
+ */
+
+/* The peer of a connection, as the kernel has recorded it. */
+typedef struct FleetCaller {
+	uid_t uid;
+	bool is_operator;
+	bool is_observer;
+} FleetCaller;
+
+/*
+ * Begins to change a quarantine of the fleet. reason: NULL to lift it. Returns false if out of
+ * memory. The owner of the request answers it later with answer_change().
+ */
+typedef bool FleetChange(void *context, const FleetCaller *caller, const Guid *guid,
+			 const char *reason, uint64_t request);
+
+typedef struct FleetService {
+	const FleetIndex *index;
+	uint64_t now; /* milliseconds on CLOCK_BOOTTIME; set before each answer */
+	const char *version;
+	FleetChange *change;
+	void *context;
+	JsonParser *parser;
+} FleetService;
+
+typedef enum Answer {
+	ANSWER_WRITTEN,
+	ANSWER_NONE,  /* the request wanted none */
+	ANSWER_LATER, /* answer_change() will write it */
+	ANSWER_NO_MEMORY,
+} Answer;
+
+/*
+ * Answers one message, which proto/framing.h has found valid. is_foreign: another process than the
+ * peer has sent a part of it. request: its number, handed to the change. Appends the answer to out,
+ * with the terminator.
+ */
+Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText message,
+		      bool is_foreign, char terminator, uint64_t request, Buffer *out);
+
+/* Answers SetQuarantine. why: NULL if it is done. Returns false if out of memory. */
+bool answer_change(const char *why, char terminator, Buffer *out);
+
+/* Writes an error without a request. Returns false if out of memory. */
+bool answer_error(NTSTATUS status, const char *message, char terminator, Buffer *out);
+
+/* The parts of a reply that list the index; see answer-lists.c. */
+void write_freshness(Writer *writer, const FleetService *service);
+void write_hosts(Writer *writer, const FleetService *service);
+void write_vms(Writer *writer, const FleetService *service);
+void write_gpus(Writer *writer, const FleetService *service);
+void write_quarantines(Writer *writer, const FleetService *service);
+void write_where(Writer *writer, const FleetService *service, const FleetEntry *where);
+
+/* Returns false if out of memory. */
+bool write_places(Writer *writer, const FleetService *service, const char *type);
+
+#endif

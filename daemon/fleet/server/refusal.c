@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/fleet/server/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/status.h"
+
+/* Copies a text that is UTF-8, cut behind a character. */
+static void copy_text(char *to, size_t size, const char *text)
+{
+	size_t length = strnlen(text, size);
+
+	if (length >= size) {
+		length = size - 1;
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	memcpy(to, text, length);
+	to[length] = '\0';
+}
+
+void refuse(Refusal *refusal, NTSTATUS status, const char *message)
+{
+	*refusal = (Refusal){ .status = status };
+	copy_text(refusal->message, sizeof(refusal->message), message);
+}
+
+void refuse_parameter(Refusal *refusal, const char *parameter, const char *text)
+{
+	*refusal = (Refusal){ .status = STATUS_INVALID_PARAMETER };
+	copy_text(refusal->parameter, sizeof(refusal->parameter), parameter);
+	snprintf(refusal->message, sizeof(refusal->message), "%s %s", refusal->parameter, text);
+}
+
+void refuse_varlink(Refusal *refusal, const char *error, const char *parameter)
+{
+	*refusal = (Refusal){ .status = STATUS_NOT_SUPPORTED, .varlink_error = error };
+	copy_text(refusal->parameter, sizeof(refusal->parameter), parameter);
+}
+
+static void error_begin(Writer *writer, const char *interface, const char *name)
+{
+	char error[96];
+
+	snprintf(error, sizeof(error), "%s.%s", interface, name);
+	writer_object_begin(writer);
+	writer_key(writer, "error");
+	writer_string(writer, error);
+	writer_key(writer, "parameters");
+	writer_object_begin(writer);
+}
+
+/* Writes the only parameter of a Varlink error, whose name follows from that of the error. */
+static void write_varlink(const Refusal *refusal, Writer *writer)
+{
+	error_begin(writer, "org.varlink.service", refusal->varlink_error);
+	if (strcmp(refusal->varlink_error, "MethodNotFound") == 0)
+		writer_key(writer, "method");
+	else if (strcmp(refusal->varlink_error, "InterfaceNotFound") == 0)
+		writer_key(writer, "interface");
+	else
+		writer_key(writer, "parameter");
+	writer_string(writer, refusal->parameter);
+}
+
+static void write_status(const Refusal *refusal, Writer *writer)
+{
+	char code[16];
+
+	snprintf(code, sizeof(code), "0x%08X", (unsigned int)refusal->status);
+	writer_key(writer, "status");
+	writer_string(writer, status_name(refusal->status));
+	writer_key(writer, "code");
+	writer_string(writer, code);
+	writer_key(writer, "message");
+	writer_string(writer, refusal->message);
+	if (refusal->parameter[0] != '\0') {
+		writer_key(writer, "parameter");
+		writer_string(writer, refusal->parameter);
+	}
+}
+
+void refusal_write(const Refusal *refusal, const char *interface, Writer *writer, char terminator)
+{
+	if (refusal->varlink_error) {
+		write_varlink(refusal, writer);
+	} else {
+		error_begin(writer, interface, status_error_name(refusal->status));
+		write_status(refusal, writer);
+	}
+	writer_object_end(writer);
+	writer_object_end(writer);
+	writer_terminator(writer, terminator);
+}

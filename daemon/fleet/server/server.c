@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/fleet/server/server.h"
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "proto/fd-util.h"
+#include "proto/framing.h"
+
+#define RECEIVE_SIZE 8192
+#define GROUPS_MAX   65536
+#define PATIENCE     10 /* seconds for a partial message, and for output that is not read */
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+typedef struct Connection {
+	FleetServer *server;
+	int socket;
+	pid_t pid;
+	FleetCaller caller;
+	Frame frame;
+	Buffer input;
+	Buffer output;
+	bool is_foreign;     /* another process has sent a part of the first message */
+	bool ends;           /* close when the output is sent */
+	uint64_t request;    /* number of the request that is answered later; 0 for none */
+	char terminator;     /* of its answer */
+	struct event *event; /* of the socket, with a timeout */
+	TAILQ_ENTRY(Connection) link;
+} Connection;
+
+struct FleetServer {
+	struct event_base *base;
+	FleetServerSettings settings;
+	FleetService service;
+	char *path; /* of the socket that the server has made, or NULL */
+	int listening;
+	struct event *accept;
+	TAILQ_HEAD(, Connection) connections;
+	size_t count;
+	uint64_t last_request;
+};
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+static void connection_free(Connection *connection)
+{
+	FleetServer *server = connection->server;
+
+	TAILQ_REMOVE(&server->connections, connection, link);
+	server->count--;
+	if (connection->event)
+		event_free(connection->event);
+	fd_close(&connection->socket);
+	buffer_deinit(&connection->input);
+	buffer_deinit(&connection->output);
+	free(connection);
+}
+
+static void connection_serve(Connection *connection);
+
+/*
+ * Receives bytes with their sender, and closes fds that came with them. Returns false at the end of
+ * the connection.
+ */
+static bool connection_receive(Connection *connection)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	Buffer *input = &connection->input;
+	struct ucred sender = { .pid = 0 };
+
+	if (!buffer_reserve(input, RECEIVE_SIZE))
+		return false;
+	struct iovec bytes = { buffer_tail(input), RECEIVE_SIZE };
+	struct msghdr message = { .msg_iov = &bytes,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR;
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+	connection->is_foreign |= sender.pid == 0 || sender.pid != connection->pid;
+	input->end += (size_t)size;
+	return size > 0;
+}
+
+/* Sends what can be sent now. Returns false if the connection is lost. */
+static bool connection_send(Connection *connection)
+{
+	while (buffer_size(&connection->output) > 0) {
+		ssize_t size = send(connection->socket, buffer_head(&connection->output),
+				    buffer_size(&connection->output), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (size < 0)
+			return errno == EAGAIN || errno == EINTR;
+		buffer_consume(&connection->output, (size_t)size);
+	}
+	buffer_shrink(&connection->output);
+	return !connection->ends;
+}
+
+static void connection_answer(Connection *connection, const FrameMessage *message)
+{
+	FleetServer *server = connection->server;
+	uint64_t request = ++server->last_request;
+	const JsonText text = { .start = message->text, .length = message->length };
+
+	connection->request = request;
+	connection->terminator = message->terminator;
+	server->service.now = server->settings.now();
+	Answer answer =
+		answer_message(&server->service, &connection->caller, text, connection->is_foreign,
+			       message->terminator, request, &connection->output);
+	if (answer != ANSWER_LATER)
+		connection->request = 0;
+	connection->ends |= answer == ANSWER_NO_MEMORY;
+	buffer_consume(&connection->input, message->size);
+	/* The rest of the input has the same sender or senders. */
+	if (buffer_size(&connection->input) == 0)
+		connection->is_foreign = false;
+}
+
+/*
+ * Answers one message after another, each when the answer to the last one has been sent. Returns
+ * whether there was one.
+ */
+static bool connection_run(Connection *connection)
+{
+	bool has_answered = false;
+
+	while (!connection->ends && connection->request == 0 &&
+	       buffer_size(&connection->output) == 0) {
+		FrameMessage message;
+		const char *error;
+
+		switch (frame_next(&connection->frame, &connection->input, false, &message,
+				   &error)) {
+		case FRAME_MESSAGE:
+			connection_answer(connection, &message);
+			has_answered = true;
+			break;
+		case FRAME_LATE_NUL:
+			break;
+		case FRAME_INCOMPLETE:
+			return has_answered;
+		case FRAME_MALFORMED:
+			answer_error(STATUS_INVALID_PARAMETER, error,
+				     frame_terminator(&connection->frame), &connection->output);
+			connection->ends = true;
+			break;
+		}
+	}
+	return has_answered;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *context)
+{
+	Connection *connection = context;
+
+	(void)fd;
+	if (what & EV_TIMEOUT || (what & EV_READ && !connection_receive(connection))) {
+		connection_free(connection);
+		return;
+	}
+	connection_serve(connection);
+}
+
+/*
+ * Waits for what the connection needs next. A peer that neither finishes its message nor reads its
+ * answer is not waited for longer than PATIENCE.
+ */
+static bool connection_wait(Connection *connection)
+{
+	static const struct timeval patience = { .tv_sec = PATIENCE };
+	bool has_output = buffer_size(&connection->output) > 0;
+	bool is_partial = frame_is_partial(&connection->frame);
+	short events = has_output ? EV_WRITE : connection->request ? 0 : EV_READ;
+
+	if (connection->event)
+		event_free(connection->event);
+	connection->event = NULL;
+	if (events == 0)
+		return true;
+	connection->event = event_new(connection->server->base, connection->socket, events,
+				      on_ready, connection);
+	return connection->event &&
+	       event_add(connection->event, has_output || is_partial ? &patience : NULL) == 0;
+}
+
+/* Answers what can be answered. Frees the connection if it ends. */
+static void connection_serve(Connection *connection)
+{
+	bool is_alive, has_answered;
+
+	do {
+		has_answered = connection_run(connection);
+		is_alive = connection_send(connection);
+	} while (is_alive && has_answered && buffer_size(&connection->output) == 0);
+	if (!is_alive || !connection_wait(connection))
+		connection_free(connection);
+}
+
+/* --- peers ----------------------------------------------------------------------------------- */
+
+/* Tests whether the peer had the group when it connected. */
+static bool is_member(int socket, gid_t primary, gid_t group)
+{
+	socklen_t size = 0;
+	bool is_found = primary == group;
+
+	if (group == (gid_t)-1 || is_found)
+		return is_found;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE ||
+	    size > GROUPS_MAX * sizeof(gid_t))
+		return false;
+	_cleanup_free_ gid_t *groups = malloc(size);
+	if (!groups || getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(gid_t); i++)
+		is_found |= groups[i] == group;
+	return is_found;
+}
+
+/* Reads who the peer is. Returns false if the kernel does not tell. */
+static bool identify(const FleetServer *server, Connection *connection)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(connection->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	connection->pid = peer.pid;
+	connection->caller = (FleetCaller){
+		.uid = peer.uid,
+		.is_operator = peer.uid == 0 ||
+			       is_member(connection->socket, peer.gid, server->settings.operators),
+		.is_observer = is_member(connection->socket, peer.gid, server->settings.observers),
+	};
+	return true;
+}
+
+static bool has_room(const FleetServer *server, uid_t uid)
+{
+	const Connection *connection;
+	size_t count = 0;
+
+	TAILQ_FOREACH (connection, &server->connections, link)
+		count += connection->caller.uid == uid;
+	return uid == 0 ? server->count <= FLEET_CONNECTIONS_MAX
+			: count <= FLEET_CONNECTIONS_PER_UID_MAX &&
+				  server->count <= FLEET_CONNECTIONS_MAX - 16;
+}
+
+static void accept_one(FleetServer *server, int socket)
+{
+	Connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection) {
+		close(socket);
+		return;
+	}
+	*connection = (Connection){ .server = server, .socket = socket, .frame = FRAME_INIT };
+	TAILQ_INSERT_TAIL(&server->connections, connection, link);
+	server->count++;
+	if (!identify(server, connection)) {
+		connection_free(connection);
+		return;
+	}
+	if (!has_room(server, connection->caller.uid)) {
+		answer_error(STATUS_QUOTA_EXCEEDED,
+			     "vaild-fleet has too many connections; close some, or try again later",
+			     '\n', &connection->output);
+		connection->ends = true;
+	}
+	connection_serve(connection);
+}
+
+static void on_connect(evutil_socket_t fd, short what, void *context)
+{
+	FleetServer *server = context;
+	int socket = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (socket >= 0)
+		accept_one(server, socket);
+}
+
+/* --- the server ------------------------------------------------------------------------------ */
+
+static int make_socket(FleetServer *server)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = server->settings.path;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	server->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (server->listening < 0)
+		return -errno;
+	unlink(path);
+	mode_t mask = umask(0111); /* access is decided per call */
+	int error = bind(server->listening, (struct sockaddr *)&address, sizeof(address)) < 0
+			    ? -errno
+			    : 0;
+	umask(mask);
+	if (error < 0)
+		return error;
+	server->path = strdup(path);
+	return listen(server->listening, SOMAXCONN) < 0 ? -errno : 0;
+}
+
+/* Makes the kernel tell the sender of all bytes, and drop fds if it can. */
+static int begin_to_listen(FleetServer *server)
+{
+	const int on = 1, off = 0;
+	int error = server->listening < 0 ? make_socket(server) : 0;
+
+	if (error < 0)
+		return error;
+	if (setsockopt(server->listening, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return -errno;
+	setsockopt(server->listening, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	server->accept = event_new(server->base, server->listening, EV_READ | EV_PERSIST,
+				   on_connect, server);
+	return server->accept && event_add(server->accept, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+FleetServer *fleet_server_new(struct event_base *base, const FleetServerSettings *settings,
+			      int *ret_error)
+{
+	FleetServer *server = calloc(1, sizeof(*server));
+
+	*ret_error = -ENOMEM;
+	if (!server)
+		return NULL;
+	*server = (FleetServer){
+		.base = base,
+		.settings = *settings,
+		.listening = settings->listening,
+		.service = { .index = settings->index,
+			     .version = settings->version,
+			     .change = settings->change,
+			     .context = settings->context,
+			     .parser = json_parser_new() },
+	};
+	TAILQ_INIT(&server->connections);
+	*ret_error = server->service.parser ? begin_to_listen(server) : -ENOMEM;
+	if (*ret_error == 0)
+		return server;
+	fleet_server_free(server);
+	return NULL;
+}
+
+void fleet_server_free(FleetServer *server)
+{
+	if (!server)
+		return;
+	while (!TAILQ_EMPTY(&server->connections))
+		connection_free(TAILQ_FIRST(&server->connections));
+	if (server->accept)
+		event_free(server->accept);
+	fd_close(&server->listening);
+	if (server->path)
+		unlink(server->path);
+	free(server->path);
+	json_parser_free(server->service.parser);
+	free(server);
+}
+
+void fleet_server_changed(FleetServer *server, uint64_t request, const char *why)
+{
+	Connection *connection;
+
+	TAILQ_FOREACH (connection, &server->connections, link)
+		if (connection->request == request)
+			break;
+	if (!connection)
+		return;
+	connection->request = 0;
+	connection->ends |= !answer_change(why, connection->terminator, &connection->output);
+	connection_serve(connection);
+}

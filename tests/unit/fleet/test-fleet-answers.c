@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* The replies of io.vaild.Fleet: who may call what, wrong requests, and old states with their age.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/fleet/server/answer.h"
+#include "proto/interfaces.h"
+#include "proto/macros.h"
+#include "tests/support/varlink-text.h"
+
+#define VM     "01000000-0000-0000-0000-000000000000"
+#define HOST_1 "01000000000000000000000000000000"
+#define HOST_2 "02000000000000000000000000000000"
+
+static FleetIndex index_of;
+static FleetService service;
+static Buffer out;
+static char changed[256]; /* the reason of the last change, or "lift" */
+
+static const FleetCaller operator_caller = { .uid = 0, .is_operator = true };
+static const FleetCaller observer = { .uid = 1, .is_observer = true };
+static const FleetCaller stranger = { .uid = 2 };
+
+static bool on_change(void *context, const FleetCaller *caller, const Guid *guid,
+		      const char *reason, uint64_t request)
+{
+	(void)context;
+	(void)caller;
+	(void)guid;
+	(void)request;
+	strcpy(changed, reason ? reason : "lift");
+	return true;
+}
+
+static void begin(void)
+{
+	HostId self;
+
+	cr_assert(host_id_parse(HOST_1, &self));
+	cr_assert(fleet_index_init(&index_of, &self));
+	fleet_index_reach(&index_of, true, NULL, 1000);
+	service = (FleetService){ .index = &index_of,
+				  .now = 5000,
+				  .version = "1",
+				  .change = on_change,
+				  .parser = json_parser_new() };
+	out = BUFFER_INIT;
+	changed[0] = '\0';
+}
+
+static void end(void)
+{
+	fleet_index_deinit(&index_of);
+	json_parser_free(service.parser);
+	buffer_deinit(&out);
+}
+
+TestSuite(fleet_answers, .init = begin, .fini = end);
+
+static Answer ask(const FleetCaller *caller, const char *text)
+{
+	const JsonText message = { text, strlen(text) };
+
+	buffer_truncate(&out, 0);
+	Answer answer = answer_message(&service, caller, message, false, '\0', 1, &out);
+	if (answer == ANSWER_WRITTEN)
+		cr_assert_eq(buffer_head(&out)[buffer_size(&out) - 1], '\0');
+	return answer;
+}
+
+static void expect_reply(const FleetCaller *caller, const char *text, const char *part)
+{
+	cr_assert_eq(ask(caller, text), ANSWER_WRITTEN, "%s", text);
+	cr_assert(strstr(buffer_head(&out), part), "%s: %s", text, buffer_head(&out));
+}
+
+#define FLEET(method) "{\"method\":\"io.vaild.Fleet." method "\"}"
+#define FLEET_WITH(method, params) \
+	"{\"method\":\"io.vaild.Fleet." method "\",\"parameters\":" params "}"
+#define RELEASE \
+	FLEET_WITH("SetQuarantine", "{\"virtualMachineGuid\":\"" VM "\",\"quarantined\":false}")
+
+Test(fleet_answers, each_method_has_its_callers)
+{
+	static const char *const for_observers[] = {
+		FLEET("ListHosts"),       FLEET("ListVirtualMachines"),
+		FLEET("ListGpus"),        FLEET_WITH("Where", "{\"name\":\"x\"}"),
+		FLEET("ListQuarantines"), FLEET_WITH("Place", "{\"type\":\"x\"}"),
+	};
+	const char *denied = "\"error\":\"io.vaild.Fleet.AccessDenied\"";
+
+	for (size_t i = 0; i < ARRAY_SIZE(for_observers); i++) {
+		expect_reply(&stranger, for_observers[i], denied);
+		cr_assert_eq(ask(&observer, for_observers[i]), ANSWER_WRITTEN);
+		cr_assert_null(strstr(buffer_head(&out), denied), "%s", for_observers[i]);
+		cr_assert_eq(ask(&operator_caller, for_observers[i]), ANSWER_WRITTEN);
+		cr_assert_null(strstr(buffer_head(&out), denied), "%s", for_observers[i]);
+	}
+	expect_reply(&stranger, RELEASE, denied);
+	expect_reply(&observer, RELEASE, denied);
+	cr_assert_str_eq(changed, "");
+	cr_assert_eq(ask(&operator_caller, RELEASE), ANSWER_LATER);
+	cr_assert_str_eq(changed, "lift");
+}
+
+Test(fleet_answers, bytes_of_another_process_are_refused)
+{
+	const char *text = RELEASE;
+	const JsonText message = { text, strlen(text) };
+
+	cr_assert_eq(answer_message(&service, &operator_caller, message, true, '\0', 1, &out),
+		     ANSWER_WRITTEN);
+	cr_assert(strstr(buffer_head(&out), "AccessDenied"));
+	cr_assert_str_eq(changed, "");
+}
+
+Test(fleet_answers, wrong_requests)
+{
+	static const struct {
+		const char *text, *reply;
+	} rows[] = {
+		{ "[]", "\"parameter\":\"method\"" },
+		{ "{}", "\"parameter\":\"method\"" },
+		{ "{\"method\":7}", "\"parameter\":\"method\"" },
+		{ "{\"method\":\"x\"}", "InterfaceNotFound" },
+		{ "{\"method\":\"io.vaild.ListRegistrations\"}", "InterfaceNotFound" },
+		{ FLEET("Nothing"), "MethodNotFound" },
+		{ "{\"method\":\"org.varlink.service.Nothing\"}", "MethodNotFound" },
+		{ "{\"method\":\"io.vaild.Fleet.ListHosts\",\"parameters\":[]}",
+		  "is not an object" },
+		{ "{\"method\":\"a\",\"method\":\"b\"}", "a name twice" },
+		{ FLEET_WITH("ListHosts", "{\"x\":1}"), "\"parameter\":\"x\"" },
+		{ FLEET_WITH("Where", "{}"), "alternatives" },
+		{ FLEET_WITH("Where", "{\"name\":\"x\",\"virtualMachineGuid\":\"" VM "\"}"),
+		  "alternatives" },
+		{ FLEET_WITH("Where", "{\"name\":1}"), "is not a string" },
+		{ FLEET_WITH("Where", "{\"virtualMachineGuid\":\"x\"}"), "is not a GUID" },
+		{ FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"), "NotFound" },
+		{ FLEET_WITH("Where", "{\"name\":\"x\"}"), "NotFound" },
+		{ FLEET("Place"), "\"parameter\":\"type\"" },
+		{ FLEET("SetQuarantine"), "\"parameter\":\"virtualMachineGuid\"" },
+		{ FLEET_WITH("SetQuarantine", "{\"virtualMachineGuid\":\"" VM "\"}"),
+		  "\"parameter\":\"quarantined\"" },
+		{ "{\"method\":\"org.varlink.service.GetInterfaceDescription\"}",
+		  "org.varlink.service.InvalidParameter" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		expect_reply(&operator_caller, rows[i].text, rows[i].reply);
+		cr_assert(strstr(buffer_head(&out), "\"error\":"), "%s", rows[i].text);
+	}
+	cr_assert_str_eq(changed, "");
+}
+
+Test(fleet_answers, oneway_gets_no_answer)
+{
+	cr_assert_eq(
+		ask(&operator_caller, "{\"method\":\"io.vaild.Fleet.ListHosts\",\"oneway\":true}"),
+		ANSWER_NONE);
+	cr_assert_eq(buffer_size(&out), 0);
+}
+
+Test(fleet_answers, an_old_state_has_its_age)
+{
+	fleet_index_put(&index_of, "where/" VM, "{\"host\":\"" HOST_2 "\",\"name\":\"b\"}", 9,
+			2000);
+	expect_reply(&observer, FLEET("ListHosts"), "\"current\":true,");
+	fleet_index_reach(&index_of, false, "it is dark", 3500);
+	expect_reply(&observer, FLEET("ListHosts"),
+		     "\"current\":false,\"age\":1.500000,\"problem\":\"it is dark\"");
+	expect_reply(&observer, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
+		     "\"age\":1.500000");
+	expect_reply(&observer, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
+		     "\"hostName\":\"b\",\"self\":false,\"epoch\":9,\"unreachable\":3.000000");
+	expect_reply(&observer, FLEET_WITH("Place", "{\"type\":\"x\"}"), "InvalidDeviceState");
+	expect_reply(&operator_caller, RELEASE, "InvalidDeviceState");
+	cr_assert_str_eq(changed, "");
+}
+
+Test(fleet_answers, before_etcd_was_reached_there_is_no_age)
+{
+	fleet_index_reach(&index_of, false, NULL, 0);
+	expect_reply(&observer, FLEET("ListHosts"),
+		     "\"current\":false,\"problem\":\"etcd was not reached yet\"");
+}
+
+Test(fleet_answers, the_interface_file_is_valid_and_declares_each_method)
+{
+	cr_assert_str_eq(fleet_interfaces[1].name, "io.vaild.Fleet");
+	VarlinkText *text = varlink_parse(fleet_interfaces[1].description);
+	size_t methods = 0;
+
+	cr_assert_not_null(text);
+	for (size_t i = 0; i < text->count; i++) {
+		char request[128];
+
+		if (text->definitions[i].word != VARLINK_METHOD)
+			continue;
+		methods++;
+		snprintf(request, sizeof(request), "{\"method\":\"io.vaild.Fleet.%s\"}",
+			 text->definitions[i].name);
+		ask(&stranger, request);
+		cr_assert(strstr(buffer_head(&out), "AccessDenied"), "%s", request);
+	}
+	cr_assert_eq(methods, 7);
+	varlink_free(text);
+}
