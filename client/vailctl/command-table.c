@@ -29,6 +29,12 @@
 
 #define WATCH_OPTIONS (OPTION_BIT(OPTION_ALL) | OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_OBJECT))
 
+#define FLEET OPTION_BIT(OPTION_FLEET_SOCKET)
+
+#define FLEET_HELP                                                  \
+	"  --fleet-socket PATH  vaild-fleet's socket; by default\n" \
+	"                       $VAILD_FLEET_SOCKET or /run/vaild-fleet/socket\n"
+
 #define VM_OPTIONS_HELP                                                              \
 	"  --name NAME        a display name\n"                                      \
 	"  --user USER[:RIGHTS]\n"                                                   \
@@ -242,6 +248,43 @@ static const Command commands[] = {
 	{ { "vgpu", "remove" }, 1, 1, false, 0, command_vgpu_remove, "HANDLE",
 	  "Remove a virtual GPU",
 	  "When a VM loses its last virtual GPU, its registrations end.\n" },
+	{ { "fleet", "hosts" }, 0, 0, false, PAGED | FLEET, command_fleet_hosts, "",
+	  "Show the hosts of the fleet",
+	  "The hosts that run vaild-fleet with the same etcd. FREE VGPUS counts the\n"
+	  "virtual GPUs of any type that their adapters can still have.\n\n" FLEET_HELP },
+	{ { "fleet", "vms" }, 0, 0, false, PAGED | FLEET, command_fleet_vms, "",
+	  "Show the virtual machines of all hosts",
+	  "A VM that several hosts have is running on one of them. On the others it is\n"
+	  "incoming, as in a migration, or in conflict: it runs there, although another\n"
+	  "host has claimed it.\n\n" FLEET_HELP },
+	{ { "fleet", "gpus" }, 0, 0, false, PAGED | FLEET, command_fleet_gpus, "",
+	  "Show the GPU adapters of all hosts",
+	  "FREE BY TYPE has the types of virtual GPUs that a device offers, each with the\n"
+	  "number that it can still have, or any if the type is only a label there.\n\n"
+	  FLEET_HELP },
+	{ { "fleet", "where" }, 1, 1, false, FLEET, command_fleet_where, "VM",
+	  "Show which host has a virtual machine",
+	  "VM is a name or a whole GUID. EPOCH grows whenever another host gets the VM. A\n"
+	  "host that has gone stays, and is unreachable.\n\n" FLEET_HELP },
+	{ { "fleet", "place" }, 0, 0, false, FLEET | OPTION_BIT(OPTION_TYPE), command_fleet_place,
+	  "--type PROFILE",
+	  "Show which hosts can have another virtual GPU",
+	  "The host with the most free virtual GPUs is first. REASON says why a host has\n"
+	  "none. Reserves nothing. Refused while etcd cannot be reached.\n\n"
+	  "  --type PROFILE       the type, as vailctl fleet gpus shows it\n" FLEET_HELP },
+	{ { "fleet", "quarantine" }, 1, 1, false, FLEET | OPTION_BIT(OPTION_REASON),
+	  command_fleet_quarantine, "GUID [--reason TEXT]",
+	  "Put a virtual machine into quarantine on all hosts",
+	  "Also on hosts that join later. A host whose operators have put the GUID into\n"
+	  "quarantine themselves keeps that one.\n\n"
+	  "  --reason TEXT        the reason, for people\n" FLEET_HELP },
+	{ { "fleet", "release" }, 1, 1, false, FLEET, command_fleet_release, "GUID",
+	  "Lift a quarantine on all hosts",
+	  "Lifts what vailctl fleet quarantine has imposed. A quarantine that operators of\n"
+	  "a host have imposed there with vailctl vm quarantine stays.\n\n" FLEET_HELP },
+	{ { "fleet", "quarantines" }, 0, 0, false, PAGED | FLEET, command_fleet_quarantines, "",
+	  "Show the quarantines of all hosts",
+	  "Those of one host are shown by vailctl vm quarantines there.\n\n" FLEET_HELP },
 	{ { "help", NULL }, 0, 2, false, PAGED, command_help, "[COMMAND]",
 	  "Show all commands, or the help of one command", NULL },
 	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,

@@ -46,6 +46,15 @@ int command_exec(Tool *tool);
 
 int command_call(Tool *tool);
 
+int command_fleet_hosts(Tool *tool);
+int command_fleet_vms(Tool *tool);
+int command_fleet_gpus(Tool *tool);
+int command_fleet_where(Tool *tool);
+int command_fleet_place(Tool *tool);
+int command_fleet_quarantine(Tool *tool);
+int command_fleet_quarantines(Tool *tool);
+int command_fleet_release(Tool *tool);
+
 int command_help(Tool *tool);
 
 #endif

@@ -45,6 +45,8 @@ static const struct option long_options[INDEX(OPTION_MAX) + 1] = {
 	FLAG(OPTION_ALL, "all"),
 	VALUE(OPTION_KIND, "kind"),
 	VALUE(OPTION_OBJECT, "object"),
+	VALUE(OPTION_FLEET_SOCKET, "fleet-socket"),
+	VALUE(OPTION_TYPE, "type"),
 };
 
 _Static_assert(INDEX(OPTION_MAX) <= 62, "Options.given has a bit for each option");
@@ -159,6 +161,12 @@ static int set_option(Options *options, Option option, char *value)
 		return set_number(option, value, &options->lines);
 	case OPTION_OBJECT:
 		options->object = value;
+		break;
+	case OPTION_FLEET_SOCKET:
+		options->fleet_socket = value;
+		break;
+	case OPTION_TYPE:
+		options->type = value;
 		break;
 	case OPTION_KIND:
 		return event_kinds_parse(value, &options->kinds);

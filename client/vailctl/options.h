@@ -36,6 +36,8 @@ typedef enum Option {
 	OPTION_ALL,
 	OPTION_KIND,
 	OPTION_OBJECT,
+	OPTION_FLEET_SOCKET,
+	OPTION_TYPE,
 	OPTION_MAX,
 } Option;
 
@@ -53,7 +55,9 @@ typedef struct Options {
 	unsigned long timeout; /* in seconds; 0 without one */
 	unsigned long lines;
 	const char *object; /* handle */
-	uint64_t kinds;     /* of events, see event_kinds_parse() */
+	const char *fleet_socket;
+	const char *type; /* of vGPUs */
+	uint64_t kinds;   /* of events, see event_kinds_parse() */
 	pid_t pid;
 	ClientList clients; /* in the given order */
 	VailParty agent;

@@ -51,6 +51,7 @@
  *   register.c       registration of vailctl's own process
  *   call.c           any method
  *   methods.c        the names of the methods
+ *   fleet.c          all hosts, by vaild-fleet
  */
 
 /* The context of a command. */
