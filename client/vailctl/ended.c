@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vailctl/ended.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,13 +55,14 @@ static const JsonValue *find_machine(const Listing *machines, const char *guid)
 	return listing_find(machines, "virtualMachineGuid", guid);
 }
 
-/* Reads the name of the program that the process runs, or "" if that is unknown. */
+/* Reads the name of the program that the process runs, and whether the process has exited. */
 static void read_program(pid_t pid, EndedProgram *ret)
 {
 	char path[64];
 	FILE *file;
 
 	*ret = (EndedProgram){ .pid = pid };
+	ret->has_exited = pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	if (pid <= 0 || !(file = fopen(path, "re")))
 		return;
@@ -172,11 +175,19 @@ static bool is_same(const JsonValue *before, const JsonValue *after)
 	       begun_before == begun_after;
 }
 
+static bool had_exited(const Ended *ended, pid_t pid)
+{
+	for (size_t i = 0; pid > 0 && i < ended->program_count; i++)
+		if (ended->programs[i].pid == pid)
+			return ended->programs[i].has_exited;
+	return false;
+}
+
 /*
  * Replaces the items from before by those that have ended. Items keep their order in a list, and
- * new ones follow at its end. guid: the VM whose items count; NULL for all.
+ * new ones follow at its end. Items of processes that had exited before the command do not count.
  */
-static void keep_ended(Listing *before, const Listing *after, const char *guid)
+static void keep_ended(const Ended *ended, Listing *before, const Listing *after)
 {
 	size_t kept = 0, at = 0;
 
@@ -185,23 +196,27 @@ static void keep_ended(Listing *before, const Listing *after, const char *guid)
 
 		if (at < after->item_count && is_same(item, after->items[at]))
 			at++;
-		else if (!guid || is_of(item, guid))
+		else if ((ended->is_of_all || is_of(item, ended->guid)) &&
+			 !had_exited(ended, (pid_t)member_number(item, "pid")))
 			before->items[kept++] = item;
 	}
 	before->item_count = kept;
 }
 
 /*
- * Returns how many items of the VM have ended, whether the caller may see them or not. member: the
- * member of a VM with their number. seen: the number of those that the caller saw end.
+ * Returns how many items of the VM have ended. was_listed: the caller saw items before, so that it
+ * has seen those end, too. Otherwise only their number is known. member: the member of a VM with
+ * it.
  */
 static uint64_t count_ended(const Ended *ended, const Listing *machines, const char *member,
-			    size_t seen)
+			    const Listing *seen, bool was_listed)
 {
 	uint64_t before = member_number(find_machine(&ended->machines, ended->guid), member);
 	uint64_t after = member_number(find_machine(machines, ended->guid), member);
 
-	return before > after && before - after > seen ? before - after : seen;
+	if (was_listed)
+		return seen->item_count;
+	return before > after ? before - after : 0;
 }
 
 /* ---- Messages ---- */
@@ -343,13 +358,16 @@ static void print_messages(const Tool *tool, const Ended *ended, const Listing *
 	const JsonValue *machine = find_machine(machines, ended->guid);
 
 	log_kind(ended, &ended->registrations,
-		 count_ended(ended, machines, "registrations", ended->registrations.item_count),
+		 count_ended(ended, machines, "registrations", &ended->registrations,
+			     ended->lists_registrations),
 		 &registration);
 	log_kind(ended, &ended->displays,
-		 count_ended(ended, machines, "displays", ended->displays.item_count), &display);
+		 count_ended(ended, machines, "displays", &ended->displays, ended->lists_displays),
+		 &display);
 	/* Only then have the objects ended by the command: a screen's ends by itself, too. */
 	if (!machine || member_flag(machine, "quarantined"))
-		log_kind(ended, &none, count_ended(ended, machines, "sharedObjects", 0), &object);
+		log_kind(ended, &none, count_ended(ended, machines, "sharedObjects", &none, false),
+			 &object);
 	if (ended->registrations.item_count > 0)
 		advise(tool, ended->registrations.items[0]);
 }
@@ -357,17 +375,19 @@ static void print_messages(const Tool *tool, const Ended *ended, const Listing *
 int ended_finish(Tool *tool, NTSTATUS status, Ended *ended)
 {
 	_cleanup_(listing_deinit) Listing machines = { 0 }, registrations = { 0 }, displays = { 0 };
-	bool had_any = ended->registrations.item_count > 0 || ended->displays.item_count > 0;
 	const char *guid = ended->is_of_all ? NULL : ended->guid;
 
+	ended->lists_registrations = ended->registrations.item_count > 0;
+	ended->lists_displays = ended->displays.item_count > 0;
 	if (status != STATUS_SUCCESS || !ended->is_known ||
 	    fetch_machines(tool, &machines) != STATUS_SUCCESS)
 		return tool_finish(tool, status);
 	/* The parts of a VM that has ended are listed until vaild has come to them. */
-	if (had_any && (!guid || find_machine(&machines, guid)))
+	if ((ended->lists_registrations || ended->lists_displays) &&
+	    (!guid || find_machine(&machines, guid)))
 		fetch_processes(tool, NULL, &registrations, &displays);
-	keep_ended(&ended->registrations, &registrations, guid);
-	keep_ended(&ended->displays, &displays, guid);
+	keep_ended(ended, &ended->registrations, &registrations);
+	keep_ended(ended, &ended->displays, &displays);
 	if (options_have(&tool->options, OPTION_JSON))
 		return print_json(ended);
 	print_messages(tool, ended, &machines);

@@ -14,7 +14,8 @@
  */
 typedef struct EndedProgram {
 	pid_t pid;
-	char name[64]; /* "" if it is unknown */
+	char name[64];   /* "" if it is unknown */
+	bool has_exited; /* before the command, although vaild still listed it */
 } EndedProgram;
 
 typedef struct Ended {
@@ -22,6 +23,7 @@ typedef struct Ended {
 	bool is_known;  /* the VM ran before the command, or is_of_all is set */
 	char guid[GUID_TEXT_LENGTH + 1];
 	Listing machines, registrations, displays; /* before the command */
+	bool lists_registrations, lists_displays;  /* they had items before the command */
 	EndedProgram *programs; /* of the registrations; they may exit when those end */
 	size_t program_count;
 } Ended;

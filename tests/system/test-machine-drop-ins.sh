@@ -52,7 +52,9 @@ changes() {
   expect_equal "alice's process is registered" "${SESSION_PID[alice]}" "$(registered_pids)"
   drop_in 10-guid "{ \"virtualMachineGuid\": \"$GUID\", \"displayClients\": [
     { \"user\": \"vail-bob\" } ], \"agent\": { \"user\": \"vail-carol\" } }"
-  expect_equal "a drop-in for the GUID is right, too" "" "$(reload)"
+  expect_equal "a drop-in for the GUID is right, too, and the reload says what it has ended" \
+    "vailctl: this ended the registration of process ${SESSION_PID[alice]} (socat, user vail-alice) for VM build-1" \
+    "$(reload)"
   expect "it comes before the pattern, and alice's registration ends" \
     eventually registered_pids_are ""
   session_kill alice
