@@ -22,8 +22,8 @@ static NTSTATUS check_parameters(struct vail *vail, const char *parameters, size
 	bool is_object = json_type_of(value) == JSON_OBJECT;
 	json_free(value);
 	if (error)
-		return error_set(vail, STATUS_INVALID_PARAMETER, "the parameters are not JSON: %s",
-				 error);
+		return error_set(vail, STATUS_INVALID_PARAMETER,
+				 "the parameters are not JSON: %s; write them as {...}", error);
 	if (!is_object)
 		return error_set(vail, STATUS_INVALID_PARAMETER,
 				 "the parameters are not a JSON object; write them as {...}");

@@ -13,7 +13,6 @@
 #include "client/common/json-members.h"
 #include "client/common/user-message.h"
 #include "client/common/user-name.h"
-#include "client/vailctl/commands.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "proto/macros.h"
