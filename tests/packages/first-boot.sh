@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Installs the packages in a fresh Debian 12 that does not run, and upgrades them, as a script that
-# builds an image does: without systemd, and with a policy-rc.d that lets no service start. At the
-# first boot the user, the folders and the socket are there, and the service runs.
+# Installs the packages in a fresh Debian 12 that does not run, and upgrades them, as whoever builds an
+# image does. No systemd runs, and a policy-rc.d lets no service start. At the first boot the user, the
+# folders and the socket are there, and the service runs.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
