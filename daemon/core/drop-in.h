@@ -8,7 +8,7 @@
  * Settings of the administrator for VMs, chosen before the VMs run. A request comes first: a
  * drop-in never replaces what a request has set. But it replaces display clients that a request has
  * set for libvirt's metadata, and these do not return when the drop-in goes: the metadata may have
- * changed meanwhile.
+ * changed meanwhile. Nobody is the display client then.
  *
  * Users choose the names and GUIDs of their own VMs freely. So a drop-in applies only to VMs that
  * an operator has registered, or to those of the user that it names as registrar.

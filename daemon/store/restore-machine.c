@@ -109,7 +109,8 @@ static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
 	/* A client of an older version may have an unmapped id. The VM keeps it; nobody matches it.
 	 */
 	settings.display_clients = from->display_clients;
-	settings.has_metadata = from->has_metadata;
+	/* Records that lack this member may be of a version that had the other one. */
+	settings.has_metadata = from->has_metadata || from->display_clients.are_from_libvirt;
 	settings.agent_is_from_drop_in = from->agent_is_from_drop_in;
 	from->display_clients = DISPLAY_CLIENTS_INIT;
 	if (from->has_agent)

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/support/drop-in-fixture.h"
 
@@ -119,6 +120,28 @@ Test(metadata_consent, nobody_takes_their_place_if_an_update_brought_them)
 	SET_DROP_IN("alice");
 	add_vm("\"name\":\"guest\"");
 	update(CLIENTS("alice") LIBVIRT);
+	REMOVE_DROP_IN();
+	check_nobody();
+}
+
+/* A daemon that did not know the member hasMetadata has written the record. */
+Test(metadata_consent, nobody_takes_their_place_after_an_upgrade)
+{
+	static const char member[] = ",\"hasMetadata\":true";
+	char text[4096];
+
+	add_vm(CLIENTS("alice") LIBVIRT);
+	for (size_t i = 0; i < fake_host->persisted_count; i++) {
+		snprintf(text, sizeof(text), "%s", fake_host->persisted[i].text);
+		char *at = strstr(text, member);
+		if (!at)
+			continue;
+		memmove(at, at + strlen(member), strlen(at + strlen(member)) + 1);
+		fake_host_persist_record(fake_host, fake_host->persisted[i].serial, text,
+					 strlen(text));
+	}
+	fake_host_restart(fake_host);
+	SET_DROP_IN("alice");
 	REMOVE_DROP_IN();
 	check_nobody();
 }
