@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the script uses what is set here
 #
 # Guests of a QEMU with GL, in the kernel of `make check-kernel`. Mesa draws with the CPU and exports
-# dma-bufs from vgem with /dev/udmabuf. To be sourced after desktop.sh and qemu-guest.sh.
+# dma-bufs from vgem with /dev/udmabuf. To be sourced after desktop.sh, qemu-guest.sh and screens.sh.
 
 QEMU_USER=vail-vmm
 GL=dbus,p2p=yes,gl=on,rendernode=/dev/dri/renderD128
@@ -24,6 +24,8 @@ expect_dma_buf() {
   expect_equal "$1: it is a dma-buf, which the kernel cannot make read-only" "read dmabuf true false" \
     "$(memory)"
 }
+
+window_shows_console() { save_console 0 "$PICTURES/saved.png" && window_shows "$PICTURES/saved.png"; }
 
 # end_guest CHECK
 end_guest() {
