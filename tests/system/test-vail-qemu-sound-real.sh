@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The sound of a real QEMU on display channels, with and without a message bus: the guest's boot code
-# makes the PC speaker beep, and a viewer written with GDBus hears it. Other clients of the bus get
-# nothing of the clipboard.
+# makes the PC speaker beep, and a viewer written with GDBus hears it. QEMU also accepts a microphone.
+# Other clients of the bus get nothing of the clipboard.
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
@@ -13,6 +13,7 @@
 VIEW=1
 CLIP=4
 HEAR=8
+SPEAK=16
 BUS=unix:path=$PRIVATE/guest/bus
 
 if ! /usr/bin/python3 -c 'import gi' 2>/dev/null; then
@@ -65,7 +66,7 @@ start_bus_agent() {
 # Waits until vail-qemu serves channels, to alice with all rights.
 served() {
   expect "$1: vail-qemu shares the guest's screen" eventually console_is 720x400
-  "${CTL[@]}" vm update "$GUID" --user vail-alice:view,clipboard,audioOutput >/dev/null
+  "${CTL[@]}" vm update "$GUID" --user vail-alice:view,clipboard,audioOutput,audioInput >/dev/null
   expect "$1: vail-qemu serves the guest's display" eventually display_opens
 }
 
@@ -73,6 +74,14 @@ check_sound() {
   viewer alice vail-alice $((VIEW | HEAR))
   expect_reply "QEMU accepts vail-qemu as its listener" ok alice hear
   hears alice
+  session_kill alice
+}
+
+# A viewer with the right to the microphone gets it only if QEMU accepts vail-qemu as its listener.
+check_microphone() {
+  viewer alice vail-alice $((VIEW | SPEAK))
+  expect_reply "QEMU accepts vail-qemu as its microphone" RegisterInListener \
+    alice "members /org/qemu/Display1/Audio"
   session_kill alice
 }
 
@@ -142,12 +151,14 @@ check_on_bus() {
   start_bus_agent
   served "on a bus"
   check_sound
+  check_microphone
   if command -v gdbus >/dev/null; then
     check_other_clients
   else
     skip "on a bus: another client gets no text" "this machine has no gdbus"
   fi
   check_restart start_bus_agent
+  check_microphone
   end_vm "on a bus"
   kill_and_wait "$bus"
 }
@@ -160,6 +171,7 @@ check_without_bus() {
     check_old_qemu
   else
     check_sound
+    check_microphone
     check_restart start_agent --user vail-alice
   fi
   end_vm "without a bus"
