@@ -139,8 +139,8 @@ static int read_up_to(ChannelBus *bus, size_t size)
 }
 
 /*
- * Passes on what was read, as far as it fits into the kernel's buffer. The bus has read everything
- * before, so that there is room for a part. The fds go with the first one.
+ * Feeds the bus with as much of the message as fits into the kernel's buffer. The bus has read
+ * everything before, so that there is room for a part. The fds go with the first one.
  */
 static int feed(ChannelBus *bus)
 {

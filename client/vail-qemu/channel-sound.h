@@ -14,8 +14,8 @@ struct GuestSound;
 struct SoundStream;
 
 /*
- * A viewer's listener for sound that the guest plays, or for sound that it records. A viewer that
- * is slow to reply misses sound, and delays nobody.
+ * A viewer's listener for one direction: played or recorded sound. A slow viewer misses sound and
+ * delays nobody.
  */
 typedef struct ChannelSound {
 	struct GuestSound *guest;

@@ -13,7 +13,7 @@
 #include "client/vail-view/window/sound-listener.h"
 
 /*
- * Records the user for the guest, if the user asks for it and the display channel has the right.
+ * The microphone of the user, for the guest. It needs the option and the right of the channel.
  * The agent reads through org.qemu.Display1.AudioInListener on a connection of its own, which ends
  * with the channel. Nothing is recorded while the guest does not read.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How much vail-view keeps of the pictures that a VM shares. */
+/* The memory that vail-view keeps for the pictures of a VM. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -131,7 +131,7 @@ static size_t read_stream(size_t i)
 	return count;
 }
 
-/* The viewer is asked only by the guest's read, and its sound is there at the next one. */
+/* A read of the guest asks the viewer. The next read gets the reply. */
 Test(qemu_microphone, the_guest_gets_what_the_viewer_has_sent)
 {
 	cr_assert_eq(asked, 0u);
