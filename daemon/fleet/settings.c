@@ -73,7 +73,7 @@ static bool is_https(const char *url)
 	return strncmp(url, "https://", strlen("https://")) == 0;
 }
 
-/* Returns NULL, or what is wrong with the URL, as the predicate of a sentence. */
+/* Returns NULL, or the fault of the URL, as the predicate of a sentence. */
 static const char *url_fault(const char *url)
 {
 	const char *host = NULL;

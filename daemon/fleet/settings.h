@@ -34,8 +34,8 @@ bool settings_parse(const char *path, const Buffer *text, Settings *ret_settings
 		    ConfigError *ret_error);
 
 /*
- * Does the same with a file, which other users must not be able to change. is_checked_only: anybody
- * may own and change the file.
+ * Reads a file in the same way. Refuses a file that other users can change, unless is_checked_only
+ * is set.
  */
 bool settings_load(const char *path, bool is_checked_only, Settings *ret_settings,
 		   ConfigError *ret_error);

@@ -21,7 +21,7 @@ struct Change {
 	char *key;
 	char *value; /* NULL for a deletion */
 	int64_t mod_revision;
-	EtcdDone *done; /* NULL if nobody wants to know */
+	EtcdDone *done; /* NULL for none */
 	void *context;
 
 	/* Set when the change is settled. */

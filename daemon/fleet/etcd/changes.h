@@ -18,7 +18,7 @@ typedef struct Changes {
 void changes_init(Changes *changes);
 void changes_deinit(Changes *changes);
 
-/* Calls what is settled, and sends the next change. */
+/* Calls EtcdDone for settled changes, and sends the next change. */
 void changes_wake(Changes *changes);
 
 /* Settles all changes. The one that runs may have happened. */

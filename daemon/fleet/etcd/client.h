@@ -11,7 +11,7 @@
 #include "proto/json.h"
 
 /*
- * The parts of a client, and how they work together.
+ * The cooperation of the parts of a client.
  *
  * A client is either connected to an endpoint, or waits until it may try the next one. Once it is
  * connected, the view lists the keys and begins a watch. It reaches etcd when the watch stands.
@@ -59,10 +59,10 @@ static inline bool etcd_is_connected(const Etcd *etcd)
 	return etcd->retry_at == INT64_MAX;
 }
 
-/* Whether a break counts as a failure of the endpoint, so that the next one is tried. */
+/* The kind of a break decides which endpoint is tried next. */
 typedef enum EtcdBreak {
-	ETCD_BREAK_FAILURE,
-	ETCD_BREAK_AGAIN, /* the same endpoint is tried again */
+	ETCD_BREAK_FAILURE, /* of the endpoint; the next one is tried */
+	ETCD_BREAK_AGAIN,   /* the same endpoint is tried again */
 } EtcdBreak;
 
 /* Ends all exchanges. The sentence follows the name of the endpoint. */

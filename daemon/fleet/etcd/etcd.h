@@ -63,15 +63,14 @@ typedef struct EtcdSettings {
  * text.
  */
 typedef struct EtcdHandlers {
-	/* All keys as of the revision. A key that was known before and is not among them is gone.
-	 */
+	/* Shows all keys of the revision. Earlier keys that are missing here are gone. */
 	void (*on_snapshot)(void *context, const EtcdEntry *entries, size_t count,
 			    int64_t revision);
 	void (*on_put)(void *context, const EtcdEntry *entry);
 	void (*on_delete)(void *context, const char *key, int64_t revision);
 
 	/*
-	 * true: there is a new lease, so all leased keys have to be put again; why is NULL. false:
+	 * true: there is a new lease, so put all leased keys again; why is NULL. false:
 	 * there is no lease. Keys of the one before are gone, or will expire. why is a sentence
 	 * without a full stop. Called again with false only if the sentence is another one.
 	 */

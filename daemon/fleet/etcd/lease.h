@@ -27,7 +27,7 @@ void lease_deinit(Lease *lease);
 /* Tests whether the lease is held at the time. */
 bool lease_is_held(const Lease *lease, int64_t time);
 
-/* Reports a lease that has ended, and sends what is due. */
+/* Reports a lease that has ended, and sends the next request when it is due. */
 void lease_wake(Lease *lease);
 
 /* The client is connected again: keeps the lease alive at once. */

@@ -299,7 +299,7 @@ static const char *read_bytes(const JsonValue *object, const char *name, Buffer 
 	return "a key or value is not in base64";
 }
 
-/* Builds the value of text that has come from the server. */
+/* Builds the value of a server's text, within the bounds. */
 static JsonValue *parse(JsonParser *parser, JsonText text, const char **ret_fault)
 {
 	static const JsonBounds bounds = { .depth = JSON_DEPTH_MAX,

@@ -12,7 +12,7 @@
  * strings, and members that are false, zero or empty are absent.
  *
  * Answers come from a server that may be broken. Each reader returns NULL, or a static sentence
- * about what is wrong with the answer.
+ * about the fault of the answer.
  */
 
 /*

@@ -112,7 +112,7 @@ static Exchange *find_waiting(Transport *transport)
 	return NULL;
 }
 
-/* Calls what is due. The functions may start and cancel any exchange. */
+/* Calls the functions of exchanges that need it. They may start and cancel any exchange. */
 static void serve(Transport *transport)
 {
 	Exchange *exchange;
@@ -138,7 +138,7 @@ void transport_expire(Transport *transport)
 	Exchange *exchange;
 	int running;
 
-	/* After a pause of this process, answers may have arrived that nobody has read. */
+	/* After a pause of this process, unread answers may have arrived. */
 	curl_multi_perform(transport->multi, &running);
 	collect_ended(transport);
 	TAILQ_FOREACH (exchange, &transport->running, link) {

@@ -96,7 +96,7 @@ static bool is_behind(const Buffer *key, const Buffer *before)
 	return order > 0 || (order == 0 && size > size_before);
 }
 
-/* Returns NULL, or a sentence about what is wrong. */
+/* Returns NULL, or a sentence about the fault. */
 static const char *read_page(View *view, RangeAnswer *ret)
 {
 	Etcd *etcd = client_of(view);
