@@ -42,6 +42,7 @@
 #include <stdlib.h>
 
 #include "client/common/completion.h"
+#include "client/common/fleet-search.h"
 #include "client/common/machine-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
@@ -54,6 +55,22 @@
 #include "proto/process-start.h"
 
 const char program_name[] = "vail-view";
+
+static bool is_guid(const char *text)
+{
+	Guid guid;
+
+	return guid_parse(text, &guid);
+}
+
+/* Says on which other host the VM is, if vaild-fleet knows. */
+static void say_other_host(const char *machine)
+{
+	_cleanup_free_ char *note = fleet_note(machine, program_name);
+
+	if (note)
+		log_message("%s", note);
+}
 
 /* Finds the VM that was typed. Returns false after it has logged an error. */
 static bool find_machine(ViewOptions *options)
@@ -69,6 +86,9 @@ static bool find_machine(ViewOptions *options)
 		message = message_refusal(vail, status, NULL);
 	if (status != STATUS_SUCCESS)
 		log_message("%s", message ? message : "this process is out of memory");
+	/* A whole GUID is never looked up. */
+	if (status == STATUS_NOT_FOUND || is_guid(options->machine))
+		say_other_host(options->machine);
 	vail_close(vail);
 	return status == STATUS_SUCCESS;
 }

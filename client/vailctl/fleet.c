@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/fleet-search.h"
 #include "client/common/json-members.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
@@ -19,15 +20,9 @@
 #include "proto/macros.h"
 #include <vail.h>
 
-#define FLEET_SOCKET "/run/vaild-fleet/socket"
-
 static const char *fleet_socket(const Tool *tool)
 {
-	const char *path = tool->options.fleet_socket;
-
-	if (!path)
-		path = secure_getenv("VAILD_FLEET_SOCKET");
-	return path && *path ? path : FLEET_SOCKET;
+	return tool->options.fleet_socket ? tool->options.fleet_socket : fleet_socket_path();
 }
 
 /* Replaces the handle of vaild by one of vaild-fleet, which does not wait for a restart. */

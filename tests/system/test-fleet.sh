@@ -92,6 +92,10 @@ check_other_host() {
     '[.places[].hostName]' place --type x
   expect "place says why another is not offered" eventually shows \
     'all its vGPUs of this type are in use' '.places[1].reason' place --type none
+  expect_match "vail-view says on which host a VM is" 'virtual machine web is on the host there; run vail-view' \
+    "$("$PRIVATE/vail-view" web --socket "$SOCKET" --png "$PRIVATE/web.png" 2>&1 || true)"
+  expect_equal "vail-view says nothing to other users" "" \
+    "$(run_as vail-bob "$PRIVATE/vail-view" web --socket "$SOCKET" --png /dev/null 2>&1 | grep 'is on the host' || true)"
   etcd delete "hosts/$THERE"
   etcd delete "vms/$OTHER/$THERE"
   expect "a host that has gone is unreachable" eventually shows true '.unreachable >= 0' where web
@@ -235,6 +239,7 @@ check_end() {
   expect_match "without vaild-fleet: the sentence" 'systemctl start vaild-fleet' "$SAID"
 }
 
+cp "$ROOT/build/sanitized/vail-view" "$PRIVATE/"
 start_daemon
 start_fleet
 check_before_etcd
