@@ -16,6 +16,12 @@
 
 #define RETRY_MILLISECONDS 1000 /* after memory has run out */
 
+/* An unchanged problem is logged again only after this time, because changes are tried again. */
+#define REPEAT_MILLISECONDS 600000
+
+/* Changes of own keys by others before it is logged. An operator may do that once by hand. */
+#define MENDED_MAX 1
+
 /* A change in etcd that is not answered yet. */
 typedef struct Pending {
 	Fleet *fleet;
@@ -35,8 +41,10 @@ struct Fleet {
 	Etcd *etcd;
 	const FleetEtcd *functions;
 	bool is_leased;
-	struct event
-		*plan; /* runs the model once for all that has happened in a turn of the loop */
+	char *problem; /* logged last, or NULL */
+	uint64_t problem_time;
+	bool has_told_mended;
+	struct event *plan; /* runs the model, once for all changes in a turn of the loop */
 	TAILQ_HEAD(, Pending) pending;
 };
 
@@ -65,6 +73,16 @@ static void plan_at(Fleet *fleet, uint64_t one, uint64_t other, uint64_t now)
 		evtimer_add(fleet->plan, &after);
 }
 
+/* Tells of hosts with the same machine ID, which overwrite the keys of each other. */
+static void tell_mended(Fleet *fleet)
+{
+	if (fleet->has_told_mended || fleet->wanted.mended <= MENDED_MAX)
+		return;
+	fleet->has_told_mended = true;
+	say(fleet, "another host changes the keys of this one in etcd; give each host a machine ID "
+		   "of its own, see machine-id(5)");
+}
+
 static void on_plan(evutil_socket_t fd, short what, void *context)
 {
 	Fleet *fleet = context;
@@ -80,6 +98,7 @@ static void on_plan(evutil_socket_t fd, short what, void *context)
 		fleet->etcd && fleet->is_leased && fleet->functions->has_lease(fleet->etcd);
 	bool has_memory = wanted_plan(&fleet->wanted, &fleet->index, facts, date, now);
 	has_memory &= quarantines_plan(&fleet->quarantines, &fleet->index, facts, now);
+	tell_mended(fleet);
 	plan_at(fleet, has_memory ? fleet->wanted.due : now + RETRY_MILLISECONDS,
 		fleet->quarantines.due, now);
 }
@@ -235,7 +254,16 @@ static void on_facts(void *context)
 
 static void on_problem(void *context, const char *message)
 {
-	say(context, message);
+	Fleet *fleet = context;
+	uint64_t now = boot_clock();
+
+	if (fleet->problem && strcmp(fleet->problem, message) == 0 &&
+	    now - fleet->problem_time < REPEAT_MILLISECONDS)
+		return;
+	free(fleet->problem);
+	fleet->problem = strdup(message);
+	fleet->problem_time = now;
+	say(fleet, message);
 }
 
 static void on_quarantine_answered(void *context, const Guid *guid, bool is_done)
@@ -349,5 +377,6 @@ void fleet_free(Fleet *fleet)
 	wanted_deinit(&fleet->wanted);
 	fleet_index_deinit(&fleet->index);
 	free(fleet->host_name);
+	free(fleet->problem);
 	free(fleet);
 }

@@ -165,6 +165,7 @@ check_quarantine_while_down() {
   expect "vaild is away: where is still known" shows here .hostName where "$GUID"
   start_daemon
   expect "down: lifted when vaild is back" eventually quarantine_is null
+  expect "vaild is away: it is logged" fleet_says 'vaild is away'
   expect "vaild is back: the host says so" eventually shows false '.hosts[] | select(.self).vaildIsAway' hosts
   # Without systemd, vaild has lost the VM.
   expect "vaild is back: the VM is nowhere" eventually is_nowhere "$GUID"
@@ -220,6 +221,17 @@ check_without_etcd() {
   expect "etcd is back: where is current" eventually shows true .current where "$GUID"
 }
 
+# fleet_says PATTERN: tests whether vaild-fleet has logged such a line.
+fleet_says() { grep -qE "^lone-fleet: .*$1" "$FLEET_LOG"; }
+
+# A clone of this host has the same machine ID, and puts its own values.
+check_clone() {
+  etcd put "hosts/$HERE" '{"name":"clone"}'
+  expect "clone: the key is mended" eventually shows here '.hosts[] | select(.self).name' hosts
+  etcd put "hosts/$HERE" '{"name":"clone"}'
+  expect "clone: somebody is told" eventually fleet_says 'give each host a machine ID'
+}
+
 check_lost_lease() {
   etcd lease no
   expect "lost lease: the VM has no host" eventually shows true '.unreachable >= 0' where "$GUID"
@@ -254,6 +266,7 @@ check_rights
 check_bad_input
 check_without_etcd
 check_lost_lease
+check_clone
 check_end
 expect_clean_stop
 [ "$FAILED" -eq 0 ] || sed 's/^/# fleet: /' "$FLEET_LOG"
