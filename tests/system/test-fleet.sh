@@ -193,6 +193,23 @@ check_rights() {
     "$("$HELPERS/passed-socket" "$FLEET_SOCKET" passed "$(call io.vaild.Fleet.ListHosts)" | statuses)"
 }
 
+stranger_gets() { [ "$(fleet_status vail-bob io.vaild.Fleet.ListHosts)" = "$1" ]; }
+
+# Users who may call nothing cannot take the connections of the others.
+check_connections() {
+  local i held=()
+
+  for ((i = 0; i < 32; i++)); do
+    exec_as vail-bob socat -u "UNIX-CONNECT:$FLEET_SOCKET" OPEN:/dev/null &
+    held+=($!)
+  done
+  expect "connections: strangers have a limit" eventually stranger_gets STATUS_QUOTA_EXCEEDED
+  expect_equal "connections: an observer is served beside them" STATUS_SUCCESS \
+    "$(fleet_status vail-alice io.vaild.Fleet.ListHosts)"
+  for i in "${held[@]}"; do kill_and_wait "$i"; done
+  expect "connections: the limit ends with them" eventually stranger_gets STATUS_ACCESS_DENIED
+}
+
 # Only complete messages are answered, and nothing that is wrong ends the fleet.
 check_bad_input() {
   local input
@@ -263,6 +280,7 @@ check_conflict
 check_quarantine
 check_quarantine_while_down
 check_rights
+check_connections
 check_bad_input
 check_without_etcd
 check_lost_lease

@@ -253,16 +253,26 @@ static bool identify(const FleetServer *server, Connection *connection)
 	return true;
 }
 
-static bool has_room(const FleetServer *server, uid_t uid)
+static bool is_stranger(const FleetCaller *caller)
+{
+	return !caller->is_operator && !caller->is_observer;
+}
+
+/* Tests whether the limits allow a connection, which is counted already. Root has the rest. */
+static bool has_room(const FleetServer *server, const FleetCaller *caller)
 {
 	const Connection *connection;
-	size_t count = 0;
+	size_t count = 0, strangers = 0;
 
-	TAILQ_FOREACH (connection, &server->connections, link)
-		count += connection->caller.uid == uid;
-	return uid == 0 ? server->count <= FLEET_CONNECTIONS_MAX
-			: count <= FLEET_CONNECTIONS_PER_UID_MAX &&
-				  server->count <= FLEET_CONNECTIONS_MAX - 16;
+	if (caller->uid == 0)
+		return server->count <= FLEET_CONNECTIONS_MAX;
+	TAILQ_FOREACH (connection, &server->connections, link) {
+		count += connection->caller.uid == caller->uid;
+		strangers += is_stranger(&connection->caller);
+	}
+	return count <= FLEET_CONNECTIONS_PER_UID_MAX &&
+	       server->count <= FLEET_CONNECTIONS_MAX - FLEET_CONNECTIONS_RESERVED &&
+	       (!is_stranger(caller) || strangers <= FLEET_STRANGERS_MAX);
 }
 
 static void accept_one(FleetServer *server, int socket)
@@ -280,7 +290,7 @@ static void accept_one(FleetServer *server, int socket)
 		connection_free(connection);
 		return;
 	}
-	if (!has_room(server, connection->caller.uid)) {
+	if (!has_room(server, &connection->caller)) {
 		answer_error(STATUS_QUOTA_EXCEEDED,
 			     "vaild-fleet has too many connections; close some, or try again later",
 			     '\n', &connection->output);

@@ -16,7 +16,9 @@
 struct event_base;
 
 #define FLEET_CONNECTIONS_MAX         256
+#define FLEET_CONNECTIONS_RESERVED    16 /* of those, for root */
 #define FLEET_CONNECTIONS_PER_UID_MAX 32 /* of other uids than 0 */
+#define FLEET_STRANGERS_MAX           32 /* of all users who may call nothing */
 
 typedef struct FleetServer FleetServer;
 
