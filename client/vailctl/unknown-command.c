@@ -174,11 +174,12 @@ static int unknown_first(const Options *options, bool may_ask)
 {
 	const char *word = options->words[0];
 	const char *next = options->word_count > 1 ? options->words[1] : NULL;
-	const Command *meant = find_second(word);
+	const Command *meant = find_synonym(NULL, word), *second = find_second(word);
 	char line[LINE_SIZE];
 
-	if (!meant)
-		meant = find_synonym(NULL, word);
+	/* "vms" means "list" rather than "fleet vms", and "add" means "vm add". */
+	if (second && (!meant || meant->words[1]))
+		meant = second;
 	if (meant)
 		return log_unknown(word, write_line(line, meant, NULL));
 	if (may_ask && is_machine(options, word))
