@@ -33,7 +33,7 @@ LIBXML  := $(if $(LIBVIRT),$(shell pkg-config --cflags libxml-2.0))
 WINDOW  := $(shell pkg-config --exists sdl2 2>/dev/null && echo window)
 SDL     := $(if $(WINDOW),$(filter -I%,$(shell pkg-config --cflags sdl2)))
 
-# The client of etcd is built where the development files of libcurl are installed.
+# vaild-fleet is built where the development files of libcurl are installed.
 CURL    := $(shell pkg-config --exists libcurl 2>/dev/null && echo curl)
 
 LANGUAGE = -std=gnu11 -D_GNU_SOURCE -iquote . -Iclient/include -Iproto $(LIBXML) $(SDL)
@@ -85,7 +85,7 @@ $(shell { mkdir -p build/generated && echo '$(WINDOW)' | cmp -s - $(WINDOW_MARK)
 marks_client/vail-view = $(wildcard $(WINDOW_MARK))
 
 # A program's main file belongs to no layer.
-MAINS = daemon/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
+MAINS = daemon/main.c daemon/fleet/main.c $(foreach client,$(CLIENTS),client/$(client)/$(client).c)
 
 # $(call sources,FOLDER...): all C files of the folders, two levels down.
 sources = $(filter-out $(MAINS) $(LEFT_OUT),$(sort $(foreach folder,$(1),$(wildcard $(folder)/*.c $(folder)/*/*.c $(folder)/*/*/*.c))))
@@ -139,12 +139,19 @@ $(call program,build,build/installed/$(1),client/$(1)/$(1).c,client/$(1) client/
 $(call program,build/sanitized,build/sanitized/$(1),client/$(1)/$(1).c,client/$(1) client/common client/libvail proto,$(CLIENT_LIBS) $(libs_$(1)))
 endef
 
-all: build/vaild build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
+all: build/vaild $(if $(CURL),build/vaild-fleet build/installed/vaild-fleet) build/libvail.so $(CLIENTS:%=build/%) $(CLIENTS:%=build/installed/%)
 	@:
 
 $(eval $(call program,build,build/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
 $(eval $(call program,build/sanitized,build/sanitized/vaild,daemon/main.c,$(DAEMON),$(DAEMON_LIBS)))
 $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
+
+FLEET_SOURCES = daemon/fleet/main.c daemon/fleet/fleet.c daemon/fleet/settings.c
+ifdef CURL
+$(eval $(call program,build,build/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/config proto,$(call WITH_LIBVAIL,) $(FLEET_LIBS),build/libvail.so))
+$(eval $(call program,build,build/installed/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/config proto,$(if $(INSTALLED_RPATH),$(call WITH_LIBVAIL,$(INSTALLED_RPATH)),-Lbuild -lvail) $(FLEET_LIBS),build/libvail.so))
+$(eval $(call program,build/sanitized,build/sanitized/vaild-fleet,$(FLEET_SOURCES),$(FLEET) client/libvail daemon/config proto,$(FLEET_LIBS)))
+endif
 
 %/libvail.so.0: %/client/libvail.a %/proto.a client/libvail/libvail.map
 	$(LINK) $(filter-out -fPIE -pie,$(LINK_$*)) -shared -Wl,-soname,libvail.so.0 \
@@ -413,11 +420,12 @@ UNITS   = $(filter-out $(NOT_BUILT),$(wildcard systemd/*.socket systemd/*.timer 
 USER_UNITS = $(filter-out $(NOT_BUILT),$(wildcard systemd/user/*.service.in))
 
 # The files of a program that is not built.
-NOT_BUILT = $(if $(LIBVIRT),,client/man/vail-libvirt.1 systemd/vail-libvirt.service.in systemd/user/vail-libvirt.service.in)
+NOT_BUILT = $(if $(CURL),,daemon/man/vaild-fleet.8 daemon/man/fleet.json.5 systemd/vaild-fleet.service.in) $(if $(LIBVIRT),,client/man/vail-libvirt.1 systemd/vail-libvirt.service.in systemd/user/vail-libvirt.service.in)
 
 # mode:source:destination of each file; in a source that ends in .in the @names@ are filled in.
 INSTALLED = \
     755:build/vaild:$(sbindir)/vaild \
+    $(if $(CURL),755:build/installed/vaild-fleet:$(sbindir)/vaild-fleet) \
     $(foreach client,$(CLIENTS),755:build/installed/$(client):$(bindir)/$(client)) \
     755:systemd/write-metrics.in:$(libexecdir)/vaild/write-metrics \
     644:build/libvail.so.0:$(libdir)/libvail.so.0 \
@@ -429,6 +437,9 @@ INSTALLED = \
     $(foreach unit,$(USER_UNITS),644:$(unit):$(systemddir)/systemd/user/$(notdir $(unit:.in=))) \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
+    $(if $(CURL),644:systemd/vaild-fleet.sysusers:$(systemddir)/sysusers.d/vaild-fleet.conf) \
+    $(if $(CURL),644:client/completions/vail.bash:$(datadir)/bash-completion/completions/vaild-fleet) \
+    $(if $(CURL),644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/vaild-fleet.fish) \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
     644:containers/vaild.json.in:$(datadir)/vaild/cdi/vaild.json \
     $(foreach page,$(MANUALS),644:$(page):$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \

@@ -94,6 +94,8 @@ _vail() {
 
 complete -F _vail vailctl vail-view vail-qemu vail-libvirt
 
-# The daemon prints no completions. The values of its options are paths.
+# The daemons print no completions. The values of its options are paths.
 complete -o default \
   -W '--socket --runtime-dir --state-dir --config --check-config --version --help' vaild
+complete -o default \
+  -W '--config --socket --vaild-socket --check-config --version --help' vaild-fleet

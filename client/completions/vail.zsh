@@ -1,4 +1,4 @@
-#compdef vailctl vail-view vail-qemu vail-libvirt vaild
+#compdef vailctl vail-view vail-qemu vail-libvirt vaild vaild-fleet
 # SPDX-License-Identifier: MIT
 # Zsh completion for the programs of vaild, which print their completions
 # themselves: see client/common/completion.h. Nothing that was typed or that vaild lists is evaluated.
@@ -31,7 +31,7 @@ _vail() {
   esac
 }
 
-# The daemon prints no completions.
+# The daemons print no completions.
 _vaild() {
   _arguments \
     '--socket[listen on this Unix socket]:socket:_files' \
@@ -44,8 +44,21 @@ _vaild() {
     '*:file:_files'
 }
 
+_vaild_fleet() {
+  _arguments \
+    '--config[the configuration]:file:_files' \
+    '--socket[listen on this Unix socket]:socket:_files' \
+    '--vaild-socket[the socket of vaild]:socket:_files' \
+    '--check-config[check the configuration, or one file, and exit]' \
+    '--version[print the version and exit]' \
+    '(- *)'{-h,--help}'[print the options and exit]' \
+    '*:file:_files'
+}
+
 if [[ $service == vaild ]]; then
   _vaild "$@"
+elif [[ $service == vaild-fleet ]]; then
+  _vaild_fleet "$@"
 else
   _vail "$@"
 fi

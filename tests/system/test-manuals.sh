@@ -8,7 +8,8 @@
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
 
-PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/vaild-machines.5 daemon/man/io.vaild.7
+PAGES=(daemon/man/vaild.8 daemon/man/vaild.json.5 daemon/man/vaild-machines.5
+  daemon/man/vaild-fleet.8 daemon/man/fleet.json.5 daemon/man/io.vaild.7
   daemon/man/vaild-containers.7 client/man/vailctl.1
   client/man/libvail.3 client/man/vail-view.1 client/man/vail-qemu.1
   client/man/vail-libvirt.1)

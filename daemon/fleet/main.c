@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+
+#include "daemon/fleet/fleet.h"
+#include "daemon/fleet/settings.h"
+#include "proto/process-start.h"
+#include "proto/suggest.h"
+#include "proto/version.h"
+
+#define EXIT_USAGE 2
+
+static void print_help(void)
+{
+	puts("usage: vaild-fleet [OPTIONS]\n"
+	     "\n"
+	     "Shows the VMs, vGPUs and hosts of a fleet, with an etcd that the hosts share. It\n"
+	     "grants nothing: each vaild decides alone. Runs in the foreground; SIGTERM ends it.\n"
+	     "\n"
+	     "  --config FILE          the configuration (/etc/vaild/fleet.json)\n"
+	     "  --socket PATH          listen on this Unix socket (/run/vaild-fleet/socket)\n"
+	     "  --vaild-socket PATH    socket of vaild (/run/vaild/vaild.sock)\n"
+	     "  --check-config [FILE]  check the configuration, or FILE, and exit\n"
+	     "  --version              print the version and exit\n"
+	     "  -h, --help             print this help and exit");
+}
+
+typedef struct Options {
+	const char *config;
+	const char *socket;
+	const char *vaild_socket; /* NULL for the usual one */
+	bool checks_config;
+} Options;
+
+/* --- the command line ------------------------------------------------------------------------ */
+
+/* Values above every character, which getopt_long() returns for short options. */
+enum {
+	OPTION_CONFIG = 0x100,
+	OPTION_SOCKET,
+	OPTION_VAILD_SOCKET,
+	OPTION_CHECK_CONFIG,
+	OPTION_VERSION,
+	OPTION_HELP
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "vaild-socket", required_argument, NULL, OPTION_VAILD_SOCKET },
+	{ "check-config", optional_argument, NULL, OPTION_CHECK_CONFIG },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Prints the message, which ends with a semicolon or a question. */
+_printf_(1, 2) static _Noreturn void exit_with_usage(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("vaild-fleet: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputs(" see vaild-fleet --help\n", stderr);
+	va_end(arguments);
+	exit(EXIT_USAGE);
+}
+
+/* Returns the long option that resembles the typed one, without its dashes; NULL if none does. */
+static const char *nearest_option(const char *typed)
+{
+	const char *names[ARRAY_SIZE(long_options) - 1];
+	char name[SUGGEST_LENGTH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		names[i] = long_options[i].name;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(typed, "="), typed);
+	return suggest_nearest(name, names, ARRAY_SIZE(names));
+}
+
+/* Says why getopt_long() returned result for the option. */
+static _Noreturn void exit_with_wrong_option(int result, const char *option)
+{
+	if (optopt > 0 && optopt < OPTION_CONFIG)
+		exit_with_usage("-%c is not an option;", optopt);
+	if (result == ':')
+		exit_with_usage("%s needs a value;", option);
+	if (optopt > 0)
+		exit_with_usage("%s: this option takes no value;", option);
+	const char *nearest = nearest_option(option + 2);
+	if (nearest)
+		exit_with_usage("%s is not an option; did you mean --%s?", option, nearest);
+	exit_with_usage("%s is not an option;", option);
+}
+
+static void set_option(Options *options, int option, char **argv)
+{
+	switch (option) {
+	case OPTION_CONFIG:
+		options->config = optarg;
+		break;
+	case OPTION_SOCKET:
+		options->socket = optarg;
+		break;
+	case OPTION_VAILD_SOCKET:
+		options->vaild_socket = optarg;
+		break;
+	case OPTION_CHECK_CONFIG:
+		options->checks_config = true;
+		if (optarg)
+			options->config = optarg;
+		break;
+	case OPTION_VERSION:
+		puts("vaild-fleet " VAILD_VERSION);
+		exit(EXIT_SUCCESS);
+	case OPTION_HELP:
+	case 'h':
+		print_help();
+		exit(EXIT_SUCCESS);
+	default:
+		exit_with_wrong_option(option, argv[optind - 1]);
+	}
+}
+
+static void parse_options(int argc, char **argv, Options *options)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1)
+		set_option(options, option, argv);
+	/* getopt_long() finds an optional value only after a "=". */
+	if (options->checks_config && optind < argc)
+		options->config = argv[optind++];
+	if (optind < argc)
+		exit_with_usage("unexpected argument \"%s\";", argv[optind]);
+}
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+/* Writes one line to stderr, with systemd's priority prefix if the journal reads it. */
+_printf_(2, 3) static void say(int priority, const char *format, ...)
+{
+	bool is_journal = getenv("JOURNAL_STREAM") != NULL;
+	char message[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	if (is_journal)
+		fprintf(stderr, "<%d>%s\n", priority, message);
+	else
+		fprintf(stderr, "vaild-fleet: %s\n", message);
+}
+
+static void log_of_fleet(void *context, const char *message)
+{
+	(void)context;
+	say(LOG_NOTICE, "%s", message);
+	sd_notifyf(0, "STATUS=%s", message);
+}
+
+/* --- the program ----------------------------------------------------------------------------- */
+
+typedef struct Program {
+	struct event_base *base;
+	Settings settings;
+	Fleet *fleet;
+	Etcd *etcd;
+	struct event *ends[2]; /* SIGTERM and SIGINT */
+	struct event *watchdog;
+} Program;
+
+/* Looks up a group. Logs a warning, and returns (gid_t)-1, if it does not exist. */
+static gid_t find_group(const char *key, const char *name)
+{
+	char buffer[65536];
+	struct group group, *found = NULL;
+	int error = name[0] ? getgrnam_r(name, &group, buffer, sizeof(buffer), &found) : 0;
+
+	if (found)
+		return found->gr_gid;
+	if (name[0])
+		say(LOG_WARNING, "%s: group \"%s\" %s; only root has its rights", key, name,
+		    error ? strerror(error) : "does not exist");
+	return (gid_t)-1;
+}
+
+static bool find_host(const Settings *settings, FleetSettings *ret,
+		      char name[static HOST_NAME_MAX + 1])
+{
+	sd_id128_t machine;
+	int error = sd_id128_get_machine(&machine);
+
+	if (error < 0) {
+		say(LOG_ERR,
+		    "the ID of this machine cannot be read: %s; run systemd-machine-id-setup",
+		    strerror(-error));
+		return false;
+	}
+	static_assert(sizeof(ret->self) == sizeof(machine), "both have 128 bits");
+	memcpy(&ret->self, &machine, sizeof(machine));
+	if (!settings->name && gethostname(name, HOST_NAME_MAX + 1) < 0) {
+		say(LOG_ERR, "the host name cannot be read: %s; name this host in fleet.json",
+		    strerror(errno));
+		return false;
+	}
+	name[HOST_NAME_MAX] = '\0';
+	ret->host_name = settings->name ? settings->name : name;
+	return true;
+}
+
+static bool start_fleet(Program *program, const Options *options)
+{
+	char name[HOST_NAME_MAX + 1];
+	FleetSettings settings = {
+		.version = VAILD_VERSION,
+		.vaild_socket = options->vaild_socket,
+		.socket_path = options->socket,
+		.listening = -1,
+		.operators = find_group("operatorGroup", program->settings.operator_group),
+		.observers = find_group("observersGroup", program->settings.observer_group),
+		.log = log_of_fleet,
+	};
+	int error = 0;
+
+	if (!find_host(&program->settings, &settings, name))
+		return false;
+	program->fleet = fleet_new(program->base, &settings, &error);
+	if (!program->fleet)
+		say(LOG_ERR, "cannot listen on %s: %s", options->socket, strerror(-error));
+	return program->fleet != NULL;
+}
+
+static void log_reach(void *context, bool is_reached, const char *why, int64_t since)
+{
+	if (is_reached)
+		say(LOG_NOTICE, "etcd is reached");
+	else
+		say(LOG_WARNING, "etcd is away: %s", why);
+	sd_notifyf(0, "STATUS=etcd is %s%s", is_reached ? "reached" : "away: ", why ? why : "");
+	fleet_etcd_handlers.on_reach(context, is_reached, why, since);
+}
+
+static void log_lease(void *context, bool is_held, const char *why)
+{
+	if (!is_held)
+		say(LOG_WARNING, "other hosts do not see this one: %s", why);
+	fleet_etcd_handlers.on_lease(context, is_held, why);
+}
+
+static bool start_etcd(Program *program)
+{
+	static const FleetEtcd functions = { .put = etcd_put,
+					     .remove = etcd_delete,
+					     .swap = etcd_swap,
+					     .has_lease = etcd_has_lease };
+	const Settings *own = &program->settings;
+	EtcdHandlers handlers = fleet_etcd_handlers;
+	EtcdSettings settings = { .endpoints = (const char *const *)own->endpoints,
+				  .endpoint_count = own->endpoint_count,
+				  .prefix = own->prefix,
+				  .ca = own->ca,
+				  .certificate = own->certificate,
+				  .private_key = own->private_key,
+				  .ttl = own->ttl };
+
+	handlers.on_reach = log_reach;
+	handlers.on_lease = log_lease;
+	program->etcd = etcd_new(program->base, &settings, &handlers, program->fleet);
+	if (!program->etcd) {
+		say(LOG_ERR, "the client of etcd cannot start: out of memory");
+		return false;
+	}
+	fleet_set_etcd(program->fleet, program->etcd, &functions);
+	return true;
+}
+
+static void on_end(evutil_socket_t number, short events, void *context)
+{
+	Program *program = context;
+
+	(void)number;
+	(void)events;
+	event_base_loopbreak(program->base);
+}
+
+static void on_watchdog(evutil_socket_t fd, short events, void *context)
+{
+	(void)fd;
+	(void)events;
+	(void)context;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+/* Handles signals, and serves systemd's watchdog if there is one. */
+static bool start_events(Program *program)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	uint64_t period = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		program->ends[i] = evsignal_new(program->base, signals[i], on_end, program);
+		if (!program->ends[i] || event_add(program->ends[i], NULL) != 0)
+			return false;
+	}
+	if (sd_watchdog_enabled(0, &period) <= 0)
+		return true;
+	struct timeval half = { .tv_sec = (time_t)(period / 2000000),
+				.tv_usec = (suseconds_t)(period / 2 % 1000000) };
+	program->watchdog = event_new(program->base, -1, EV_PERSIST, on_watchdog, program);
+	return program->watchdog && event_add(program->watchdog, &half) == 0;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+/* Ends in the order that the parts need: the client of etcd calls the fleet. */
+static void program_deinit(Program *program)
+{
+	etcd_free(program->etcd);
+	fleet_free(program->fleet);
+	free_event(program->ends[0]);
+	free_event(program->ends[1]);
+	free_event(program->watchdog);
+	if (program->base)
+		event_base_free(program->base);
+	settings_deinit(&program->settings);
+}
+
+static int run(const Options *options)
+{
+	_cleanup_(program_deinit) Program program = { 0 };
+	ConfigError error;
+
+	if (!settings_load(options->config, false, &program.settings, &error)) {
+		say(LOG_ERR, "%s", error.message);
+		return EXIT_FAILURE;
+	}
+	program.base = event_base_new();
+	if (!program.base || !start_events(&program)) {
+		say(LOG_ERR, "the event loop cannot start: out of memory");
+		return EXIT_FAILURE;
+	}
+	if (!start_fleet(&program, options) || !start_etcd(&program))
+		return EXIT_FAILURE;
+	say(LOG_INFO, "ready on %s", options->socket);
+	sd_notify(0, "READY=1");
+	event_base_dispatch(program.base);
+	sd_notify(0, "STOPPING=1");
+	return EXIT_SUCCESS;
+}
+
+/* Returns the exit status. Needs no privileges, and changes nothing. */
+static int check_configuration(const Options *options)
+{
+	_cleanup_(settings_deinit) Settings settings = { 0 };
+	ConfigError error;
+
+	if (!settings_load(options->config, true, &settings, &error)) {
+		fprintf(stderr, "vaild-fleet: %s\n", error.message);
+		return EXIT_FAILURE;
+	}
+	printf("%s: the configuration is right\n", options->config);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	Options options = { .config = "/etc/vaild/fleet.json",
+			    .socket = "/run/vaild-fleet/socket" };
+	StartState start; /* it runs no other program */
+
+	process_start("vaild-fleet", false, &start);
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	parse_options(argc, argv, &options);
+	return options.checks_config ? check_configuration(&options) : run(&options);
+}
