@@ -77,7 +77,9 @@ static void note_shown(Console *console)
 {
 	console->is_known = true;
 	console->is_off = false;
+	console->is_dmabuf = false;
 	console->may_release = false;
+	console->may_be_on = false;
 }
 
 /* Unshares the screen. */
@@ -118,6 +120,7 @@ void console_show_dmabuf(Console *console, const SharedPixels *pixels)
 	bool was_shown = surface_is_shown(buffers_surface(&console->screen));
 
 	console_show_memory(console, pixels);
+	console->is_dmabuf = true;
 	console->may_release = was_shown;
 }
 
@@ -129,6 +132,9 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 	console->may_release = false;
 	if (console->is_off && console->unseen_updates < UNSEEN_UPDATES_MAX)
 		console->unseen_updates++;
+	if (console->may_be_on)
+		console->is_stale = true;
+	console->may_be_on = false;
 	if (!surface_is_shown(screen) ||
 	    !damage_clip(rectangle, screen->object.width, screen->object.height, &redrawn))
 		return;
@@ -147,6 +153,8 @@ void console_disable(Console *console)
 	console->is_known = true;
 	console->is_off = true;
 	console->unseen_updates = 0;
+	console->may_be_on =
+		console->is_dmabuf && surface_is_shown(buffers_surface(&console->screen));
 	hide_screen(console);
 }
 

@@ -28,8 +28,10 @@ typedef struct Console {
 	bool is_known;               /* QEMU has shown or disabled the screen */
 	bool is_off;                 /* QEMU has disabled the screen */
 	unsigned int unseen_updates; /* since then */
+	bool is_dmabuf;              /* QEMU has shown the screen last as a dma-buf */
 	bool may_release;            /* QEMU may disable the former buffer, which it has replaced */
-	bool is_stale;               /* the copy has another mode than QEMU's screen */
+	bool may_be_on;              /* QEMU has disabled a dma-buf, and may show another one */
+	bool is_stale;               /* QEMU shows another screen; a new listener gets it */
 	ScreenBuffers cursor;
 	uint64_t cursors; /* number of times that the guest has defined a cursor */
 	CursorPlace place;
@@ -92,7 +94,10 @@ void console_check_size(Console *console, uint32_t width, uint32_t height);
  */
 void console_redraw(Console *console, const int32_t rectangle[static 4]);
 
-/* Hides the screen. */
+/*
+ * Hides the screen. QEMU 10 drops a dma-buf that it has not sent yet when it releases the former
+ * one. So if it draws after it has disabled a dma-buf, the next redraw sets is_stale.
+ */
 void console_disable(Console *console);
 
 /*

@@ -214,6 +214,32 @@ Test(qemu_console, a_screen_stays_when_its_former_buffer_is_released)
 	close(other.fd);
 }
 
+/* QEMU 10 sends only the Disable of the former buffer, if it comes before the next buffer is sent.
+ */
+Test(qemu_console, a_screen_that_is_drawn_after_its_dma_buf_is_disabled_is_asked_for_again)
+{
+	SharedPixels map = map_of(new_screen_memory());
+	Console *console = &fixture.console;
+
+	console_show_dmabuf(console, &map);
+	console_redraw(console, everything);
+	console_disable(console);
+	cr_assert_not(console->is_stale, "the screen may be off");
+	console_redraw(console, everything);
+	cr_assert(console->is_stale);
+
+	console->is_stale = false;
+	console_disable(console);
+	console_redraw(console, everything);
+	cr_assert_not(console->is_stale, "QEMU cannot export its screen");
+
+	console_show_memory(console, &map);
+	console_disable(console);
+	console_redraw(console, everything);
+	cr_assert_not(console->is_stale, "an update of memory was late");
+	close(map.fd);
+}
+
 Test(qemu_console, redraws_that_change_nothing_are_not_reported)
 {
 	int memory = new_screen_memory();
