@@ -40,3 +40,12 @@ expect_console_shown() {
   fi
   continue_guest
 }
+
+# console_has_width_near WIDTH: tests whether the guest has taken this width, for example that of a
+# window. A virtual GPU's modes have widths that are multiples of 8.
+console_has_width_near() {
+  local width
+
+  width=$(console .object.width)
+  [[ $width =~ ^[0-9]+$ ]] && [ "$width" -le "$1" ] && [ "$width" -gt $(($1 - 8)) ]
+}

@@ -209,7 +209,6 @@ has_window() {
   [[ $(ldd "$ROOT/build/sanitized/vail-view") = *libSDL2* ]]
 }
 
-# Types each letter after the echo of the one before, so that none is lost.
 check_window_keys() {
   focus
   xdotool key a b b a Return
@@ -234,18 +233,10 @@ check_window_pointer() {
 
 check_window_size() {
   xdotool windowsize --sync "$WINDOW" 900 500
-  # The virtual GPU's modes have widths that are multiples of 8.
-  expect "the guest takes the size of the window" eventually_unless_gone "$VIEWER" has_width_near 900
+  expect "the guest takes the size of the window" eventually_unless_gone "$VIEWER" console_has_width_near 900
   expect "the window shows the new size, pixel by pixel" eventually_unless_gone "$VIEWER" \
     window_shows_screendump
 }
-has_width_near() {
-  local width
-
-  width=$(console .object.width)
-  [[ $width =~ ^[0-9]+$ ]] && [ "$width" -le "$1" ] && [ "$width" -gt $(($1 - 8)) ]
-}
-
 check_window() {
   if ! has_window; then
     skip "vail-view's window uses a guest in QEMU 10" "the desktop's programs are not installed"

@@ -98,6 +98,7 @@ change_mode() {
 test_mode_changes() {
   local change handle
 
+  expect "mode changes: the guest awaits a key" guest_awaits_keys
   for change in 1 2 3 4; do
     handle=$(console_handle)
     change_mode
@@ -186,25 +187,27 @@ expect_token() {
   expect_equal "$1" "$2" "$("$HELPERS/read-console" "$PICTURES/saved.png" 1 2>&1)"
 }
 
+# The guest runs once the viewer shows a frame, so that the viewer sees all its changes of the mode.
 test_two_consoles() {
   local first second
 
   first=$(random_token) second=$(random_token)
   make_guest_initrd define-cursor
-  MEMORY=256 start_guest "${WITH_DISPLAY[@]}" -device virtio-gpu-pci,id=gpu1 \
+  MEMORY=256 start_guest "${WITH_DISPLAY[@]}" -S -device virtio-gpu-pci,id=gpu1 \
     -kernel /guest/vmlinuz -initrd "$PRIVATE/guest/initrd" -serial "file:$SERIAL" \
     -append "quiet fbcon=map:01 first=$first second=$second mitigations=off tsc=reliable
       no_timer_check nokaslr"
   start_agent --user vail-alice
-  expect "Linux: the console shows the firmware first" eventually console_is 720x400
+  expect "Linux: the console is shared before the guest runs" eventually console_is_other_than ""
   start_viewer
+  continue_guest
   expect "Linux: the guest draws on both consoles" guest_draws
   expect "Linux: the guest changes the mode of console 0" eventually console_is 1280x800
   expect_console_shown "Linux: console 0 shows the screen of the first GPU" 0 gpu0
   expect_token "Linux: console 0 shows its token" "$first"
   expect_console_shown "Linux: console 1 shows the screen of the second GPU" 1 gpu1
   expect_token "Linux: console 1 shows its token" "$second"
-  expect "Linux: the viewer that was started during the firmware shows the screen" eventually \
+  expect "Linux: the viewer that was started before the guest shows the screen" eventually \
     viewer_equals_screendump
   expect "Linux: the viewer has QEMU's memory" eventually has_memory_of_qemu "$VIEWER"
   expect_equal "Linux: vail-qemu reports no error" "" "$(cat "$PRIVATE/agent.log")"
