@@ -121,7 +121,7 @@ void console_show_dmabuf(Console *console, const SharedPixels *pixels)
 
 	console_show_memory(console, pixels);
 	console->is_dmabuf = true;
-	console->may_release = was_shown;
+	console->may_release = was_shown && !console->drops_dmabufs;
 }
 
 void console_redraw(Console *console, const int32_t rectangle[static 4])
@@ -132,8 +132,10 @@ void console_redraw(Console *console, const int32_t rectangle[static 4])
 	console->may_release = false;
 	if (console->is_off && console->unseen_updates < UNSEEN_UPDATES_MAX)
 		console->unseen_updates++;
-	if (console->may_be_on)
+	if (console->may_be_on) {
 		console->is_stale = true;
+		console->drops_dmabufs = true;
+	}
 	console->may_be_on = false;
 	if (!surface_is_shown(screen) ||
 	    !damage_clip(rectangle, screen->object.width, screen->object.height, &redrawn))

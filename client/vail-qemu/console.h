@@ -31,6 +31,7 @@ typedef struct Console {
 	bool is_dmabuf;              /* QEMU has shown the screen last as a dma-buf */
 	bool may_release;            /* QEMU may disable the former buffer, which it has replaced */
 	bool may_be_on;              /* QEMU has disabled a dma-buf, and may show another one */
+	bool drops_dmabufs;          /* QEMU has shown one without sending it */
 	bool is_stale;               /* QEMU shows another screen; a new listener gets it */
 	ScreenBuffers cursor;
 	uint64_t cursors; /* number of times that the guest has defined a cursor */
@@ -96,7 +97,8 @@ void console_redraw(Console *console, const int32_t rectangle[static 4]);
 
 /*
  * Hides the screen. QEMU 10 drops a dma-buf that it has not sent yet when it releases the former
- * one. So if it draws after it has disabled a dma-buf, the next redraw sets is_stale.
+ * one. So if it draws after it has disabled a dma-buf, the next redraw sets is_stale. From then on,
+ * no console_disable() is ignored.
  */
 void console_disable(Console *console);
 

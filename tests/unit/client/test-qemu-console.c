@@ -218,7 +218,7 @@ Test(qemu_console, a_screen_stays_when_its_former_buffer_is_released)
  */
 Test(qemu_console, a_screen_that_is_drawn_after_its_dma_buf_is_disabled_is_asked_for_again)
 {
-	SharedPixels map = map_of(new_screen_memory());
+	SharedPixels map = map_of(new_screen_memory()), other = map_of(new_screen_memory());
 	Console *console = &fixture.console;
 
 	console_show_dmabuf(console, &map);
@@ -227,6 +227,14 @@ Test(qemu_console, a_screen_that_is_drawn_after_its_dma_buf_is_disabled_is_asked
 	cr_assert_not(console->is_stale, "the screen may be off");
 	console_redraw(console, everything);
 	cr_assert(console->is_stale);
+
+	console->is_stale = false;
+	console_show_dmabuf(console,
+			    &other); /* QEMU's own picture, which a new listener gets first */
+	console_show_dmabuf(console, &map);
+	console_disable(console);
+	console_redraw(console, everything);
+	cr_assert(console->is_stale, "the next buffer was dropped, too");
 
 	console->is_stale = false;
 	console_disable(console);
@@ -238,6 +246,7 @@ Test(qemu_console, a_screen_that_is_drawn_after_its_dma_buf_is_disabled_is_asked
 	console_redraw(console, everything);
 	cr_assert_not(console->is_stale, "an update of memory was late");
 	close(map.fd);
+	close(other.fd);
 }
 
 Test(qemu_console, redraws_that_change_nothing_are_not_reported)
