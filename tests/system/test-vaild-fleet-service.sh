@@ -31,8 +31,7 @@ expect_equal "systemd-analyze verify reports no error in the unit" "" \
 expect "systemd-analyze security rates the exposure of the unit as 1.3 at most" quietly \
   systemd-analyze security --offline=true --threshold=13 "$BOX_ROOT/usr/lib/systemd/system/$UNIT"
 
-# An operator may list everything, as an observer may.
-override WatchdogSec=1d SupplementaryGroups=vaild
+override WatchdogSec=1d
 box systemctl start "$UNIT"
 expect_equal "the unit does not start without a configuration" inactive "$(property ActiveState)"
 echo '{ "endpoints": ["http://127.0.0.1:2379"], "name": "boxed" }' |
