@@ -71,7 +71,7 @@ endif
 
 CLIENTS = vailctl vail-view vail-qemu $(LIBVIRT)
 PURE    = daemon/api daemon/store daemon/core proto
-DAEMON  = daemon/host daemon/discovery daemon/config $(PURE)
+DAEMON  = daemon/host daemon/discovery daemon/config daemon/child $(PURE)
 FLEET   = $(if $(CURL),daemon/fleet/etcd) daemon/fleet/server daemon/fleet/local daemon/fleet/model
 LAYERS  = $(DAEMON) $(FLEET) client/libvail client/common $(CLIENTS:%=client/%) tests/support tests/fuzz/common
 
@@ -148,9 +148,9 @@ $(foreach client,$(CLIENTS),$(eval $(call client_programs,$(client))))
 
 FLEET_SOURCES = daemon/fleet/main.c daemon/fleet/fleet.c daemon/fleet/settings.c
 ifdef CURL
-$(eval $(call program,build,build/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/config proto,$(call WITH_LIBVAIL,) $(FLEET_LIBS),build/libvail.so))
-$(eval $(call program,build,build/installed/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/config proto,$(if $(INSTALLED_RPATH),$(call WITH_LIBVAIL,$(INSTALLED_RPATH)),-Lbuild -lvail) $(FLEET_LIBS),build/libvail.so))
-$(eval $(call program,build/sanitized,build/sanitized/vaild-fleet,$(FLEET_SOURCES),$(FLEET) client/libvail daemon/config proto,$(FLEET_LIBS)))
+$(eval $(call program,build,build/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/child daemon/config proto,$(call WITH_LIBVAIL,) $(FLEET_LIBS),build/libvail.so))
+$(eval $(call program,build,build/installed/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/child daemon/config proto,$(if $(INSTALLED_RPATH),$(call WITH_LIBVAIL,$(INSTALLED_RPATH)),-Lbuild -lvail) $(FLEET_LIBS),build/libvail.so))
+$(eval $(call program,build/sanitized,build/sanitized/vaild-fleet,$(FLEET_SOURCES),$(FLEET) daemon/child client/libvail daemon/config proto,$(FLEET_LIBS)))
 endif
 
 %/libvail.so.0: %/client/libvail.a %/proto.a client/libvail/libvail.map

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "daemon/api/stream.h"
+#include "daemon/child/socket-drain.h"
 #include "daemon/host/configure.h"
 #include "daemon/host/fd-info.h"
 #include "daemon/host/log/log.h"
 #include "daemon/host/net/caller-search.h"
-#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/process/process-pids.h"
 #include "daemon/host/process/user-database.h"
 #include "daemon/host/server.h"

@@ -11,13 +11,13 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/child/socket-drain.h"
 #include "daemon/core/broker.h"
 #include "daemon/core/display-channel.h"
 #include "daemon/host/configure.h"
 #include "daemon/host/examiner/capabilities.h"
 #include "daemon/host/log/log-entry.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/process/user-namespace.h"
 #include "daemon/host/restore.h"
 #include "proto/fd-util.h"

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "daemon/child/child-clone.h"
+#include "daemon/child/raw-call.h"
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/process/child-clone.h"
-#include "daemon/host/process/raw-call.h"
 #include "proto/fd-util.h"
 
 /* The memory that belongs to a child process until that has exited. */

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "daemon/child/socket-drain.h"
 #include "daemon/core/limit.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/persist/notify-socket.h"
 #include "proto/fd-util.h"
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/child/socket-drain.h"
 #include "daemon/host/log/log.h"
-#include "daemon/host/net/socket-drain.h"
 #include "daemon/host/persist/record-identity.h"
 #include "proto/fd-util.h"
 

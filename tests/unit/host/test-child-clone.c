@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/host/process/child-clone.h"
-#include "daemon/host/process/raw-call.h"
+#include "daemon/child/child-clone.h"
+#include "daemon/child/raw-call.h"
 
 #define TIMEOUT 60
 

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/host/net/socket-drain.h"
+#include "daemon/child/socket-drain.h"
 #include "daemon/host/persist/fd-store.h"
 #include "proto/macros.h"
 #include "tests/support/fake-service-manager.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/host/process/child-clone.h"
+#include "daemon/child/child-clone.h"
 
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 
-#include "daemon/host/process/raw-call.h"
+#include "daemon/child/raw-call.h"
 
 pid_t child_clone(unsigned long flags)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_PROCESS_CHILD_CLONE_H
-#define DAEMON_HOST_PROCESS_CHILD_CLONE_H
+#ifndef DAEMON_CHILD_CHILD_CLONE_H
+#define DAEMON_CHILD_CHILD_CLONE_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_NET_SOCKET_DRAIN_H
-#define DAEMON_HOST_NET_SOCKET_DRAIN_H
+#ifndef DAEMON_CHILD_SOCKET_DRAIN_H
+#define DAEMON_CHILD_SOCKET_DRAIN_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef DAEMON_HOST_PROCESS_RAW_CALL_H
-#define DAEMON_HOST_PROCESS_RAW_CALL_H
+#ifndef DAEMON_CHILD_RAW_CALL_H
+#define DAEMON_CHILD_RAW_CALL_H
 
 #include <errno.h>
 #include <sys/syscall.h>

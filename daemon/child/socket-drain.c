@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/host/net/socket-drain.h"
+#include "daemon/child/socket-drain.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/child/child-clone.h"
 #include "daemon/core/limit.h"
-#include "daemon/host/process/child-clone.h"
 #include "proto/macros.h"
 
 /* More bytes than can wait in a Unix socket, whatever its peer's send buffer is. */
