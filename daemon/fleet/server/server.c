@@ -10,12 +10,18 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "daemon/child/socket-drain.h"
 #include "proto/fd-util.h"
 #include "proto/framing.h"
 
 #define RECEIVE_SIZE 8192
 #define GROUPS_MAX   65536
-#define PATIENCE     10 /* seconds for a partial message, and for output that is not read */
+
+/* The kernel shows this for a group without a number in this user namespace. */
+#define OVERFLOW_GROUP 65534
+
+/* Seconds before the end of a connection is tried again, when memory or processes have run out. */
+#define END_RETRY 1
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
@@ -34,6 +40,7 @@ typedef struct Connection {
 	uint64_t request;    /* number of the request that is answered later; 0 for none */
 	char terminator;     /* of its answer */
 	struct event *event; /* of the socket, with a timeout */
+	uint64_t deadline;   /* of the partial message or its answer, in milliseconds; 0 for none */
 	TAILQ_ENTRY(Connection) link;
 } Connection;
 
@@ -51,6 +58,7 @@ struct FleetServer {
 
 /* --- connections ----------------------------------------------------------------------------- */
 
+/* Closes the socket, which can block if fds wait in it. */
 static void connection_free(Connection *connection)
 {
 	FleetServer *server = connection->server;
@@ -66,28 +74,82 @@ static void connection_free(Connection *connection)
 }
 
 static void connection_serve(Connection *connection);
+static void on_ready(evutil_socket_t fd, short what, void *context);
 
 /*
- * Receives bytes with their sender, and closes fds that came with them. Returns false at the end of
- * the connection.
+ * Ends the connection. Fds that were sent and not received are closed by a child process, because
+ * their last close can block for ever. If there is no child, the socket stays open, and this is
+ * tried again.
+ */
+static void connection_end(Connection *connection)
+{
+	static const struct timeval retry = { .tv_sec = END_RETRY };
+
+	if (socket_end(connection->socket)) {
+		connection_free(connection);
+		return;
+	}
+	connection->request = 0;
+	if (connection->event)
+		event_free(connection->event);
+	connection->event = evtimer_new(connection->server->base, on_ready, connection);
+	if (!connection->event || event_add(connection->event, &retry) != 0)
+		connection_free(connection);
+}
+
+/* The kernel tells the sender of received bytes here. There is no room for fds. */
+typedef union Control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(struct ucred))];
+} Control;
+
+/* Receives with recvmsg(), and sets *ret_message. Returns the same. */
+static ssize_t receive(int socket, void *data, size_t size, int flags, Control *control,
+		       struct msghdr *ret_message)
+{
+	struct iovec bytes = { data, size };
+
+	*ret_message = (struct msghdr){ .msg_iov = &bytes,
+					.msg_iovlen = 1,
+					.msg_control = control,
+					.msg_controllen = sizeof(*control) };
+	ssize_t received = recvmsg(socket, ret_message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ret_message->msg_iov = NULL;
+	return received;
+}
+
+/* Answers that no method takes fds, and ends the connection after that. */
+static void connection_refuse_fds(Connection *connection)
+{
+	answer_error(STATUS_INVALID_PARAMETER,
+		     "fds came with the message, but no method of vaild-fleet takes any; send none",
+		     frame_terminator(&connection->frame), &connection->output);
+	connection->ends = true;
+}
+
+/*
+ * Receives bytes with their sender. Looks at them first, because the kernel would close fds that
+ * came with them here, and that can block. Returns false at the end of the connection.
  */
 static bool connection_receive(Connection *connection)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
 	Buffer *input = &connection->input;
 	struct ucred sender = { .pid = 0 };
+	struct msghdr message;
+	Control control;
 
 	if (!buffer_reserve(input, RECEIVE_SIZE))
 		return false;
-	struct iovec bytes = { buffer_tail(input), RECEIVE_SIZE };
-	struct msghdr message = { .msg_iov = &bytes,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t size = recvmsg(connection->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t size = receive(connection->socket, buffer_tail(input), RECEIVE_SIZE, MSG_PEEK,
+			       &control, &message);
+	if (size > 0 && (message.msg_flags & MSG_CTRUNC)) {
+		connection_refuse_fds(connection);
+		return true;
+	}
+	/* Not more than was seen: fds may have come with the next bytes. */
+	if (size > 0)
+		size = receive(connection->socket, buffer_tail(input), (size_t)size, 0, &control,
+			       &message);
 	if (size < 0)
 		return errno == EAGAIN || errno == EINTR;
 	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -108,6 +170,8 @@ static bool connection_send(Connection *connection)
 		if (size < 0)
 			return errno == EAGAIN || errno == EINTR;
 		buffer_consume(&connection->output, (size_t)size);
+		if (buffer_size(&connection->output) == 0)
+			connection->deadline = 0;
 	}
 	buffer_shrink(&connection->output);
 	return !connection->ends;
@@ -129,6 +193,7 @@ static void connection_answer(Connection *connection, const FrameMessage *messag
 		connection->request = 0;
 	connection->ends |= answer == ANSWER_NO_MEMORY;
 	buffer_consume(&connection->input, message->size);
+	connection->deadline = 0;
 	/* The rest of the input has the same sender or senders. */
 	if (buffer_size(&connection->input) == 0)
 		connection->is_foreign = false;
@@ -173,19 +238,37 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	if (what & EV_TIMEOUT || (what & EV_READ && !connection_receive(connection))) {
-		connection_free(connection);
+		connection_end(connection);
 		return;
 	}
 	connection_serve(connection);
 }
 
 /*
+ * Finds how long to wait for the rest of a message or of its answer. There is one deadline for
+ * either, however many bytes come or go meanwhile. Returns false if it has passed.
+ */
+static bool find_patience(Connection *connection, struct timeval *ret_patience)
+{
+	uint64_t now = connection->server->settings.now();
+
+	if (connection->deadline == 0)
+		connection->deadline = now + FLEET_PATIENCE;
+	if (now >= connection->deadline)
+		return false;
+	uint64_t left = connection->deadline - now;
+	*ret_patience =
+		(struct timeval){ (time_t)(left / 1000), (suseconds_t)(left % 1000 * 1000) };
+	return true;
+}
+
+/*
  * Waits for what the connection needs next. A peer that neither finishes its message nor reads its
- * answer is not waited for longer than PATIENCE.
+ * answer is not waited for longer than FLEET_PATIENCE. Returns false to end the connection.
  */
 static bool connection_wait(Connection *connection)
 {
-	static const struct timeval patience = { .tv_sec = PATIENCE };
+	struct timeval patience;
 	bool has_output = buffer_size(&connection->output) > 0;
 	bool is_partial = frame_is_partial(&connection->frame);
 	short events = has_output ? EV_WRITE : connection->request ? 0 : EV_READ;
@@ -195,6 +278,8 @@ static bool connection_wait(Connection *connection)
 	connection->event = NULL;
 	if (events == 0)
 		return true;
+	if ((has_output || is_partial) && !find_patience(connection, &patience))
+		return false;
 	connection->event = event_new(connection->server->base, connection->socket, events,
 				      on_ready, connection);
 	return connection->event &&
@@ -211,10 +296,19 @@ static void connection_serve(Connection *connection)
 		is_alive = connection_send(connection);
 	} while (is_alive && has_answered && buffer_size(&connection->output) == 0);
 	if (!is_alive || !connection_wait(connection))
-		connection_free(connection);
+		connection_end(connection);
 }
 
 /* --- peers ----------------------------------------------------------------------------------- */
+
+/*
+ * Tests whether a group can have rights. Root's has members that are not meant, and every group
+ * that has no number in this user namespace appears as the overflow group.
+ */
+static bool is_usable(gid_t group)
+{
+	return group != (gid_t)-1 && group != 0 && group != OVERFLOW_GROUP;
+}
 
 /* Tests whether the peer had the group when it connected. */
 static bool is_member(int socket, gid_t primary, gid_t group)
@@ -222,8 +316,10 @@ static bool is_member(int socket, gid_t primary, gid_t group)
 	socklen_t size = 0;
 	bool is_found = primary == group;
 
-	if (group == (gid_t)-1 || is_found)
-		return is_found;
+	if (!is_usable(group))
+		return false;
+	if (is_found)
+		return true;
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE ||
 	    size > GROUPS_MAX * sizeof(gid_t))
 		return false;
@@ -263,6 +359,8 @@ static bool has_room(const FleetServer *server, const FleetCaller *caller)
 {
 	const Connection *connection;
 	size_t count = 0, strangers = 0;
+	size_t per_uid_max =
+		is_stranger(caller) ? FLEET_STRANGERS_PER_UID_MAX : FLEET_CONNECTIONS_PER_UID_MAX;
 
 	if (caller->uid == 0)
 		return server->count <= FLEET_CONNECTIONS_MAX;
@@ -270,7 +368,7 @@ static bool has_room(const FleetServer *server, const FleetCaller *caller)
 		count += connection->caller.uid == caller->uid;
 		strangers += is_stranger(&connection->caller);
 	}
-	return count <= FLEET_CONNECTIONS_PER_UID_MAX &&
+	return count <= per_uid_max &&
 	       server->count <= FLEET_CONNECTIONS_MAX - FLEET_CONNECTIONS_RESERVED &&
 	       (!is_stranger(caller) || strangers <= FLEET_STRANGERS_MAX);
 }
@@ -278,16 +376,20 @@ static bool has_room(const FleetServer *server, const FleetCaller *caller)
 static void accept_one(FleetServer *server, int socket)
 {
 	Connection *connection = calloc(1, sizeof(*connection));
+	const int on = 1;
 
 	if (!connection) {
+		socket_end(socket);
 		close(socket);
 		return;
 	}
 	*connection = (Connection){ .server = server, .socket = socket, .frame = FRAME_INIT };
 	TAILQ_INSERT_TAIL(&server->connections, connection, link);
 	server->count++;
+	/* A byte out of band is received like any other, because it can come with fds, too. */
+	setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	if (!identify(server, connection)) {
-		connection_free(connection);
+		connection_end(connection);
 		return;
 	}
 	if (!has_room(server, &connection->caller)) {
@@ -380,8 +482,10 @@ void fleet_server_free(FleetServer *server)
 {
 	if (!server)
 		return;
-	while (!TAILQ_EMPTY(&server->connections))
+	while (!TAILQ_EMPTY(&server->connections)) {
+		socket_end(TAILQ_FIRST(&server->connections)->socket);
 		connection_free(TAILQ_FIRST(&server->connections));
+	}
 	if (server->accept)
 		event_free(server->accept);
 	fd_close(&server->listening);

@@ -18,15 +18,19 @@ struct event_base;
 #define FLEET_CONNECTIONS_MAX         256
 #define FLEET_CONNECTIONS_RESERVED    16 /* of those, for root */
 #define FLEET_CONNECTIONS_PER_UID_MAX 32 /* of other uids than 0 */
-#define FLEET_STRANGERS_MAX           32 /* of all users who may call nothing */
+#define FLEET_STRANGERS_MAX           64 /* of all users who may call nothing */
+#define FLEET_STRANGERS_PER_UID_MAX   4
+
+/* Milliseconds for the whole of a message that has begun, and for the reading of its answer. */
+#define FLEET_PATIENCE 10000
 
 typedef struct FleetServer FleetServer;
 
 typedef struct FleetServerSettings {
 	const char *path;        /* of the socket to make; unused with a listening one */
 	int listening;           /* a listening socket that the server takes over; -1 for none */
-	gid_t operators;         /* (gid_t)-1 for no group */
-	gid_t observers;         /* (gid_t)-1 for no group */
+	gid_t operators;         /* (gid_t)-1 for no group; 0 and 65534 count as none, too */
+	gid_t observers;         /* the same */
 	const char *version;     /* of vaild-fleet */
 	const FleetIndex *index; /* has to outlive the server */
 	uint64_t (*now)(void);   /* milliseconds on CLOCK_BOOTTIME */

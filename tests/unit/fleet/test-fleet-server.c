@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket of io.vaild.Fleet: slow peers, and the places of users who may call nothing. */
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/fleet/server/server.h"
+#include "proto/fd-util.h"
+
+static struct event_base *base;
+static FleetIndex index_of;
+static FleetServer *server;
+static char folder[] = "/tmp/fleet-server-XXXXXX", path[64];
+static uint64_t now;
+
+static uint64_t read_now(void)
+{
+	return now;
+}
+
+static bool on_change(void *context, const FleetCaller *caller, const Guid *guid,
+		      const char *reason, uint64_t request)
+{
+	(void)context, (void)caller, (void)guid, (void)reason, (void)request;
+	return false;
+}
+
+static void begin(void)
+{
+	const HostId self = { { 1 } };
+	int error;
+
+	now = 1000;
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	base = event_base_new();
+	cr_assert(fleet_index_init(&index_of, &self));
+	const FleetServerSettings settings = { .path = path,
+					       .listening = -1,
+					       .operators = (gid_t)-1,
+					       .observers = (gid_t)-1,
+					       .version = "1",
+					       .index = &index_of,
+					       .now = read_now,
+					       .change = on_change };
+	server = fleet_server_new(base, &settings, &error);
+	cr_assert_not_null(server);
+}
+
+static void end(void)
+{
+	fleet_server_free(server);
+	fleet_index_deinit(&index_of);
+	event_base_free(base);
+	rmdir(folder);
+}
+
+TestSuite(fleet_server, .init = begin, .fini = end);
+
+/* Lets the server do everything that it can do now. */
+static void serve(void)
+{
+	for (size_t i = 0; i < 16; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static int connect_to_server(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	serve();
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	serve();
+}
+
+/* Tests whether the server has closed the connection. */
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+Test(fleet_server, each_byte_does_not_extend_the_time_of_a_message)
+{
+	_cleanup_close_ int fd = connect_to_server();
+
+	say(fd, "{");
+	now += FLEET_PATIENCE / 2;
+	say(fd, " ");
+	now += FLEET_PATIENCE / 2 - 1;
+	say(fd, " ");
+	cr_assert(!is_closed(fd));
+	now++;
+	say(fd, " ");
+	cr_assert(is_closed(fd));
+}
+
+Test(fleet_server, each_message_has_its_own_time)
+{
+	_cleanup_close_ int fd = connect_to_server();
+	char reply[1024];
+
+	for (size_t i = 0; i < 4; i++) {
+		say(fd, "{");
+		now += FLEET_PATIENCE - 1;
+		say(fd, "}\n");
+		cr_assert_gt(recv(fd, reply, sizeof(reply), MSG_DONTWAIT), 0);
+	}
+	now += 2 * FLEET_PATIENCE;
+	say(fd, "{}\n");
+	cr_assert_gt(recv(fd, reply, sizeof(reply), MSG_DONTWAIT), 0);
+}
