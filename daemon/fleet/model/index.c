@@ -172,7 +172,8 @@ static void put_key(FleetIndex *index, const FleetKey *key, const char *text, in
 	FleetEntry *entry = find_entry(index, key);
 	FleetValue value;
 
-	if (entry && entry->mod_revision > mod_revision)
+	/* A snapshot counts as it is: an etcd that was restored has lower revisions than before. */
+	if (entry && !entry->is_swept && entry->mod_revision > mod_revision)
 		return;
 	FleetParse result = parse_value(index, key->kind, text, &value);
 	if (result == FLEET_PARSE_DONE && !entry) {

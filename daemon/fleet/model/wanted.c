@@ -341,14 +341,28 @@ static void key_noticed(Wanted *wanted, WantedKey *key, const FleetIndex *index,
 		key->quiet_until = 0;
 }
 
+/*
+ * Forgets a change that a snapshot from before it does not have. The snapshot was asked for after
+ * the change was done, so etcd was restored, and the change is undone.
+ */
+static void forget_undone(WantedKey *key, const FleetIndex *index)
+{
+	if (key->revision <= index->revision)
+		return;
+	key->revision = 0;
+	key->lease = 0;
+}
+
 void wanted_noticed(Wanted *wanted, const FleetIndex *index, const char *name, uint64_t now)
 {
 	FleetKey fleet_key;
 	WantedKey *key;
 
 	if (!name) {
-		RB_FOREACH (key, WantedKeyTree, &wanted->tree)
+		RB_FOREACH (key, WantedKeyTree, &wanted->tree) {
+			forget_undone(key, index);
 			key_noticed(wanted, key, index, now);
+		}
 		return;
 	}
 	key = fleet_key_parse(name, &fleet_key) ? find_key(wanted, &fleet_key) : NULL;

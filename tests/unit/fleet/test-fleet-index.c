@@ -104,6 +104,18 @@ Test(fleet_index, a_snapshot_ends_what_it_lacks)
 	cr_assert_eq(index_of.counts[FLEET_KEY_HOST], 2);
 }
 
+Test(fleet_index, a_restored_etcd_has_lower_revisions)
+{
+	put("quarantine/" VM_1, "{\"reason\":\"new\"}", 50, 1);
+	fleet_index_begin_snapshot(&index_of);
+	put("quarantine/" VM_1, "{\"reason\":\"old\"}", 7, 1);
+	fleet_index_end_snapshot(&index_of, 9, 1);
+	cr_assert_not_null(find("quarantine/" VM_1));
+	cr_assert_str_eq(find("quarantine/" VM_1)->value.quarantine.reason, "old");
+	put("quarantine/" VM_1, "{\"reason\":\"older\"}", 6, 1);
+	cr_assert_str_eq(find("quarantine/" VM_1)->value.quarantine.reason, "old");
+}
+
 Test(fleet_index, unreachable_since)
 {
 	put("where/" VM_1, HERE(HOST_2), 1, 100);

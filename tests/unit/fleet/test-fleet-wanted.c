@@ -368,3 +368,17 @@ Test(fleet_wanted, a_new_value_waits_for_the_answer_about_the_old_one)
 	done(SELF_VM);
 	expect("put " SELF_VM " running;");
 }
+
+Test(fleet_wanted, a_restored_etcd_gets_everything_again)
+{
+	settle();
+	fleet_index_begin_snapshot(&stage.index);
+	fleet_index_end_snapshot(&stage.index, 3, stage.now);
+	wanted_noticed(&stage.wanted, &stage.index, NULL, stage.now);
+	stage.revision = 3;
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	cr_assert_eq(stage.wanted.mended, 0);
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+}
