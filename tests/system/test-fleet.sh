@@ -199,7 +199,7 @@ stranger_gets() { [ "$(fleet_status vail-bob io.vaild.Fleet.ListHosts)" = "$1" ]
 check_connections() {
   local i held=()
 
-  for ((i = 0; i < 32; i++)); do
+  for ((i = 0; i < 4; i++)); do
     exec_as vail-bob socat -u "UNIX-CONNECT:$FLEET_SOCKET" OPEN:/dev/null &
     held+=($!)
   done
