@@ -213,8 +213,11 @@ static void on_etcd_delete(void *context, const char *key, int64_t revision)
 {
 	Fleet *fleet = context;
 	uint64_t now = boot_clock();
+	FleetKey fleet_key;
 
 	fleet_index_delete(&fleet->index, key, revision, now);
+	if (fleet_key_parse(key, &fleet_key) && fleet_key.kind == FLEET_KEY_QUARANTINE)
+		quarantines_deleted(&fleet->quarantines, &fleet_key.vm);
 	wanted_noticed(&fleet->wanted, &fleet->index, key, now);
 	plan_soon(fleet);
 }
@@ -281,7 +284,10 @@ static void on_set_quarantine(void *context, const Guid *guid, const char *reaso
 	local_set_quarantine(fleet->local, guid, reason);
 }
 
-/* Changes quarantine/GUID for a request of the socket. */
+/*
+ * Changes quarantine/GUID for a request of the socket. A released one keeps its key, so that hosts
+ * that are down now find it later.
+ */
 static bool on_change(void *context, const FleetCaller *caller, const Guid *guid,
 		      const char *reason, uint64_t request)
 {
@@ -294,19 +300,18 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 		.kind = FLEET_KEY_QUARANTINE,
 		.quarantine = { .reason = (char *)reason,
 				.who = who,
-				.date = date_for_people(0, date) },
+				.date = date_for_people(0, date),
+				.is_released = !reason },
 	};
-	_cleanup_free_ char *text = reason ? fleet_value_format(&value) : NULL;
-	Pending *pending = fleet->etcd && (text || !reason)
+	_cleanup_free_ char *text = fleet_value_format(&value);
+	Pending *pending = fleet->etcd && text
 				   ? pending_new(fleet, fleet_key_format(&fleet_key, key), request)
 				   : NULL;
 
 	if (!pending)
 		return false;
 	bool has_begun =
-		text ? fleet->functions->put(fleet->etcd, pending->key, text, false, on_done,
-					     pending)
-		     : fleet->functions->remove(fleet->etcd, pending->key, on_done, pending);
+		fleet->functions->put(fleet->etcd, pending->key, text, false, on_done, pending);
 	if (!has_begun)
 		pending_free(pending);
 	return has_begun;

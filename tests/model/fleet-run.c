@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/model/fleet-run.h"
 
+/* The value of a quarantine that the fleet has lifted. */
+#define RELEASED "{\"released\":true}"
+
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,7 +94,9 @@ static void on_quarantine(void *context, const Guid *guid, const char *reason)
 
 	fleet_expect(host->run, host, host->told[vm] != QUARANTINE_OF_HOST,
 		     "changes a quarantine of the host's operators");
-	fleet_expect(host->run, host, reason ? shown != NULL : !shown && host->is_reached,
+	bool is_released = strcmp(shown ? shown : "", RELEASED) == 0;
+	fleet_expect(host->run, host,
+		     reason ? shown && !is_released : (!shown || is_released) && host->is_reached,
 		     "imposes or lifts a quarantine against the fleet's word");
 	host->is_setting[vm] = true;
 	host->sets_to[vm] = reason != NULL;
@@ -228,12 +233,15 @@ static void reach(PlayedHost *host)
 static void show_event(PlayedHost *host)
 {
 	const PlayedEvent *event = &host->run->etcd.events[host->cursor++];
+	FleetKey key;
 
 	if (event->value)
 		fleet_index_put(&host->index, event->key, event->value, event->revision,
 				host->run->now);
 	else
 		fleet_index_delete(&host->index, event->key, event->revision, host->run->now);
+	if (!event->value && fleet_key_parse(event->key, &key) && key.kind == FLEET_KEY_QUARANTINE)
+		cr_assert(quarantines_deleted(&host->quarantines, &key.vm));
 	wanted_noticed(&host->wanted, &host->index, event->key, host->run->now);
 	check_where(host);
 }
@@ -396,7 +404,9 @@ static void change_host(PlayedHost *host)
 		fleet_key_format(&fleet_key, key);
 		if (dice_chance(&run->dice, 4))
 			played_put(&run->etcd, key, dice_chance(&run->dice, 5) ? "?" : "{}", 0);
-		else if (dice_chance(&run->dice, 2))
+		else if (dice_chance(&run->dice, 3))
+			played_put(&run->etcd, key, RELEASED, 0);
+		else if (dice_chance(&run->dice, 3))
 			played_delete(&run->etcd, key);
 	}
 	}
@@ -519,10 +529,12 @@ static void check_quarantines(FleetRun *run, PlayedHost *host)
 {
 	for (size_t i = 0; i < FLEET_VMS; i++) {
 		const FleetKey key = fleet_key_quarantine(&run->guids[i]);
-		bool is_wanted = key_of(run, &key) != NULL;
+		const PlayedKey *found = key_of(run, &key);
+		bool is_wanted = found && strcmp(found->value, RELEASED) != 0;
 
+		/* A host that has not seen how the key was deleted keeps the quarantine. */
 		fleet_expect(run, host,
-			     host->quarantined[i] == QUARANTINE_OF_HOST ||
+			     !found || host->quarantined[i] == QUARANTINE_OF_HOST ||
 				     (host->quarantined[i] == QUARANTINE_OF_FLEET) == is_wanted,
 			     "imposes the quarantines of the fleet, and no others");
 	}

@@ -61,60 +61,93 @@ static bool may_begin(Quarantines *quarantines, const QuarantineChange *change, 
 	return false;
 }
 
-/* Begins a change. Returns false if out of memory. */
-static bool begin(Quarantines *quarantines, const Guid *guid, const char *reason, uint64_t now)
+/* Returns the change of the GUID, new if necessary; NULL if out of memory. */
+static QuarantineChange *get_change(Quarantines *quarantines, const Guid *guid)
 {
 	QuarantineChange *change = find_change(quarantines, guid);
 
-	if (!change) {
-		change = calloc(1, sizeof(*change));
-		if (!change)
-			return false;
-		change->guid = *guid;
-		TAILQ_INSERT_TAIL(&quarantines->changes, change, link);
-	}
+	if (change)
+		return change;
+	change = calloc(1, sizeof(*change));
+	if (!change)
+		return NULL;
+	change->guid = *guid;
+	TAILQ_INSERT_TAIL(&quarantines->changes, change, link);
+	return change;
+}
+
+bool quarantines_deleted(Quarantines *quarantines, const Guid *guid)
+{
+	QuarantineChange *change = get_change(quarantines, guid);
+
+	if (change)
+		change->is_deleted = true;
+	return change != NULL;
+}
+
+/* Begins a change. Returns false if out of memory. */
+static bool begin(Quarantines *quarantines, const Guid *guid, const char *reason, uint64_t now)
+{
+	QuarantineChange *change = get_change(quarantines, guid);
+
+	if (!change)
+		return false;
 	if (!may_begin(quarantines, change, now))
 		return true;
 	change->is_in_progress = true;
+	change->is_deleted &= !reason;
 	quarantines->set(quarantines->context, guid, reason);
 	return true;
 }
 
-/*
- * Finds the reason with which the GUID has to be in quarantine on this host. Returns false if out
- * of memory. *ret_reason is NULL if the fleet has none; the caller frees it.
- */
-static bool find_reason(const FleetIndex *index, const Guid *guid, char **ret_reason)
+/* The fleet says this about a GUID. */
+typedef struct Word {
+	char *reason;     /* with which it has to be in quarantine; NULL for none */
+	bool is_released; /* it must not be in quarantine; otherwise nothing is known without a
+			     reason */
+} Word;
+
+/* Finds the word of the fleet. Returns false if out of memory. The caller frees the reason. */
+static bool find_word(const Quarantines *quarantines, const FleetIndex *index, const Guid *guid,
+		      Word *ret_word)
 {
 	const FleetKey key = fleet_key_quarantine(guid);
 	const FleetEntry *entry = fleet_index_find(index, &key);
+	const QuarantineChange *change = find_change(quarantines, guid);
 
-	*ret_reason = entry ? quarantine_reason(&entry->value.quarantine) : NULL;
-	return !entry || *ret_reason;
+	*ret_word = (Word){ .is_released = entry ? entry->value.quarantine.is_released
+						 : change && change->is_deleted };
+	if (!entry || ret_word->is_released)
+		return true;
+	ret_word->reason = quarantine_reason(&entry->value.quarantine);
+	return ret_word->reason != NULL;
 }
 
 /*
  * Tests whether the GUID has what the fleet wants. The operators' own quarantine stays, with its
  * reason. If they lift it, that of the fleet is imposed.
  */
-static bool is_settled(const FleetFacts *facts, const Guid *guid, const char *reason)
+static bool is_settled(const FleetFacts *facts, const Guid *guid, const Word *word)
 {
 	const FleetLocalQuarantine *local = fleet_facts_quarantine(facts, guid);
 
 	if (local && !quarantine_is_of_fleet(local))
 		return true;
-	return reason ? local && strcmp(local->reason, reason) == 0 : !local;
+	if (word->reason)
+		return local && strcmp(local->reason, word->reason) == 0;
+	return !word->is_released || !local;
 }
 
 /* Imposes, changes or lifts the quarantine of one GUID. Returns false if out of memory. */
 static bool plan_guid(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
 		      const Guid *guid, uint64_t now)
 {
-	_cleanup_free_ char *reason = NULL;
+	Word word;
 
-	if (!find_reason(index, guid, &reason))
+	if (!find_word(quarantines, index, guid, &word))
 		return false;
-	if (is_settled(facts, guid, reason) || (!reason && !fleet_index_is_current(index)))
+	_cleanup_free_ char *reason = word.reason;
+	if (is_settled(facts, guid, &word) || (!reason && !fleet_index_is_current(index)))
 		return true;
 	return begin(quarantines, guid, reason, now);
 }
@@ -125,12 +158,13 @@ static bool drop_settled(Quarantines *quarantines, const FleetIndex *index, cons
 	QuarantineChange *change, *next;
 
 	for (change = TAILQ_FIRST(&quarantines->changes); change; change = next) {
-		_cleanup_free_ char *reason = NULL;
+		Word word;
 
 		next = TAILQ_NEXT(change, link);
-		if (!find_reason(index, &change->guid, &reason))
+		if (!find_word(quarantines, index, &change->guid, &word))
 			return false;
-		if (!change->is_in_progress && is_settled(facts, &change->guid, reason))
+		_cleanup_free_ char *reason = word.reason;
+		if (!change->is_in_progress && is_settled(facts, &change->guid, &word))
 			change_free(quarantines, change);
 	}
 	return true;

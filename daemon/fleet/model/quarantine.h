@@ -7,9 +7,11 @@
 
 /*
  * Imposes the quarantines of the fleet on this host. The keys quarantine/GUID decide: a host
- * imposes each quarantine that it finds there, and lifts it when the key goes. The reason in vaild
- * tells that a quarantine is the fleet's, because it begins with FLEET_REASON. Nothing else is
- * remembered, so a host that was down does the same when it comes back.
+ * imposes each quarantine that it finds there, and lifts it when the key says that it is released,
+ * or when the host sees how the key is deleted. A key that is only missing lifts nothing, because
+ * etcd may be empty, restored, or another one. The reason in vaild tells that a quarantine is the
+ * fleet's, because it begins with FLEET_REASON. Nothing else is remembered, so a host that was down
+ * does the same when it comes back.
  *
  * A quarantine with another reason belongs to the operators of this host. It is never changed or
  * lifted.
@@ -25,6 +27,7 @@
 typedef struct QuarantineChange {
 	Guid guid;
 	bool is_in_progress;
+	bool is_deleted; /* the host has seen how the key was deleted */
 	uint64_t quiet_until;
 	TAILQ_ENTRY(QuarantineChange) link;
 } QuarantineChange;
@@ -60,6 +63,12 @@ char *quarantine_reason(const FleetQuarantine *quarantine);
  */
 bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
 		      uint64_t now);
+
+/*
+ * Notes that the key of a quarantine was deleted, which lifts it. Returns false if out of memory;
+ * the quarantine then stays.
+ */
+bool quarantines_deleted(Quarantines *quarantines, const Guid *guid);
 
 /* Notes the answer of vaild, or its loss. The facts show the result. */
 void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_done, uint64_t now);

@@ -159,6 +159,7 @@ static bool read_value(const JsonValue *object, FleetValue *value)
 	case FLEET_KEY_WHERE:
 		return read_where(object, &value->where);
 	case FLEET_KEY_QUARANTINE:
+		value->quarantine.is_released = read_boolean(object, "released");
 		return read_text(object, "reason", &value->quarantine.reason) &&
 		       read_text(object, "who", &value->quarantine.who) &&
 		       read_text(object, "when", &value->quarantine.date);
@@ -310,6 +311,10 @@ static void write_members(Writer *writer, const FleetValue *value)
 		write_text(writer, "reason", value->quarantine.reason);
 		write_text(writer, "who", value->quarantine.who);
 		write_text(writer, "when", value->quarantine.date);
+		if (value->quarantine.is_released) {
+			writer_key(writer, "released");
+			writer_boolean(writer, true);
+		}
 		break;
 	case FLEET_KEY_KIND_MAX:
 		break;

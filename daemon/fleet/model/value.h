@@ -78,6 +78,7 @@ typedef struct FleetQuarantine {
 	char *reason;
 	char *who;
 	char *date;
+	bool is_released; /* it is lifted; the key stays for hosts that are down meanwhile */
 } FleetQuarantine;
 
 typedef struct FleetValue {

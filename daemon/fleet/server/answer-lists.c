@@ -195,6 +195,8 @@ static void write_quarantine(Writer *writer, const FleetService *service, const 
 	const FleetQuarantine *quarantine = &entry->value.quarantine;
 
 	(void)service;
+	if (quarantine->is_released)
+		return;
 	writer_object_begin(writer);
 	writer_key(writer, "virtualMachineGuid");
 	writer_guid(writer, &entry->key.vm);

@@ -77,7 +77,11 @@ Test(fleet_quarantine, what_is_done)
 		{ "?", NULL, true, true, "fleet: no reason was given" },
 		{ "{\"reason\":\"r\"}", "fleet: r", true, true, "" },
 		{ "{\"reason\":\"new\"}", "fleet: r", true, true, "fleet: new" },
-		{ NULL, "fleet: r", true, true, "lift" },
+		{ "{\"released\":true}", "fleet: r", true, true, "lift" },
+		{ "{\"released\":true}", NULL, true, true, "" },
+		{ "{\"released\":true}", "ours", true, true, "" },
+		/* A key that is missing lifts nothing. */
+		{ NULL, "fleet: r", true, true, "" },
 		/* The operators' own. */
 		{ "{\"reason\":\"r\"}", "ours", true, true, "" },
 		{ "{\"reason\":\"r\"}", "", true, true, "" },
@@ -88,10 +92,10 @@ Test(fleet_quarantine, what_is_done)
 		{ NULL, "fleet:r", true, true, "" },
 		/* Without etcd, the last known quarantines are imposed, and none is lifted. */
 		{ "{\"reason\":\"r\"}", NULL, false, true, "fleet: r" },
-		{ NULL, "fleet: r", false, true, "" },
+		{ "{\"released\":true}", "fleet: r", false, true, "" },
 		/* Without vaild, nothing is known. */
 		{ "{\"reason\":\"r\"}", NULL, true, false, "" },
-		{ NULL, "fleet: r", true, false, "" },
+		{ "{\"released\":true}", "fleet: r", true, false, "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -147,9 +151,38 @@ Test(fleet_quarantine, an_incomplete_index_lifts_nothing)
 {
 	begin_with("fleet: r");
 	stage.index.is_incomplete = true;
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
 	expect("");
 	fleet_index_begin_snapshot(&stage.index);
 	fleet_index_end_snapshot(&stage.index, 5, 1);
+	expect("lift");
+	end();
+}
+
+Test(fleet_quarantine, another_etcd_lifts_nothing)
+{
+	begin_with("fleet: r");
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 9, 1);
+	expect("");
+	fleet_index_begin_snapshot(&stage.index);
+	fleet_index_end_snapshot(&stage.index, 1, 1);
+	expect("");
+	fleet_index_begin_snapshot(&stage.index);
+	fleet_index_end_snapshot(&stage.index, 20, 1);
+	expect("");
+	end();
+}
+
+Test(fleet_quarantine, a_deleted_key_lifts_once_and_a_new_one_imposes)
+{
+	begin_with("fleet: r");
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 9, 1);
+	fleet_index_delete(&stage.index, KEY, 10, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 11, 1);
+	expect("");
+	fleet_index_delete(&stage.index, KEY, 12, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
 	expect("lift");
 	end();
 }
