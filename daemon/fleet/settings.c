@@ -73,6 +73,23 @@ static bool is_https(const char *url)
 	return strncmp(url, "https://", strlen("https://")) == 0;
 }
 
+/* Refuses http:// beside https://, because an attacker needs only one unprotected connection. */
+static bool check_protection(const ConfigFile *file, const Values *values)
+{
+	char path[32];
+
+	for (size_t i = 1; i < values->endpoint_count; i++) {
+		snprintf(path, sizeof(path), "endpoints[%zu]", i);
+		if (is_https(values->endpoints[i]) != is_https(values->endpoints[0]))
+			return config_mistake_at(file, config_find(file, path),
+						 "%s: one URL has https:// and another http://, "
+						 "which protects nothing; write https:// in all of "
+						 "them",
+						 path);
+	}
+	return true;
+}
+
 /* Returns NULL, or the fault of the URL, as the predicate of a sentence. */
 static const char *url_fault(const char *url)
 {
@@ -213,8 +230,9 @@ static bool read_object(const ConfigFile *file, const JsonValue *object, void *c
 			  .ttl = DEFAULT_TTL };
 
 	return decode(file, object, &values) && check_endpoints(file, &values) &&
-	       check_prefix(file, values.prefix) && check_tls(file, &values) &&
-	       check_rest(file, &values) && copy_values(file, &values, settings);
+	       check_protection(file, &values) && check_prefix(file, values.prefix) &&
+	       check_tls(file, &values) && check_rest(file, &values) &&
+	       copy_values(file, &values, settings);
 }
 
 void settings_deinit(Settings *settings)

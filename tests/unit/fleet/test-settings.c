@@ -23,14 +23,14 @@ Test(fleet_settings, everything)
 	_cleanup_(settings_deinit) Settings settings = { 0 };
 	ConfigError error;
 
-	cr_assert(parse("{\"endpoints\":[\"https://a:1\",\"http://[::1]:2/\"],\"prefix\":\"/x/\","
+	cr_assert(parse("{\"endpoints\":[\"https://a:1\",\"https://[::1]:2/\"],\"prefix\":\"/x/\","
 			"\"caFile\":\"/ca\",\"certificateFile\":\"/cert\",\"keyFile\":\"/key\","
 			"\"name\":\"rack1\",\"operatorGroup\":\"o\",\"observersGroup\":\"p\","
 			"\"ttl\":30}",
 			&settings, &error),
 		  "%s", error.message);
 	cr_assert_eq(settings.endpoint_count, 2u);
-	cr_assert_str_eq(settings.endpoints[1], "http://[::1]:2/");
+	cr_assert_str_eq(settings.endpoints[1], "https://[::1]:2/");
 	cr_assert_str_eq(settings.prefix, "/x/");
 	cr_assert_str_eq(settings.ca, "/ca");
 	cr_assert_str_eq(settings.certificate, "/cert");
@@ -76,6 +76,10 @@ Test(fleet_settings, mistakes)
 		{ "{" TLS ",\"caFile\":\"ca.pem\"}", "caFile is not an absolute path" },
 		{ "{" TLS ",\"certificateFile\":\"/c\"}", "certificateFile needs a keyFile" },
 		{ "{" TLS ",\"keyFile\":\"/c\"}", "keyFile needs a certificateFile" },
+		{ "{\"endpoints\":[\"https://a\",\"https://b\",\"http://c\"]}",
+		  "endpoints[2]: one URL has https:// and another http://" },
+		{ "{\"endpoints\":[\"http://a\",\"https://b\"]}",
+		  "endpoints[1]: one URL has https:// and another http://" },
 		{ "{\"endpoints\":[\"http://a\"],\"caFile\":\"/c\"}",
 		  "endpoints has no URL with https://, so caFile would have no effect" },
 		{ "{" TLS ",\"ttl\":2}", "ttl is less than 3 seconds" },
