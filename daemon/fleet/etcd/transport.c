@@ -255,8 +255,11 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *context)
 static void set_tls(CURL *easy, const EtcdSettings *settings)
 {
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (settings->ca)
+	if (settings->ca) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca);
+		/* libcurl would trust the system's folder of certificates as well. */
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	if (settings->certificate)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->certificate);
 	if (settings->private_key)
@@ -284,6 +287,8 @@ static CURL *prepare(const Transport *transport, const Buffer *request, const ch
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transport->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not that of the environment */
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* The end of an exchange must not wait for the resolver's thread, which may take long. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 5L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
