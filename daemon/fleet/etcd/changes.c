@@ -152,7 +152,8 @@ static const char *obstacle(const Etcd *etcd, const Change *change)
 {
 	if (!etcd->is_reached)
 		return "etcd is not reached";
-	if (change->kind == CHANGE_PUT_LEASED && !etcd_has_lease(etcd))
+	if ((change->kind == CHANGE_PUT_LEASED || change->kind == CHANGE_SWAP) &&
+	    !etcd_has_lease(etcd))
 		return "there is no lease";
 	return NULL;
 }

@@ -320,6 +320,11 @@ Test(etcd, a_full_etcd_is_shown_and_grants_no_lease)
 		   "no lease");
 	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
 	expect_all(&bench, "failed: there is no lease;", "failed");
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	expect_all(&bench, "failed: there is no lease;", ";");
+	cr_assert_eq(gateway_count(gateway, GATEWAY_TXN), 0u);
+	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
 	pass(&bench, 499);
 	cr_assert_eq(gateway_count(gateway, GATEWAY_GRANT), 1u);
 	pass(&bench, 1);
@@ -388,6 +393,17 @@ Test(etcd, a_lease_is_lost_a_ttl_after_its_last_keepalive_was_sent)
 	cr_assert_not(etcd_has_lease(bench.etcd));
 	cr_assert(has_told(
 		&bench, "no lease: the lease has ended, because it was not kept alive in time;"));
+}
+
+Test(etcd, a_host_that_was_suspended_swaps_nothing)
+{
+	BENCH_INIT(bench_reach);
+
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	bench.time += 15000;
+	run_until(&bench, has_told(&bench, "failed") || has_told(&bench, "done"));
+	cr_assert(has_told(&bench, "failed: there is no lease;"));
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 0u);
 }
 
 Test(etcd, an_answer_after_the_end_of_a_lease_comes_too_late)
