@@ -21,6 +21,8 @@
 
 #define EXIT_USAGE 2
 
+#define GID_UNKNOWN 65534 /* the kernel's substitute for an unmapped gid */
+
 static void print_help(void)
 {
 	puts("usage: vaild-fleet [OPTIONS]\n"
@@ -184,19 +186,41 @@ typedef struct Program {
 	struct event *watchdog;
 } Program;
 
-/* Looks up a group. Logs a warning, and returns (gid_t)-1, if it does not exist. */
-static gid_t find_group(const char *key, const char *name)
+/*
+ * Looks up a group. Sets *ret to (gid_t)-1, which nobody has, if it does not exist, and says so
+ * unless the configuration is only checked. Refuses gids that stand for more than one group: many
+ * processes in containers have 0, and the kernel shows 65534 for every unmapped one.
+ */
+static bool find_group(const char *key, const char *name, bool is_checked_only, gid_t *ret)
 {
 	char buffer[65536];
 	struct group group, *found = NULL;
 	int error = name[0] ? getgrnam_r(name, &group, buffer, sizeof(buffer), &found) : 0;
 
-	if (found)
-		return found->gr_gid;
-	if (name[0])
+	*ret = found ? found->gr_gid : (gid_t)-1;
+	if (!found && name[0] && !is_checked_only)
 		say(LOG_WARNING, "%s: group \"%s\" %s; only root has its rights", key, name,
 		    error ? strerror(error) : "does not exist");
-	return (gid_t)-1;
+	if (!found || (*ret != 0 && *ret != GID_UNKNOWN && *ret != (gid_t)-1))
+		return true;
+	if (*ret == 0)
+		say(LOG_ERR,
+		    "%s: group \"%s\" has gid 0, which many processes in containers have; name "
+		    "another",
+		    key, name);
+	else
+		say(LOG_ERR,
+		    "%s: group \"%s\" has gid %u, which stands for unknown groups; name another",
+		    key, name, *ret);
+	return false;
+}
+
+static bool find_groups(const Settings *settings, bool is_checked_only, FleetSettings *ret)
+{
+	return find_group("operatorGroup", settings->operator_group, is_checked_only,
+			  &ret->operators) &&
+	       find_group("observersGroup", settings->observer_group, is_checked_only,
+			  &ret->observers);
 }
 
 static bool find_host(const Settings *settings, FleetSettings *ret,
@@ -231,13 +255,12 @@ static bool start_fleet(Program *program, const Options *options)
 		.vaild_socket = options->vaild_socket,
 		.socket_path = options->socket,
 		.listening = -1,
-		.operators = find_group("operatorGroup", program->settings.operator_group),
-		.observers = find_group("observersGroup", program->settings.observer_group),
 		.log = log_of_fleet,
 	};
 	int error = 0;
 
-	if (!find_host(&program->settings, &settings, name))
+	if (!find_groups(&program->settings, false, &settings) ||
+	    !find_host(&program->settings, &settings, name))
 		return false;
 	program->fleet = fleet_new(program->base, &settings, &error);
 	if (!program->fleet)
@@ -371,12 +394,15 @@ static int run(const Options *options)
 static int check_configuration(const Options *options)
 {
 	_cleanup_(settings_deinit) Settings settings = { 0 };
+	FleetSettings fleet_settings;
 	ConfigError error;
 
 	if (!settings_load(options->config, true, &settings, &error)) {
 		fprintf(stderr, "vaild-fleet: %s\n", error.message);
 		return EXIT_FAILURE;
 	}
+	if (!find_groups(&settings, true, &fleet_settings))
+		return EXIT_FAILURE;
 	printf("%s: the configuration is right\n", options->config);
 	return EXIT_SUCCESS;
 }

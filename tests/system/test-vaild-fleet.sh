@@ -43,6 +43,22 @@ expect_equal "a wrong configuration" 1 "$STATUS"
 expect_match "its mistake has a place and a suggestion" "wrong.json:2:3: endpoint .* did you mean \"endpoints\"" "$SAID"
 fleet --config "$PRIVATE/wrong.json" --socket "$PRIVATE/wrong.sock"
 expect_equal "a wrong configuration keeps it from starting" 1 "$STATUS"
+
+# refuses_group KEY GID WHY: checks that KEY cannot name a group with the GID.
+refuses_group() {
+  echo "vail-gid-$2:x:$2:" >>"$PRIVATE/etc/group"
+  echo "{\"endpoints\":[\"https://etcd1:2379\"],\"$1\":\"vail-gid-$2\"}" >"$PRIVATE/group.json"
+  fleet --check-config "$PRIVATE/group.json"
+  expect_match "--check-config refuses gid $2 as $1" "^1 vaild-fleet: $1: group \"vail-gid-$2\" has gid $2, $3" \
+    "$STATUS $SAID"
+  [ "$STATUS" = 1 ] || return 0
+  fleet --config "$PRIVATE/group.json" --socket "$PRIVATE/wrong.sock"
+  expect_match "vaild-fleet does not start with it" "^1 .*$1: .* has gid $2, $3" "$STATUS $SAID"
+}
+
+refuses_group operatorGroup 0 "which many processes in containers have"
+refuses_group observersGroup 65534 "which stands for unknown groups"
+
 chmod 666 "$PRIVATE/right.json"
 fleet --config "$PRIVATE/right.json" --socket "$PRIVATE/wrong.sock"
 expect_match "so does one that others can change" "^1 .*protect it with: chmod go-w" "$STATUS $SAID"
