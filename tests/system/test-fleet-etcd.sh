@@ -146,13 +146,20 @@ expect_says "the client puts its key again with a new lease" reader '^put: lease
 kill_and_wait "${CLIENTS[held]}"
 expect_says "the leased key of a killed client expires" reader '^delete: leased '
 
-# The lease does not end during the test, so only its revocation removes the key.
+# The lease does not end during the test, so only its revocation could remove the key.
 start_client held --ttl 36000 http://127.0.0.1:2379
 tell held 'hold leased longer'
 expect_says "a key with a long lease is shown" reader '^put: leased=longer '
+: >"$PRIVATE/reader.out"
 echo quit >"$PRIVATE/held.in"
 wait "${CLIENTS[held]}"
-expect_says "a client that ends revokes its lease" reader '^delete: leased '
+expect_equal "a put after the end of a client is done" "done" "$(outcome writer 'put after end')"
+expect_says "the put is shown" reader '^put: after=end at '
+if says reader '^delete: leased '; then
+  not_ok "a client that ends leaves its lease" "its key has been deleted"
+else
+  ok "a client that ends leaves its lease"
+fi
 
 ## A compaction behind a watch
 
@@ -257,6 +264,15 @@ expect_equal "a client with a certificate puts a key" "done" "$(outcome right 'p
 start_client wrong --ca "$PRIVATE/stranger.pem" --certificate "$PRIVATE/client.pem" \
   --key "$PRIVATE/client.key" https://127.0.0.1:4379
 expect_says "an etcd of another authority is refused" wrong '^away: .*certificate'
+# This system trusts the authority of etcd, but the configuration names another one.
+mkdir "$PRIVATE/trusted"
+cp "$PRIVATE/authority.pem" "$PRIVATE/trusted/$(openssl x509 -noout -hash -in "$PRIVATE/authority.pem").0"
+mkdir -p /etc/ssl/certs
+mount --bind "$PRIVATE/trusted" /etc/ssl/certs
+start_client named --ca "$PRIVATE/stranger.pem" --certificate "$PRIVATE/client.pem" \
+  --key "$PRIVATE/client.key" https://127.0.0.1:4379
+expect_says "a file of authorities replaces those of the system" named '^(away: .*certificate|reached$)'
+! says named '^reached$' || not_ok "an authority of the system" "the client believed it"
 start_client none --ca "$PRIVATE/authority.pem" https://127.0.0.1:4379
 expect_says "a client without a certificate is away" none '^away: '
 start_client impostor --ca "$PRIVATE/authority.pem" --certificate "$PRIVATE/impostor.pem" \

@@ -17,9 +17,6 @@
 /* Milliseconds that etcd has to be reached before earlier failures are forgotten. */
 #define STABLE_AFTER 5000
 
-/* Milliseconds that the end of the client waits for the end of its lease. */
-#define REVOKE_PATIENCE 1000
-
 /* The clock of the system */
 
 static int64_t read_clock(void *context)
@@ -242,16 +239,6 @@ Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const Etcd
 	return NULL;
 }
 
-static void revoke_lease(Etcd *etcd)
-{
-	_cleanup_(buffer_deinit) Buffer request = BUFFER_INIT;
-
-	if (etcd->transport && etcd_has_lease(etcd) && message_lease(&request, etcd->lease.id))
-		transport_post_and_wait(etcd->transport, &request,
-					endpoints_current(&etcd->endpoints), "v3/lease/revoke",
-					REVOKE_PATIENCE);
-}
-
 static void free_settings(EtcdSettings *settings)
 {
 	free((char *)settings->prefix);
@@ -267,7 +254,6 @@ void etcd_free(Etcd *etcd)
 	view_deinit(&etcd->view);
 	changes_deinit(&etcd->changes);
 	exchange_cancel(&etcd->lease.exchange);
-	revoke_lease(etcd);
 	lease_deinit(&etcd->lease);
 	transport_free(etcd->transport);
 	if (etcd->timer)

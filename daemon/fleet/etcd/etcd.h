@@ -99,8 +99,8 @@ Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const Etcd
 	       void *context);
 
 /*
- * Drops all changes in progress without calling their EtcdDone. Revokes the lease, and waits at
- * most a second for that. Accepts NULL.
+ * Drops all changes in progress without calling their EtcdDone. Leaves the lease to run out, so
+ * that the keys stay if the program starts again soon. Accepts NULL.
  */
 void etcd_free(Etcd *etcd);
 

@@ -42,7 +42,7 @@ bool message_range(Buffer *out, const char *prefix, const Buffer *after, unsigne
 		   int64_t revision);
 bool message_watch(Buffer *out, const char *prefix, int64_t start_revision);
 bool message_grant(Buffer *out, unsigned int ttl);
-bool message_lease(Buffer *out, int64_t lease); /* for keepalive and revoke */
+bool message_lease(Buffer *out, int64_t lease); /* for a keepalive */
 
 /*
  * Called for each entry of an answer. is_deleted: the entry is the end of a key, without a value.

@@ -328,26 +328,6 @@ bool exchange_start(Exchange *exchange, Transport *transport, const char *endpoi
 	return true;
 }
 
-static size_t drop_answer(char *data, size_t size, size_t count, void *context)
-{
-	(void)data;
-	(void)context;
-	return size * count;
-}
-
-void transport_post_and_wait(Transport *transport, const Buffer *request, const char *endpoint,
-			     const char *path, long milliseconds)
-{
-	CURL *easy = prepare(transport, request, endpoint, path);
-
-	if (!easy)
-		return;
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_answer);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds);
-	curl_easy_perform(easy);
-	curl_easy_cleanup(easy);
-}
-
 /* The transport */
 
 static struct curl_slist *make_headers(const char *further)

@@ -88,11 +88,4 @@ void transport_expire(Transport *transport);
 /* Returns the nearest deadline, or INT64_MAX. */
 int64_t transport_deadline(const Transport *transport);
 
-/*
- * Sends one POST and waits for its answer, for at most the milliseconds. The answer is dropped.
- * Runs no event loop.
- */
-void transport_post_and_wait(Transport *transport, const Buffer *request, const char *endpoint,
-			     const char *path, long milliseconds);
-
 #endif
