@@ -83,6 +83,12 @@ typedef struct EtcdHandlers {
 	 * endpoint has another sentence than before.
 	 */
 	void (*on_reach)(void *context, bool is_reached, const char *why, int64_t since);
+
+	/*
+	 * NULL, or called before each on_snapshot with the ID of the snapshot's cluster, which is 0
+	 * if the server does not tell it. Revisions of different clusters cannot be compared.
+	 */
+	void (*on_cluster)(void *context, uint64_t cluster);
 } EtcdHandlers;
 
 /*

@@ -198,14 +198,14 @@ bool message_lease(Buffer *out, int64_t lease)
 /* Values of answers */
 
 /*
- * Reads a member that is a non-negative 64-bit integer: a string of digits, or absent for zero.
- * Returns false, with *ret unchanged, for anything else.
+ * Reads a member that is a non-negative integer of up to 64 bits: a string of digits, or absent for
+ * zero. Returns false, with *ret unchanged, for anything else.
  */
-static bool read_int64(const JsonValue *object, const char *name, int64_t *ret)
+static bool read_uint64(const JsonValue *object, const char *name, uint64_t maximum, uint64_t *ret)
 {
 	const JsonValue *member = json_member(object, name);
 	const char *digits = json_string(member);
-	int64_t number = 0;
+	uint64_t number = 0;
 
 	if (!member) {
 		*ret = 0;
@@ -214,11 +214,24 @@ static bool read_int64(const JsonValue *object, const char *name, int64_t *ret)
 	if (!digits || !*digits)
 		return false;
 	for (; *digits; digits++) {
-		if (*digits < '0' || *digits > '9' || number > (INT64_MAX - (*digits - '0')) / 10)
+		if (*digits < '0' || *digits > '9')
 			return false;
-		number = number * 10 + (*digits - '0');
+		uint64_t digit = (uint64_t)(*digits - '0');
+		if (number > (maximum - digit) / 10)
+			return false;
+		number = number * 10 + digit;
 	}
 	*ret = number;
+	return true;
+}
+
+static bool read_int64(const JsonValue *object, const char *name, int64_t *ret)
+{
+	uint64_t number;
+
+	if (!read_uint64(object, name, INT64_MAX, &number))
+		return false;
+	*ret = (int64_t)number;
 	return true;
 }
 
@@ -376,7 +389,9 @@ const char *message_read_range(const EntryReader *reader, JsonText text, Buffer 
 
 	if (!answer)
 		return fault;
-	if (!read_revision(answer, &ret->revision) || !read_flag(answer, "more", &ret->has_more) ||
+	if (!read_revision(answer, &ret->revision) ||
+	    !read_uint64(json_member(answer, "header"), "cluster_id", UINT64_MAX, &ret->cluster) ||
+	    !read_flag(answer, "more", &ret->has_more) ||
 	    (pairs && json_type_of(pairs) != JSON_ARRAY))
 		return "the answer is not a list of keys";
 	if (ret->has_more && json_array_size(pairs) == 0)

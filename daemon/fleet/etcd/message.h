@@ -60,6 +60,7 @@ typedef struct EntryReader {
 
 typedef struct RangeAnswer {
 	int64_t revision; /* of the store */
+	uint64_t cluster; /* its ID; 0 if the server does not tell */
 	bool has_more;    /* keys behind the last one */
 } RangeAnswer;
 

@@ -137,8 +137,13 @@ static void on_list_end(Exchange *exchange, const ExchangeResult *result)
 		etcd_break(etcd, ETCD_BREAK_FAILURE, "%s", fault);
 		return;
 	}
-	if (view->revision == 0)
+	if (view->revision == 0) {
 		view->revision = answer.revision;
+		view->cluster = answer.cluster;
+	} else if (view->cluster != answer.cluster) {
+		etcd_break(etcd, ETCD_BREAK_FAILURE, "pages of keys come from different clusters");
+		return;
+	}
 	buffer_shrink(&exchange->answer);
 	if (answer.has_more)
 		ask_for_page(view);
@@ -166,6 +171,8 @@ static void show_snapshot(View *view)
 {
 	Etcd *etcd = client_of(view);
 
+	if (etcd->handlers.on_cluster)
+		etcd->handlers.on_cluster(etcd->context, view->cluster);
 	etcd->handlers.on_snapshot(etcd->context, view->entries, view->count, view->revision);
 	forget_entries(view);
 	etcd_reach(etcd);

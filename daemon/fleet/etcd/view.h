@@ -29,6 +29,7 @@ typedef struct View {
 	size_t bytes;
 	Buffer last_key;
 	int64_t revision;  /* 0 before the end of the first page */
+	uint64_t cluster;  /* of the first page */
 	unsigned int page; /* how many keys to ask for at a time */
 } View;
 

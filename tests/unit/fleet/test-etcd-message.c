@@ -170,6 +170,7 @@ Test(etcd_message, a_list_of_keys)
 			   &answer));
 	cr_assert_str_eq(seen.text, "a=hello@2/0;b=@3/4111120352239514378;");
 	cr_assert_eq(answer.revision, 4);
+	cr_assert_eq(answer.cluster, 15118495548433857066u);
 	cr_assert(answer.has_more);
 	expect_text(&seen.last_key, "/v/b");
 	cr_assert_null(read_range(&seen, "{" HEADER "}", &answer), "an empty list has no kvs");

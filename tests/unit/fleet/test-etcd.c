@@ -26,6 +26,7 @@ typedef struct Bench {
 	Etcd *etcd;
 	EtcdClock clock;
 	int64_t time;
+	uint64_t cluster; /* of the last snapshot */
 	char told[2048];
 } Bench;
 
@@ -60,6 +61,8 @@ __attribute__((format(printf, 2, 3))) static void tell(Bench *bench, const char 
 static void on_snapshot(void *context, const EtcdEntry *entries, size_t count, int64_t revision)
 {
 	tell(context, "snapshot@%lld", (long long)revision);
+	if (((Bench *)context)->cluster != 1)
+		tell(context, " of %llu", (unsigned long long)((Bench *)context)->cluster);
 	for (size_t i = 0; i < count && i < 4; i++)
 		tell(context, " %s=%s@%lld/%lld", entries[i].key, entries[i].value,
 		     (long long)entries[i].mod_revision, (long long)entries[i].lease);
@@ -115,7 +118,13 @@ static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const 
 		tell(context, "%s@%lld;", names[outcome], (long long)revision);
 }
 
-static const EtcdHandlers handlers = { on_snapshot, on_put, on_delete, on_lease, on_reach };
+static void on_cluster(void *context, uint64_t cluster)
+{
+	((Bench *)context)->cluster = cluster;
+}
+
+static const EtcdHandlers handlers = { on_snapshot, on_put,   on_delete,
+				       on_lease,    on_reach, on_cluster };
 
 /* Prepares gateways without a client, so that a test can write scripts. */
 static void bench_init(Bench *bench)
@@ -220,13 +229,38 @@ Test(etcd, later_pages_are_of_the_first_page_s_revision)
 		       "{" GATEWAY_HEADER ",\"kvs\":[{\"key\":\"" KEY_A "\",\"value\":\"" VALUE_A
 		       "\",\"mod_revision\":\"3\",\"lease\":\"9\"}],\"more\":true}");
 	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
-		       "{\"header\":{\"revision\":\"6\"},\"kvs\":[{\"key\":\"" KEY_B
-		       "\",\"mod_revision\":\"2\"}]}");
+		       "{\"header\":{\"cluster_id\":\"1\",\"revision\":\"6\"},\"kvs\":[{"
+		       "\"key\":\"" KEY_B "\",\"mod_revision\":\"2\"}]}");
 	bench_start(&bench);
 	expect_all(&bench, "snapshot@4 a=A@3/9 b=@2/0;reached;", "reached;");
 	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_RANGE),
 			 "{\"key\":\"L3YvYQA=\",\"range_end\":\"L3Yw\",\"limit\":\"512\","
 			 "\"revision\":\"4\"}");
+}
+
+Test(etcd, another_cluster_is_told_with_its_snapshot)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_end_watches(bench.gateways[0]);
+	expect(&bench, "away");
+	gateway_script(bench.gateways[1], GATEWAY_RANGE, 200,
+		       "{\"header\":{\"cluster_id\":\"18446744073709551615\",\"revision\":\"2\"}}");
+	pass(&bench, 10000);
+	expect_all(&bench, "snapshot@2 of 18446744073709551615;reached;", "reached");
+}
+
+Test(etcd, pages_of_different_clusters_are_no_list)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
+		       "{" GATEWAY_HEADER ",\"kvs\":[{\"key\":\"" KEY_A "\"}],\"more\":true}");
+	gateway_script(bench.gateways[0], GATEWAY_RANGE, 200,
+		       "{\"header\":{\"cluster_id\":\"3\",\"revision\":\"4\"}}");
+	bench_start(&bench);
+	expect_all(&bench, "away since 1000000: 0: pages of keys come from different clusters;",
+		   ";");
 }
 
 Test(etcd, shows_changes)
