@@ -2028,7 +2028,7 @@ VAIL_PUBLIC NTSTATUS vail_remove_virtual_gpu(struct vail *vail, const char *virt
  * @virtual_machine: GUID of the VM.
  * @quarantined: true to impose the quarantine, false to lift it.
  * @reason: for people; NULL for none, or when lifting the quarantine. Imposed again without a
- *   reason, a quarantine keeps the one that it has.
+ *   reason, a quarantine keeps the one that it has, except one that begins with "fleet: ".
  *
  * A quarantine ends the VM's registrations, and survives the end of the VM and reboots. Allowed for
  * operators and the quarantine group.

@@ -17,6 +17,7 @@
 #include "client/vailctl/vmm-process.h"
 #include "proto/guid.h"
 #include "proto/macros.h"
+#include "proto/quarantine-reason.h"
 #include <vail.h>
 
 /* Returns the VM that the options describe. It points into the options. */
@@ -172,8 +173,23 @@ static bool is_quarantined(Tool *tool)
 	return quarantine && strcmp(reason ? reason : "", present ? present : "") == 0;
 }
 
+/* A reason that begins as those of the fleet would make vaild-fleet lift the quarantine. */
+static int check_reason(const char *reason)
+{
+	static const char of_fleet[] = QUARANTINE_REASON_OF_FLEET;
+
+	if (!reason || strncmp(reason, of_fleet, strlen(of_fleet)) != 0)
+		return EXIT_DONE;
+	return usage_error("--reason begins with \"" QUARANTINE_REASON_OF_FLEET
+			   "\", which marks the quarantines that vaild-fleet imposes and lifts; "
+			   "choose another text");
+}
+
 int command_vm_quarantine(Tool *tool)
 {
+	int wrong = check_reason(tool->options.reason);
+	if (wrong)
+		return wrong;
 	bool was_quarantined = tool_sees_all(tool) && is_quarantined(tool);
 	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	char quoted[SHELL_QUOTE_SIZE];

@@ -4,6 +4,7 @@
 
 #include "daemon/api/encode.h"
 #include "daemon/api/methods.h"
+#include "proto/quarantine-reason.h"
 
 static NTSTATUS persist_failure(Request *request)
 {
@@ -12,14 +13,26 @@ static NTSTATUS persist_failure(Request *request)
 			   "state directory; see the daemon's log");
 }
 
+/*
+ * Returns the reason of a quarantine that is imposed. Imposed again without a reason, it keeps the
+ * reason that it has, except one of the fleet's: the fleet would lift the quarantine later.
+ */
+static const char *reason_to_impose(const QuarantineParams *params, const Quarantine *old)
+{
+	static const char of_fleet[] = QUARANTINE_REASON_OF_FLEET;
+
+	if (params->reason || !old || !old->reason)
+		return params->reason;
+	return strncmp(old->reason, of_fleet, strlen(of_fleet)) == 0 ? NULL : old->reason;
+}
+
 static NTSTATUS impose(Request *request)
 {
 	const Host *host = request->service->host;
 	Broker *broker = request->service->broker;
 	const QuarantineParams *params = &request->params.quarantine;
 	Quarantine *quarantine = quarantine_find(broker, &params->virtual_machine);
-	/* A quarantine imposed again without a reason keeps its earlier reason. */
-	const char *text = params->reason || !quarantine ? params->reason : quarantine->reason;
+	const char *text = reason_to_impose(params, quarantine);
 	_cleanup_free_ char *reason = text ? strdup(text) : NULL;
 
 	if (text && !reason)
@@ -51,11 +64,30 @@ static NTSTATUS lift(Request *request)
 	return STATUS_SUCCESS;
 }
 
+/* Refuses a change of a quarantine that has another reason than the caller expects. */
+static NTSTATUS check_expected_reason(Request *request)
+{
+	const QuarantineParams *params = &request->params.quarantine;
+	const Quarantine *quarantine =
+		quarantine_find(request->service->broker, &params->virtual_machine);
+
+	if (!params->expected_reason || !quarantine)
+		return STATUS_SUCCESS;
+	const char *reason = quarantine->reason ? quarantine->reason : "";
+	if (strcmp(reason, params->expected_reason) == 0)
+		return STATUS_SUCCESS;
+	return failure_set(&request->failure, STATUS_INVALID_DEVICE_STATE, "otherReason",
+			   "the quarantine was not changed, because its reason is not "
+			   "expectedReason; list the quarantines again");
+}
+
 NTSTATUS method_set_quarantine(Request *request)
 {
-	NTSTATUS status =
-		request->params.quarantine.quarantined.value ? impose(request) : lift(request);
+	NTSTATUS status = check_expected_reason(request);
 
+	if (status == STATUS_SUCCESS)
+		status = request->params.quarantine.quarantined.value ? impose(request)
+								      : lift(request);
 	request->changed = status == STATUS_SUCCESS;
 	return status;
 }

@@ -118,7 +118,8 @@ TABLE(params_virtual_gpu,
 TABLE(params_quarantine,
 	GUID("virtualMachineGuid", QuarantineParams, virtual_machine, REQUIRED),
 	BOOLEAN("quarantined", QuarantineParams, quarantined, REQUIRED),
-	TEXT("reason", QuarantineParams, reason, OPTIONAL, LIMIT_NAME_LENGTH));
+	TEXT("reason", QuarantineParams, reason, OPTIONAL, LIMIT_NAME_LENGTH),
+	TEXT("expectedReason", QuarantineParams, expected_reason, OPTIONAL, LIMIT_NAME_LENGTH));
 
 TABLE(params_adapter,
 	HANDLE("adapter", HandleParams, handle, OPTIONAL));

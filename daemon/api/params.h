@@ -95,6 +95,7 @@ typedef struct QuarantineParams {
 	Guid virtual_machine;
 	OptionalBoolean quarantined;
 	const char *reason;
+	const char *expected_reason;
 } QuarantineParams;
 
 typedef struct InterfaceParams {

@@ -94,6 +94,7 @@ invalid_values() {
   complains root '^vailctl: --name "n+\.\.\." is longer than [0-9]+ bytes' \
     vm update "$GUID" --name "$LONG_NAME"
   complains root '^vailctl: --reason "n+\.\.\." is longer' vm quarantine "$GUID" --reason "$LONG_NAME"
+  complains root '^vailctl: --reason begins with "fleet: "' vm quarantine "$GUID" --reason "fleet: x"
   complains root '^vailctl: --profile "n+\.\.\." is longer' vgpu assign "$GUID" --profile "$LONG_NAME"
   complains root '^vailctl: --adapter xyz: no adapter has this handle; .*vailctl adapters' vgpu assign "$GUID" --adapter xyz
   complains root '^vailctl: xyz: no virtual GPU has this handle; .*vailctl vgpu list' vgpu remove xyz
