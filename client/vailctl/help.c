@@ -27,6 +27,7 @@ static const struct {
 	{ { "register", NULL }, "Registrations" },
 	{ { "vm", "list" }, "Virtual machines" },
 	{ { "vgpu", "list" }, "Virtual GPUs" },
+	{ { "fleet", "hosts" }, "Fleet" },
 	{ { "help", NULL }, "Others" },
 };
 
@@ -45,13 +46,16 @@ static bool is_alias(const Command *command)
 	return strstr(command->summary, ", like: ");
 }
 
+/* Columns of the longest name, so that all summaries begin in one column. */
+#define NAME_COLUMNS 17
+
 static void print_summary(const Command *command)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s%s%s", command->words[0], command->words[1] ? " " : "",
 		 command->words[1] ? command->words[1] : "");
-	printf("  %-14s  %s\n", name, command->summary);
+	printf("  %-*s  %s\n", NAME_COLUMNS, name, command->summary);
 }
 
 static void print_all(void)

@@ -43,8 +43,20 @@ vailctl_commands() {
   done
 }
 
+# Each command stands under the title of its section, and all summaries begin in one column.
+overview() {
+  local help fleet columns
+
+  help=$("$ROOT/build/vailctl" --help)
+  fleet=$(sed -n '/^Fleet:$/,/^$/p' <<<"$help" | grep -c '^  fleet ')
+  expect_equal "the commands about the fleet have a section of their own" 8 "$fleet"
+  columns=$(sed -nE 's/^(  [a-z]+( [a-z]+)?  +)[A-Z].*/\1/p' <<<"$help" | awk '{ print length }' | sort -u)
+  expect_equal "all summaries of commands begin in one column" 1 "$(wc -l <<<"$columns")"
+}
+
 programs
 vailctl_commands
+overview
 expect_match "the help of vailctl says that gpu list is another name" \
   "gpu list and gpu.adapters are the same as adapters" "$("$ROOT/build/vailctl" help)"
 fits make "$(make -C "$ROOT" --no-print-directory help)"
