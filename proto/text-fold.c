@@ -59,11 +59,21 @@ static bool begins_quoted_command(struct Part word)
 	return quote_of(word) && is_program((struct Part){ word.text + 1, word.length - 1 });
 }
 
-/* Tests whether messages use the word before a command, as in "run: vailctl list". */
+/*
+ * Tests whether messages use the word before a command, as in "run: vailctl list". Other colons end
+ * the name of a program or of a VM, as in "vail-qemu: vaild is not reachable".
+ */
 static bool announces_command(struct Part word)
 {
-	return part_is(word, "see") || part_is(word, "mean") ||
-	       (word.length > 0 && word.text[word.length - 1] == ':');
+	static const char *const words[] = {
+		"see", "mean",   "run:",     "with:", "use:",   "see:",
+		"is:", "start:", "command:", "in:",   "shows:", "runs:"
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (part_is(word, words[i]))
+			return true;
+	return false;
 }
 
 /*

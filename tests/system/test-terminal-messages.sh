@@ -59,6 +59,19 @@ commands_are_whole() {
     $'with:\n  vailctl objects '"$LONG;" "$SAID"
 }
 
+# "vail-qemu: vaild does not ..." is a sentence about vaild, and no command.
+sentences_about_vaild_are_folded() {
+  local qmp=$PRIVATE/qmp
+
+  session_open_with qemu root "$HELPERS/fake-qemu" "$qmp" "a guest" 1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f12 Graphic
+  eventually test -S "$qmp"
+  on_terminal "$ROOT/build/sanitized/vail-qemu" --socket "$SOCKET" --qmp "$qmp" --user vail-nosuch
+  expect_match "the sentence begins behind the name of the program" \
+    "^vail-qemu: vaild does not accept the virtual machine: " "$SAID"
+  expect "a sentence about vaild fits the terminal" [ "$(LC_ALL=C.UTF-8 wc -L <<<"$SAID")" -le 80 ]
+  session_kill qemu
+}
+
 second_virtual_gpu_is_noticed() {
   on_terminal "${CTL[@]}" vgpu assign desk
   expect_match "vgpu assign prints the handle on a terminal" '^Virtual GPU: [0-9a-f]{32}$' "$SAID"
@@ -103,6 +116,7 @@ start_vmm vail-vmm
 "${CTL[@]}" vm add 5d6e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10 --pid "$VMM" --name "$LONG" --user vail-alice
 messages_are_folded
 commands_are_whole
+sentences_about_vaild_are_folded
 second_virtual_gpu_is_noticed
 viewers_without_a_channel_are_noticed
 no_picture_on_a_terminal

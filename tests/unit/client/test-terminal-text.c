@@ -122,3 +122,14 @@ Test(terminal_text, folds_sentences_about_programs)
 	expect_message("see  vailctl list", 15, "see  vailctl\n  list");
 	expect_message("run with vail-qemu and more", 20, "run with vail-qemu\n  and more");
 }
+
+/* The name before a colon announces no command, whether it is the program's or that of a VM. */
+Test(terminal_text, folds_sentences_behind_names)
+{
+	expect_message("vail-qemu: vaild is not reachable", 24,
+		       "vail-qemu: vaild is not\n  reachable");
+	expect_message("vail-libvirt: my desk: vail-qemu has ended", 34,
+		       "vail-libvirt: my desk: vail-qemu\n  has ended");
+	expect_message("with vail-view: vaild has gone, run: vaild -c x", 24,
+		       "with vail-view: vaild\n  has gone, run:\n  vaild -c x");
+}
