@@ -112,6 +112,9 @@ Admission admission_ask(Agent *agent, int qemu)
 
 void admission_withdraw(Agent *agent)
 {
-	if (agent->is_new && agent->state == AGENT_READY && has_registered(agent))
+	bool is_known =
+		agent->state == AGENT_READY || (agent->state == AGENT_ENDED && !agent->is_removed);
+
+	if (agent->is_new && is_known && has_registered(agent))
 		vail_unregister_virtual_machine(agent->calls, agent->machine.guid);
 }

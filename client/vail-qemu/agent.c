@@ -194,11 +194,45 @@ static void agent_refresh(Agent *agent)
 		share_missing(agent);
 }
 
+/* Tests whether only another --adapter helps against the refusal of a virtual GPU. */
+static bool is_wrong_adapter(const Agent *agent, NTSTATUS status)
+{
+	return agent->machine.adapter &&
+	       (status == STATUS_INVALID_HANDLE || status == STATUS_INVALID_PARAMETER ||
+		status == STATUS_NOT_SUPPORTED);
+}
+
+/*
+ * Assigns a virtual GPU to the VM, because nobody can see a VM without one. A wrong --adapter ends
+ * the agent at the start, like a wrong --user. Later the adapter was right once, and its driver may
+ * be about to return. Returns false if the agent cannot go on now.
+ */
+static bool assign_virtual_gpu(Agent *agent)
+{
+	const AgentMachine *machine = &agent->machine;
+	NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid, machine->adapter,
+						  machine->profile, NULL);
+
+	if (status == STATUS_SUCCESS)
+		return true;
+	if (is_connection_lost(status)) {
+		agent_disconnected(agent);
+		return false;
+	}
+	if (!agent->was_ready && is_wrong_adapter(agent, status)) {
+		agent_end_refused(agent, "cannot assign a vGPU", agent->calls, status);
+		return false;
+	}
+	_cleanup_free_ char *reason = agent_describe_refusal(agent, agent->calls, status);
+	log_message("cannot assign a vGPU: %s; nobody can see the VM until an operator runs: "
+		    "vailctl vgpu assign %s",
+		    reason ? reason : "out of memory", machine->guid);
+	return true;
+}
+
 /* Handles the end of the initial events: from now on, surfaces can be shared. */
 static void agent_synced(Agent *agent)
 {
-	const AgentMachine *machine = &agent->machine;
-
 	agent->state = AGENT_READY;
 	/* The watch has not reported changes from before it began. */
 	if (agent->is_incoming)
@@ -207,16 +241,12 @@ static void agent_synced(Agent *agent)
 		agent_disconnected(agent);
 		return;
 	}
-	if (!agent->has_virtual_gpu) {
-		NTSTATUS status = vail_assign_virtual_gpu(agent->calls, machine->guid,
-							  machine->adapter, machine->profile, NULL);
-		_cleanup_free_ char *reason = agent_describe_refusal(agent, agent->calls, status);
-		if (status != STATUS_SUCCESS)
-			log_message("cannot assign a vGPU: %s", reason ? reason : "out of memory");
-	}
+	if (!agent->has_virtual_gpu && !assign_virtual_gpu(agent))
+		return;
 	if (agent->has_logged_loss)
 		log_message("vaild is reachable again");
 	agent->has_logged_loss = false;
+	agent->was_ready = true;
 	recover_objects(agent);
 	share_missing(agent);
 }

@@ -50,6 +50,7 @@ typedef struct Agent {
 	bool has_logged_loss; /* the loss of the connection has been logged */
 	bool is_incoming;     /* QEMU is the VM's incoming VMM */
 	bool is_new;          /* admission_ask() has added the VM to vaild */
+	bool was_ready;       /* surfaces could be shared once */
 	bool has_joined;      /* vaild has had all settings of this VM once */
 	CollisionWait collision;
 

@@ -128,6 +128,20 @@ check_withdrawal() {
   AGENT=$$ end_qemu
 }
 
+# A wrong --adapter ends vail-qemu like a wrong --user, because nobody sees a VM without a virtual GPU.
+check_wrong_adapter() {
+  local status=0
+
+  start_qemu
+  "$ROOT/build/sanitized/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --adapter nosuch \
+    2>"$PRIVATE/agent.log" || status=$?
+  expect_equal "a vail-qemu with a wrong adapter gives up" 1 "$status"
+  expect_match "it says how to find the right one" \
+    "cannot assign a vGPU: no adapter has this handle; give --adapter .*vailctl adapters" "$(cat "$PRIVATE/agent.log")"
+  expect "it removes the VM that it has added for that" running_vms_are ""
+  AGENT=$$ end_qemu
+}
+
 # A QEMU without a D-Bus display lets nobody join it. That shows only after vail-qemu has added the VM.
 check_removal() {
   local status=0 qemu check="a vail-qemu that cannot join the display"
@@ -153,6 +167,7 @@ start_daemon
 check_removal
 check_other_agent
 check_withdrawal
+check_wrong_adapter
 check_busy_monitor
 expect_clean_stop
 finish

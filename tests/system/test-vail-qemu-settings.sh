@@ -212,7 +212,8 @@ check_refusals() {
   start_agent_as vail-bob
   qemu "listen 0 1"
   qemu "map 0 64 48"
-  expect "without a virtual GPU vail-qemu says that it cannot assign one" eventually says assign
+  expect "without a virtual GPU vail-qemu says that it cannot assign one" eventually says \
+    "cannot assign a vGPU: .*; nobody can see the VM until an operator runs: vailctl vgpu assign $GUID"
   expect "a user who is the agent of a VM shares for it" eventually is_shared_by_agent
   expect "the settings of the operator are kept" settings_are "null | vail-bob | vail-bob"
   end_qemu
