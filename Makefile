@@ -438,6 +438,7 @@ INSTALLED = \
     644:systemd/vaild.catalog:$(systemddir)/systemd/catalog/vaild.catalog \
     644:systemd/vaild.sysusers:$(systemddir)/sysusers.d/vaild.conf \
     $(if $(CURL),644:systemd/vaild-fleet.sysusers:$(systemddir)/sysusers.d/vaild-fleet.conf) \
+    $(if $(CURL),644:systemd/50-vaild-fleet.json:$(datadir)/vaild-fleet/50-vaild-fleet.json) \
     $(if $(CURL),644:client/completions/vail.bash:$(datadir)/bash-completion/completions/vaild-fleet) \
     $(if $(CURL),644:client/completions/vail.fish:$(datadir)/fish/vendor_completions.d/vaild-fleet.fish) \
     644:systemd/vaild.tmpfiles:$(systemddir)/tmpfiles.d/vaild.conf \
@@ -450,7 +451,7 @@ INSTALLED = \
     644:client/completions/vail.zsh:$(zshdir)/_vailctl
 
 # Folders that belong to vaild alone; uninstall removes them.
-INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild $(datadir)/vaild/cdi $(datadir)/vaild
+INSTALLED_FOLDERS = $(includedir)/vail $(libexecdir)/vaild $(datadir)/vaild/cdi $(datadir)/vaild $(datadir)/vaild-fleet
 
 # It stands in proto/version.h. Packages and tarballs take theirs from there.
 VERSION = $(or $(shell packaging/version),$(error There is no version))

@@ -43,6 +43,12 @@ strays() {
   done
 }
 
+# Prints each user or group that two packages make in different ways. Package managers would make it as the
+# first one says.
+disagreements() {
+  sed -n '/^[ug] /p' "$ROOT"/systemd/*.sysusers | LC_ALL=C sort -u | awk '{ print $2 }' | uniq -d
+}
+
 # Prints the functions of libvail with their versions.
 functions() { nm --dynamic --defined-only --with-symbol-versions "$ROOT/build/libvail.so.0" | sed -n 's/.* T //; s/@@/@/p'; }
 
@@ -52,6 +58,7 @@ expect_match "the list of installed files is read" ' usr/bin/vailctl ' " ${FILES
 expect_equal "vaild belongs to the package vaild" vaild "$(owners usr/sbin/vaild)"
 expect_equal "a unit of another program does not" "" "$(owners "$UNITS/vaild-other.service")"
 expect_silent "each installed file belongs to one package" strays
+expect_silent "files of sysusers that name the same user or group agree" disagreements
 sed -n 's/^ \([^ ]*\) .*/\1/p' "$LISTS/libvail0.symbols" | grep -v '^VAIL_' | LC_ALL=C sort >"$PRIVATE/listed"
 functions | LC_ALL=C sort >"$PRIVATE/functions"
 expect "the symbols file has functions" grep -q '^vail_open@VAIL_0$' "$PRIVATE/listed"
