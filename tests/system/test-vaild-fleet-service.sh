@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The unit of vaild-fleet in a real systemd, with an etcd in the same box: its sandbox, its user, its
-# log when etcd ends and returns, and its start without a configuration.
+# log when etcd ends and returns, its start without a configuration, and a quarantine of the fleet with
+# the configuration of vaild that the package makes.
 
 source "$(dirname "$0")/lib/system-test.sh"
 # shellcheck source=tests/system/lib/box.sh
@@ -14,6 +15,8 @@ if [ ! -x "$ROOT/build/vaild-fleet" ] || ! command -v etcd >/dev/null; then
 fi
 
 UNIT=vaild-fleet.service
+VM=44444444-4444-4444-8444-444444444444
+DROP_INS=/etc/vaild/vaild.json.d
 
 # hosts_are PATTERN: tests whether vailctl shows such a host.
 hosts_are() { box vailctl fleet hosts 2>/dev/null | grep -qE "$1"; }
@@ -22,10 +25,44 @@ start_etcd() {
   box systemd-run --quiet --unit=test-etcd --service-type=notify --setenv=ETCD_DATA_DIR=/run/etcd etcd
 }
 
+# quarantine_is REASON: tests the reason of the only quarantine in vaild; null for none.
+quarantine_is() {
+  [ "$(ask root "$(call io.vaild.Machine.ListQuarantines)" | field '.parameters.quarantines[0].reason')" = "$1" ]
+}
+
+# postinst VERSION: runs the script of the package after the installation, as an upgrade from VERSION or,
+# if that is empty, as the first installation. The test has made the users already.
+postinst() { box sh /root/postinst configure "$1"; }
+
+# The package names the group in vaild's configuration once, and keeps what an administrator has named.
+check_postinst() {
+  cp "$ROOT/packaging/debian/vaild-fleet.postinst" "$BOX_ROOT/root/postinst"
+  # That of an image would keep the package from reloading vaild.
+  box rm -f /usr/sbin/policy-rc.d
+  box mkdir -p "$DROP_INS"
+  box sh -c "echo '{ \"quarantineGroup\": \"\" }' >$DROP_INS/mine.json"
+  expect_match "the package says that the administrator's quarantineGroup stays" 'quarantineGroup already' "$(postinst "")"
+  expect_equal "it adds no other" mine.json "$(box ls "$DROP_INS")"
+  box rm "$DROP_INS/mine.json"
+  expect "an upgrade succeeds" quietly postinst 1.0
+  expect_equal "it does not bring back what the administrator has deleted" "" "$(box ls "$DROP_INS")"
+  expect "the first installation succeeds" quietly postinst ""
+  expect_equal "it names a group" 50-vaild-fleet.json "$(box ls "$DROP_INS")"
+  expect "the configuration of vaild is right" quietly box vaild --check-config
+}
+
+check_quarantine() {
+  expect "a quarantine of the fleet begins" quietly box vailctl fleet quarantine "$VM" --reason stolen
+  expect "it is imposed on this host" eventually quarantine_is 'fleet: stolen'
+  expect "it ends" quietly box vailctl fleet release "$VM"
+  expect "it is lifted on this host" eventually quarantine_is null
+}
+
 trap box_stop EXIT
 box_start
 box_install
 box systemd-sysusers vaild-fleet.conf
+check_postinst
 expect_equal "systemd-analyze verify reports no error in the unit" "" \
   "$(box systemd-analyze verify --man=no "/usr/lib/systemd/system/$UNIT" 2>&1)"
 expect "systemd-analyze security rates the exposure of the unit as 1.3 at most" quietly \
@@ -41,6 +78,7 @@ start_etcd
 expect "the unit starts" quietly box systemctl start "$UNIT"
 expect_match "it runs as a user of its own" '^[1-9]' "$(property UID)"
 expect "the sandbox lets it reach etcd and vaild" eventually hosts_are '^boxed +this host'
+check_quarantine
 box systemctl stop test-etcd
 expect "the log says that etcd is away" eventually log_has 'etcd is away: http://127.0.0.1:2379: '
 start_etcd
