@@ -59,6 +59,8 @@ check_first_boot() {
   expect_match "a plain user runs vailctl" 'Version: +[0-9]' "$(run_as vail-alice vailctl status)"
   expect_match "vail-libvirt is not failed without a libvirtd" '^(active|activating)$' \
     "$(property ActiveState vail-libvirt.service)"
+  expect "vaild-fleet may impose quarantines" test -e "$BOX_ROOT/etc/vaild/vaild.json.d/50-vaild-fleet.json"
+  expect "its group is there, so that the configuration of vaild is right" quietly box vaild --check-config
   expect_silent "no unit of the packages is failed" box systemctl list-units --failed --plain --no-legend 'vail*'
 }
 

@@ -23,7 +23,7 @@ expect_without() {
 
 check_server() {
   expect_install "the daemon and the library install" this vaild libvail0
-  expect_without "a server" libsdl2-2.0-0 libvirt0 libx11-6 libwayland-client0
+  expect_without "a server" vaild-fleet libcurl4 libsdl2-2.0-0 libvirt0 libx11-6 libwayland-client0
   expect "the service runs" property_is ActiveState active
   expect "systemctl start succeeds" quietly box systemctl start vaild
   expect_enabled "a server"
@@ -54,6 +54,18 @@ check_agent() {
     'vail-view "a guest" --png - >/tmp/screen.png && test -s /tmp/screen.png'
 }
 
+# It starts only with a configuration, and may then impose quarantines.
+check_fleet() {
+  expect_equal "vaild-fleet is enabled, and does not start without fleet.json" "enabled inactive success" \
+    "$(box systemctl is-enabled vaild-fleet) $(property ActiveState vaild-fleet) $(property Result vaild-fleet)"
+  expect_without "a host of a fleet" etcd-server
+  expect_match "its user is in both groups" '^vaild-fleet : vaild-fleet vaild-(observers vaild-quarantine|quarantine vaild-observers)$' \
+    "$(box sh -c 'echo "vaild-fleet : $(id -Gn vaild-fleet)"')"
+  expect "the configuration of vaild is right" quietly box vaild --check-config
+  expect "vaild lets its user list the quarantines" quietly box setpriv --reuid vaild-fleet --regid vaild-fleet \
+    --init-groups --inh-caps=-all -- vailctl vm quarantines
+}
+
 # A program that uses libvail is built and runs.
 check_development() {
   expect_apt "a compiler installs" install "${COMPILER[@]}"
@@ -80,6 +92,7 @@ check_main_job "$VM"
 check_viewer
 check_agent
 check_rest
+check_fleet
 check_development
 box_log_on_failure
 finish

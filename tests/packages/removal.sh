@@ -55,6 +55,31 @@ check_agent() {
     "$(find "$links" -name 'vail-qemu@*' -printf '%f\n')"
 }
 
+# vaild's configuration stays right without vaild-fleet.
+check_fleet() {
+  local drop_in=$BOX_ROOT/etc/vaild/vaild.json.d/50-vaild-fleet.json
+
+  expect_install "vaild-fleet installs" this vaild-fleet
+  expect "its drop-in is there" test -e "$drop_in"
+  echo '{ "endpoints": ["http://127.0.0.1:2379"] }' >"$BOX_ROOT/etc/vaild/fleet.json"
+  expect "it starts with a configuration, also without an etcd" quietly box systemctl start vaild-fleet
+  expect_apt "vaild-fleet is removed" remove vaild-fleet
+  expect "removed: it does not run" none_runs vaild-fleet
+  expect "removed: its configuration stays" test -e "$BOX_ROOT/etc/vaild/fleet.json"
+  expect "removed: the configuration of vaild is right" quietly box systemctl reload vaild
+  rm "$drop_in"
+  expect_install "vaild-fleet installs again" this vaild-fleet
+  expect "installed again: the deleted drop-in stays deleted" not test -e "$drop_in"
+  expect_apt "vaild-fleet is purged" purge vaild-fleet
+  expect "purged: its configuration is gone" not test -e "$BOX_ROOT/etc/vaild/fleet.json"
+  expect_install "vaild-fleet installs after the purge" this vaild-fleet
+  expect "installed after the purge: its drop-in is there" test -e "$drop_in"
+  expect_apt "vaild-fleet is purged again" purge vaild-fleet
+  expect "purged: its drop-in is gone" not test -e "$drop_in"
+  expect "purged: the administrator's drop-in stays" test -e "${drop_in%/*}/mine.json"
+  expect "purged: the configuration of vaild is right" quietly box systemctl reload vaild
+}
+
 # user_systemctl ARGUMENT...: runs systemctl for the services of vail-alice.
 user_systemctl() { box systemctl --user --machine "$ALICE@" "$@"; }
 
@@ -129,6 +154,7 @@ check_purge_of_all() {
 trap box_stop EXIT
 start_debian
 set_up
+check_fleet
 check_user_service
 check_agent
 check_timer
