@@ -92,7 +92,9 @@ static void write_entries(Writer *writer, const FleetService *service, FleetKeyK
 	const FleetEntry *entry = fleet_index_first(service->index, kind);
 
 	writer_array_begin(writer);
-	for (; entry; entry = fleet_index_next(entry))
+	/* A longer reply is refused, so its rest is not needed. */
+	for (; entry && buffer_size(writer->out) <= FLEET_REPLY_MAX;
+	     entry = fleet_index_next(entry))
 		write(writer, service, entry);
 	writer_array_end(writer);
 }
@@ -260,7 +262,7 @@ bool write_places(Writer *writer, const FleetService *service, const char *type)
 		return false;
 	writer_key(writer, "places");
 	writer_array_begin(writer);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && buffer_size(writer->out) <= FLEET_REPLY_MAX; i++)
 		write_place(writer, &places[i]);
 	writer_array_end(writer);
 	free(places);

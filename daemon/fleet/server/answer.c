@@ -405,6 +405,12 @@ Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText
 	bool is_oneway = is_true(value, "oneway") && !is_true(value, "more");
 	if (method)
 		call(&request, method, is_foreign);
+	if (buffer_size(out) - begin > FLEET_REPLY_MAX) {
+		buffer_truncate(out, begin);
+		refuse(&request.refusal, STATUS_INSUFFICIENT_RESOURCES,
+		       "the fleet is too large for this list, whose reply would have more than "
+		       "1 MiB; ask about one VM with vailctl fleet where");
+	}
 	if (is_refused(&request))
 		refusal_write(&request.refusal, FLEET, &request.writer, terminator);
 	json_free(value);

@@ -13,6 +13,8 @@
  * functions has the socket, the kernel's word about the peer, and the time.
  */
 
+#define FLEET_REPLY_MAX (1 << 20) /* bytes of a reply */
+
 /* The peer of a connection, as the kernel has recorded it. */
 typedef struct FleetCaller {
 	uid_t uid;

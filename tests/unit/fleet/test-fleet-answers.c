@@ -208,3 +208,19 @@ Test(fleet_answers, the_interface_file_is_valid_and_declares_each_method)
 	cr_assert_eq(methods, 7);
 	varlink_free(text);
 }
+
+Test(fleet_answers, a_reply_has_a_bound)
+{
+	char key[128];
+
+	for (unsigned int i = 0; i < 8000; i++) {
+		snprintf(key, sizeof(key), "quarantine/%08x-0000-0000-0000-000000000001", i);
+		fleet_index_put(&index_of, key,
+				"{\"reason\":\"a reason that takes some bytes of the reply, and "
+				"these, and these\",\"who\":\"somebody\"}",
+				i + 1, 1);
+	}
+	expect_reply(&observer, FLEET("ListQuarantines"), "STATUS_INSUFFICIENT_RESOURCES");
+	cr_assert_lt(buffer_size(&out), 1000);
+	expect_reply(&observer, FLEET("ListHosts"), "STATUS_SUCCESS");
+}
