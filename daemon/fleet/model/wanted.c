@@ -72,26 +72,34 @@ void wanted_lease(Wanted *wanted, bool is_held)
 
 /* --- single changes -------------------------------------------------------------------------- */
 
-/* Tests whether a change of the key may begin now, and notes when to try again if not. */
-static bool may_begin(Wanted *wanted, const WantedKey *key, uint64_t now)
+/* Tests whether the time has come, and notes when to plan again if not. */
+static bool is_due(Wanted *wanted, uint64_t time, uint64_t now)
 {
-	if (key->is_in_progress)
-		return false;
-	if (now >= key->quiet_until)
+	if (now >= time)
 		return true;
-	if (wanted->due == 0 || key->quiet_until < wanted->due)
-		wanted->due = key->quiet_until;
+	if (wanted->due == 0 || time < wanted->due)
+		wanted->due = time;
 	return false;
 }
 
+/* Tests whether a change of the key may begin now, and notes when to try again if not. */
+static bool may_begin(Wanted *wanted, const WantedKey *key, uint64_t now)
+{
+	return !key->is_in_progress && is_due(wanted, key->quiet_until, now);
+}
+
 typedef enum Put {
-	PUT_DONE, /* etcd has this value with the present lease */
+	PUT_DONE, /* etcd has this value, or an older one of the same state, with the present lease
+		   */
 	PUT_BEGUN,
 	PUT_NO_MEMORY,
 } Put;
 
-/* Puts a leased key unless that is done or in progress. Takes over the text, which may be NULL. */
-static Put want_put(Wanted *wanted, WantedKey *key, char *text, uint64_t now)
+/*
+ * Puts a leased key unless that is done, in progress or too early. Takes over the text, which may
+ * be NULL. state: the part of the text that must not wait.
+ */
+static Put want_put(Wanted *wanted, WantedKey *key, char *text, unsigned int state, uint64_t now)
 {
 	_cleanup_free_ char *value = text;
 	char name[FLEET_KEY_SIZE];
@@ -102,6 +110,11 @@ static Put want_put(Wanted *wanted, WantedKey *key, char *text, uint64_t now)
 		return PUT_DONE;
 	if (!may_begin(wanted, key, now))
 		return PUT_BEGUN;
+	if (key->lease == wanted->lease && key->state == state &&
+	    !is_due(wanted, key->sent_at + WANTED_INTERVAL, now))
+		return PUT_DONE;
+	key->sent_at = now;
+	key->state = state;
 	free(key->text);
 	key->text = TAKE_POINTER(value);
 	key->lease = 0;
@@ -170,8 +183,8 @@ static bool plan_host(const Plan *plan)
 	FleetValue value = { .kind = FLEET_KEY_HOST, .host = plan->facts->host };
 
 	value.host.is_vaild_away = !plan->facts->is_known;
-	return key &&
-	       want_put(plan->wanted, key, fleet_value_format(&value), plan->now) != PUT_NO_MEMORY;
+	return key && want_put(plan->wanted, key, fleet_value_format(&value),
+			       value.host.is_vaild_away, plan->now) != PUT_NO_MEMORY;
 }
 
 /* Writes where/GUID of a VM of this host. Returns NULL if out of memory. */
@@ -212,7 +225,8 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 	if (!key || !where_key)
 		return false;
 	value.vm.state = claim_state(plan->index, &local->guid, &key->memory);
-	Put put = want_put(plan->wanted, key, fleet_value_format(&value), plan->now);
+	Put put =
+		want_put(plan->wanted, key, fleet_value_format(&value), value.vm.state, plan->now);
 	if (put == PUT_DONE && value.vm.state == FLEET_VM_RUNNING)
 		return plan_claim(plan, local, where_key, key);
 	return put != PUT_NO_MEMORY;
@@ -224,8 +238,8 @@ static bool plan_gpu(const Plan *plan, const FleetLocalGpu *local)
 	WantedKey *key = plan_key(plan, &fleet_key);
 	const FleetValue value = { .kind = FLEET_KEY_GPU, .gpu = local->gpu };
 
-	return key &&
-	       want_put(plan->wanted, key, fleet_value_format(&value), plan->now) != PUT_NO_MEMORY;
+	return key && want_put(plan->wanted, key, fleet_value_format(&value), 0, plan->now) !=
+			      PUT_NO_MEMORY;
 }
 
 /* Makes a record of each key that etcd has of this host, so that those not wanted are removed. */

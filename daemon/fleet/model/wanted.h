@@ -16,10 +16,14 @@
  *   it. Every claim is fenced by the revision of the key, so a late one changes nothing.
  * - A host claims a VM only once its own key says "running" with the present lease, because another
  *   host would take the VM from one that has no such key.
+ * - A leased key is put at most once in WANTED_INTERVAL with the same lease, so that a user who
+ *   changes a VM all the time wears nobody out. Only another state of a VM, or of vaild, never
+ * waits.
  * - If somebody else changes a key of this host, it is put again, at most once in WANTED_PAUSE.
  */
 
-#define WANTED_PAUSE 5000 /* milliseconds */
+#define WANTED_PAUSE    5000 /* milliseconds */
+#define WANTED_INTERVAL 3000 /* milliseconds */
 
 typedef enum WantedOutcome {
 	WANTED_DONE,
@@ -45,6 +49,8 @@ typedef struct WantedKey {
 	char *text;           /* put last, of a leased key; NULL if it has been removed */
 	uint64_t lease;       /* number of the lease with which that is done; 0 for none */
 	uint64_t sent_lease;  /* number of the lease with which it was sent */
+	uint64_t sent_at;     /* time of the last put */
+	unsigned int state;   /* sent last: what no put may delay */
 	int64_t revision;     /* of the last change by this host that is done, or of a lost swap */
 	uint64_t quiet_until; /* no change before */
 	uint64_t mended;      /* time of the last change by somebody else; 0 for none */

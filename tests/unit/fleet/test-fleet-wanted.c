@@ -146,6 +146,50 @@ Test(fleet_wanted, a_new_vm_is_put_and_then_claimed)
 	settle();
 }
 
+static void rename_vm(const char *name)
+{
+	free(stage.facts.vms[0].vm.name);
+	stage.facts.vms[0].vm.name = strdup(name);
+}
+
+Test(fleet_wanted, a_vm_that_changes_all_the_time_is_put_once_in_an_interval)
+{
+	settle();
+	stage.now += WANTED_INTERVAL;
+	rename_vm("first");
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	for (size_t i = 0; i < 8; i++) {
+		rename_vm(i % 2 ? "second" : "third");
+		expect("");
+		cr_assert_eq(stage.wanted.due, 1000000u + 2 * WANTED_INTERVAL);
+		stage.now += WANTED_INTERVAL / 8;
+	}
+	expect("put " SELF_VM " running;");
+}
+
+Test(fleet_wanted, another_state_is_put_at_once)
+{
+	settle();
+	rename_vm("first");
+	expect("");
+	show("where/" VM, HERE(OTHER));
+	show(OTHER_VM, RUNNING);
+	expect("put " SELF_VM " conflict;");
+	done(SELF_VM);
+	stage.facts.is_known = false;
+	expect("put hosts/" SELF " away;");
+}
+
+Test(fleet_wanted, a_delayed_put_delays_no_claim)
+{
+	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	rename_vm("first");
+	expect("swap where/" VM " from 0;");
+}
+
 Test(fleet_wanted, nothing_happens_without_lease_or_reach)
 {
 	wanted_lease(&stage.wanted, false);
@@ -366,6 +410,8 @@ Test(fleet_wanted, a_new_value_waits_for_the_answer_about_the_old_one)
 	stage.facts.vms[0].vm.vgpus = 2;
 	expect("");
 	done(SELF_VM);
+	expect("swap where/" VM " from 0;");
+	stage.now += WANTED_INTERVAL;
 	expect("put " SELF_VM " running;");
 }
 
