@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,6 +17,13 @@
 
 static NTSTATUS connect_failed(struct vail *vail, int error)
 {
+	struct stat file;
+
+	if (error == ECONNREFUSED && stat(vail->path, &file) == 0 && !S_ISSOCK(file.st_mode))
+		return error_set(vail, STATUS_CONNECTION_REFUSED,
+				 "cannot reach vaild at %s: it is not a socket; give the path of "
+				 "vaild's socket",
+				 vail->path);
 	switch (error) {
 	case ENOENT:
 	case ENOTDIR:
