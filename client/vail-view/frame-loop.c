@@ -101,6 +101,19 @@ static void say_written(const View *view)
 		log_message("wrote %s", png);
 }
 
+/* Reports that the PNG file was not written. Returns the exit status. */
+static int fail_to_write(const char *path, const char *message)
+{
+	struct pollfd output = { .fd = STDOUT_FILENO };
+	bool is_output = strcmp(path, "-") == 0;
+
+	/* The reader of a pipe has seen enough, and has closed it. */
+	if (is_output && poll(&output, 1, 0) > 0 && output.revents & POLLERR)
+		return EXIT_DONE;
+	log_message("cannot write %s: %s", is_output ? "to standard output" : path, message);
+	return EXIT_FAILED;
+}
+
 /*
  * Starts to write the next frame, or continues with the current one. Returns false with an exit
  * status if the program must end.
@@ -116,7 +129,7 @@ static bool deliver(View *view, int *ret_exit_status)
 		if (!viewer_next_frame(&view->viewer))
 			return true;
 		if (!output_begin(output, &view->viewer.picture.screen->framebuffer, message)) {
-			log_message("cannot write %s: %s", view->options->png, message);
+			*ret_exit_status = fail_to_write(view->options->png, message);
 			return false;
 		}
 	}
