@@ -151,7 +151,8 @@ static const Command commands[] = {
 	  "  --for ended        until the VM has ended\n"
 	  "  --timeout SECONDS  exit with status 124 if it does not happen in this time\n\n"
 	  "The handle of a screen ends when the guest changes its mode. After a second,\n"
-	  "vailctl says on stderr what it waits for.\n" },
+	  "vailctl says on stderr what it waits for, and whether that cannot happen,\n"
+	  "because the VM is in quarantine or has no virtual GPU.\n" },
 	{ { "logs", NULL }, 0, 1, false,
 	  OPTION_BIT(OPTION_FOLLOW) | OPTION_BIT(OPTION_LINES),
 	  command_logs, "[VM] [--follow] [--lines N]",
@@ -168,8 +169,10 @@ static const Command commands[] = {
 	  "there are.\n" },
 	{ { "limits", NULL }, 0, 0, false, PAGED | OPTION_BIT(OPTION_USED), command_limits, "[--used]",
 	  "Show the limits and how much of each is used",
-	  "A limit has the name of its key in vaild.json. FOR USERS is the part of MAXIMUM\n"
-	  "that all users can use; the rest is kept for operators.\n\n"
+	  "A limit has the name of its key in vaild.json, except maxVirtualGpus,\n"
+	  "closesUnderWay and virtualGpusPerMachine, which cannot be changed.\n"
+	  "FOR USERS is the part of MAXIMUM that all users can use; the rest is kept for\n"
+	  "operators.\n\n"
 	  "  --used  only the limits of which something is used, most used first\n" },
 	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
 	  "Print the daemon's metrics as OpenMetrics text", NULL },
@@ -211,7 +214,8 @@ static const Command commands[] = {
 	  "GUID is the value of QEMU's option -uuid. To make one for a new VM, run:\n"
 	  "cat /proc/sys/kernel/random/uuid\n\n"
 	  "If the VM runs already, the process is its incoming VMM. It takes over the VM\n"
-	  "when the present VMM exits. Only the agent is used of the other options.\n\n"
+	  "when the present VMM exits. Only the agent is used of the other options. To\n"
+	  "call the hand-over off, end that process, or name another one.\n\n"
 	  "A VM that systemd-machined has named is taken over at once, with all options.\n"
 	  "Without --pid it keeps its VMM.\n\n"
 	  "  --pid PID          the VMM\n" VM_OPTIONS_HELP },
@@ -367,7 +371,7 @@ static int lacks_argument(const Command *command, const char *name, size_t argum
 
 	for (size_t i = 0; i < argument_count; i++)
 		missing += strcspn(missing, " ") + 1;
-	return usage_error("%s: %.*s is missing; the usage is: vailctl %s %s", name,
+	return usage_error("%s: the argument %.*s is missing; the usage is: vailctl %s %s", name,
 			   (int)strcspn(missing, " "), missing, name, command->arguments);
 }
 
@@ -393,8 +397,8 @@ int command_check_usage(const Command *command, const Options *options, size_t a
 				   "COMMAND",
 				   name);
 	if (argument_count > command->maximum)
-		return usage_error("%s has too many arguments: vailctl %s%s%s", name, name,
-				   *command->arguments ? " " : "", command->arguments);
+		return usage_error("%s has too many arguments; the usage is: vailctl %s%s%s", name,
+				   name, *command->arguments ? " " : "", command->arguments);
 	if (command->run == command_exec && !options->run)
 		return usage_error("exec needs a command to run: vailctl exec VM -- COMMAND");
 	return EXIT_DONE;

@@ -309,7 +309,8 @@ static void describe_machine(EventText *text, const VailEvent *event, const char
 		describe_change(text, event);
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_REMOVED:
-		set_sentence(text, "VM removed%s", end);
+		/* "VM removed: VM removed" would say it twice. */
+		set_sentence(text, "VM removed%s", strcmp(end, ": VM removed") == 0 ? "" : end);
 		break;
 	case VAIL_EVENT_QUARANTINED:
 		/* The operator's text, not a name. */

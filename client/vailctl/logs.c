@@ -58,14 +58,21 @@ static bool is_closed(const char *folder, bool *ret_is_readable)
 	return !*ret_is_readable && errno == EACCES;
 }
 
-/* Tests whether there is a journal of the system, none of which the caller may read. */
-static bool journal_is_closed(void)
+typedef enum JournalAccess {
+	JOURNAL_READABLE,
+	JOURNAL_CLOSED, /* there is one of the system, and the caller may not read it */
+	JOURNAL_ABSENT,
+} JournalAccess;
+
+static JournalAccess journal_access(void)
 {
 	bool is_kept_readable = false, is_volatile_readable = false;
 	bool is_kept_closed = is_closed("/var/log/journal", &is_kept_readable);
 	bool is_volatile_closed = is_closed("/run/log/journal", &is_volatile_readable);
 
-	return (is_kept_closed || is_volatile_closed) && !is_kept_readable && !is_volatile_readable;
+	if (is_kept_readable || is_volatile_readable)
+		return JOURNAL_READABLE;
+	return is_kept_closed || is_volatile_closed ? JOURNAL_CLOSED : JOURNAL_ABSENT;
 }
 
 /* How long logs waits for vaild, in milliseconds. The log of a vaild that hangs is wanted most. */
@@ -174,11 +181,18 @@ int command_logs(Tool *tool)
 	int exit_status = add_machine(tool, &call);
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	if (journal_is_closed())
+	JournalAccess access = journal_access();
+	if (access == JOURNAL_CLOSED)
 		return tool_failed(tool, STATUS_ACCESS_DENIED,
 				   "you may not read the system's journal; root may, and the "
 				   "members of the groups systemd-journal and adm");
-	if (is_started_by_hand(tool, place)) {
+	bool is_by_hand = is_started_by_hand(tool, place);
+	if (is_by_hand && access == JOURNAL_ABSENT && geteuid() != 0)
+		return tool_failed(tool, STATUS_NOT_SUPPORTED,
+				   "this vaild was started by hand: it writes its log to %s, and "
+				   "there is no journal that you may read",
+				   place);
+	if (is_by_hand) {
 		log_message("this vaild was started by hand: it writes its log to %s, and not to "
 			    "the journal",
 			    place);

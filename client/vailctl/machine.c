@@ -113,8 +113,10 @@ int command_vm_add(Tool *tool)
 					"update %s",
 					guid, (int)machine.vmm_pid, guid);
 	if (status == STATUS_SUCCESS &&
-	    !(before && vm_note_incoming(tool, machine.vmm_pid, &machine, former)))
+	    !(before && vm_note_incoming(tool, machine.vmm_pid, &machine, former))) {
+		vm_note_root_client(tool, &ended.registrations);
 		vm_note_same_name(tool, guid, options->name);
+	}
 	return ended_finish(tool, status, &ended);
 }
 
@@ -134,8 +136,10 @@ int command_vm_update(Tool *tool)
 	    machine.display_client_count == 0)
 		return finish_unchanged(tool, "nothing was done, because no setting is given; see "
 					      "vailctl vm update --help");
-	if (status == STATUS_SUCCESS)
+	if (status == STATUS_SUCCESS) {
+		vm_note_root_client(tool, &ended.registrations);
 		vm_note_same_name(tool, tool->arguments[0], options->name);
+	}
 	return ended_finish(tool, status, &ended);
 }
 
@@ -159,18 +163,17 @@ static const JsonValue *find_quarantine(const Listing *quarantines, const char *
 	return listing_find(quarantines, "virtualMachineGuid", guid_format(&guid, canonical));
 }
 
-/* Tests whether the GUID is in quarantine for just the reason that is given, which may be none. */
-static bool is_quarantined(Tool *tool)
+/* Returns a copy of the reason why the GUID is in quarantine, "" for none; NULL if it is not. */
+static char *quarantine_reason(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing quarantines = { 0 };
-	const char *reason = tool->options.reason;
 
 	if (listing_fetch(tool, "io.vaild.Machine.ListQuarantines", NULL, "quarantines",
 			  &quarantines) != STATUS_SUCCESS)
-		return false; /* the next call says why */
+		return NULL; /* the next call says why */
 	const JsonValue *quarantine = find_quarantine(&quarantines, tool->arguments[0]);
-	const char *present = member_text(quarantine, "reason");
-	return quarantine && strcmp(reason ? reason : "", present ? present : "") == 0;
+	const char *reason = member_text(quarantine, "reason");
+	return quarantine ? strdup(reason ? reason : "") : NULL;
 }
 
 /* A reason that begins as those of the fleet would make vaild-fleet lift the quarantine. */
@@ -190,7 +193,8 @@ int command_vm_quarantine(Tool *tool)
 	int wrong = check_reason(tool->options.reason);
 	if (wrong)
 		return wrong;
-	bool was_quarantined = tool_sees_all(tool) && is_quarantined(tool);
+	_cleanup_free_ char *before = tool_sees_all(tool) ? quarantine_reason(tool) : NULL;
+	_cleanup_free_ char *after = NULL;
 	_cleanup_(ended_deinit) Ended ended = ENDED_INIT;
 	char quoted[SHELL_QUOTE_SIZE];
 
@@ -198,11 +202,16 @@ int command_vm_quarantine(Tool *tool)
 	NTSTATUS status =
 		vail_set_quarantine(tool->vail, tool->arguments[0], true, tool->options.reason);
 
-	if (status == STATUS_SUCCESS && was_quarantined)
-		return finish_unchanged(tool,
-					"nothing was done, because %s is in quarantine already; to "
-					"lift the quarantine, run: vailctl vm release %s",
-					tool->typed, shell_quote(tool->typed, quoted));
+	if (status == STATUS_SUCCESS && before)
+		after = quarantine_reason(tool);
+	if (after && strcmp(before, after) == 0)
+		return finish_unchanged(
+			tool,
+			"nothing was done, because %s is in quarantine already%s%s%s; "
+			"to lift the quarantine, run: vailctl vm release %s",
+			tool->typed, *before ? " for the reason \"" : "", before,
+			*before ? "\", which --reason replaces" : "",
+			shell_quote(tool->typed, quoted));
 	return ended_finish(tool, status, &ended);
 }
 

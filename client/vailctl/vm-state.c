@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/vailctl/vm-state.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,6 +85,18 @@ pid_t vm_incoming_vmm(Tool *tool, const char *guid)
 	return (pid_t)member_number(machine, "incomingVmmPid");
 }
 
+VmObstacle vm_obstacle(Tool *tool, const char *guid)
+{
+	_cleanup_(listing_deinit) Listing machines = { 0 };
+	const JsonValue *machine = find_listed(tool, guid, &machines);
+
+	if (machine && member_flag(machine, "quarantined"))
+		return VM_OBSTACLE_QUARANTINE;
+	if (machine && json_array_size(json_member(machine, "virtualGpus")) == 0)
+		return VM_OBSTACLE_NO_VIRTUAL_GPU;
+	return VM_OBSTACLE_NONE;
+}
+
 /* Returns what an incoming VMM cannot set, as the end of a sentence. */
 static const char *unused_settings(const VailMachine *machine)
 {
@@ -111,8 +124,8 @@ bool vm_note_incoming(Tool *tool, pid_t pid, const VailMachine *machine, pid_t f
 		snprintf(present, sizeof(present), "process %d",
 			 (int)member_number(listed, "vmmPid"));
 	log_message("VM %s runs already; process %d is its incoming VMM now%s, and takes over when "
-		    "%s exits%s%s%s",
-		    guid, (int)pid, place, present, unused,
+		    "%s exits; to call that off, end process %d, or name another one%s%s%s",
+		    guid, (int)pid, place, present, (int)pid, unused,
 		    *unused ? "; to change those of the VM, run: vailctl vm update " : "",
 		    *unused ? guid : "");
 	return true;
@@ -129,6 +142,31 @@ char *vm_settings(Tool *tool, const char *guid)
 		return NULL;
 	write_settings(&writer, machine);
 	return writer.failed ? NULL : strdup(buffer_head(&text));
+}
+
+/* Tests whether --user names root, by its name or by its number. */
+static bool names_root(const VailParty *party)
+{
+	const struct passwd *entry = party->user ? getpwnam(party->user) : NULL;
+
+	return party->user && (entry ? entry->pw_uid == 0 : strcmp(party->user, "0") == 0);
+}
+
+void vm_note_root_client(const Tool *tool, const Listing *registrations)
+{
+	const ClientList *clients = &tool->options.clients;
+	const VailParty *root = NULL;
+
+	for (size_t i = 0; i < clients->count && !root; i++)
+		root = names_root(&clients->parties[i]) ? &clients->parties[i] : NULL;
+	for (size_t i = 0; registrations && i < registrations->item_count; i++)
+		if (member_number(registrations->items[i], "uid") == 0)
+			root = NULL;
+	if (root && !options_have(&tool->options, OPTION_JSON))
+		log_message("--user %s permits only processes without capabilities, and those of "
+			    "root have some; to permit the programs of your shell, give "
+			    "--client-pid $$ instead",
+			    root->user);
 }
 
 void vm_note_same_name(Tool *tool, const char *guid, const char *name)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "client/vailctl/listing.h"
 #include "client/vailctl/vailctl.h"
 #include <vail.h>
 
@@ -43,6 +44,26 @@ pid_t vm_incoming_vmm(Tool *tool, const char *guid);
  * Returns false if the process is not an incoming VMM.
  */
 bool vm_note_incoming(Tool *tool, pid_t pid, const VailMachine *machine, pid_t former);
+
+/* A reason why no process registers for a VM, and why none shares its objects. */
+typedef enum VmObstacle {
+	VM_OBSTACLE_NONE,
+	VM_OBSTACLE_QUARANTINE,
+	VM_OBSTACLE_NO_VIRTUAL_GPU,
+} VmObstacle;
+
+/* Asks vaild for it. Returns VM_OBSTACLE_NONE also if the caller may not see the VM. */
+VmObstacle vm_obstacle(Tool *tool, const char *guid);
+
+/*
+ * Warns of --user root, because the programs of root have capabilities that it does not permit.
+ * With
+ * --json nothing is logged.
+ *
+ * registrations: those that the command may have ended, or NULL. If root has any, nothing is
+ * logged, because ended_finish() says the same about them.
+ */
+void vm_note_root_client(const Tool *tool, const Listing *registrations);
 
 /*
  * Logs that another VM has the name as well, which fits no single VM then. Only VMs that the caller

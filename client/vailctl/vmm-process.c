@@ -62,8 +62,10 @@ static int become_vmm(const VmmProcess *vmm, const VailMachine *machine, pid_t p
 	NTSTATUS status = vail_register_virtual_machine(tool->vail, tool->arguments[0], machine);
 	if (status != STATUS_SUCCESS)
 		return tool_refused(tool, status);
-	if (!vm_note_incoming(tool, getpid(), machine, former))
+	if (!vm_note_incoming(tool, getpid(), machine, former)) {
+		vm_note_root_client(tool, NULL);
 		vm_note_same_name(tool, tool->arguments[0], machine->name);
+	}
 	return tool_exec(tool);
 }
 

@@ -17,6 +17,7 @@
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
 #include "client/vailctl/vailctl.h"
+#include "client/vailctl/vm-state.h"
 #include "proto/macros.h"
 #include <vail.h>
 
@@ -173,6 +174,26 @@ static const char *kind_of_name(const Wait *wait)
 	return guid_parse(wait->text, &guid) ? "with the GUID" : "named";
 }
 
+/* Says why the goal cannot be reached now, and what helps. Returns false if it can. */
+static bool say_obstacle(Wait *wait)
+{
+	char quoted[SHELL_QUOTE_SIZE];
+
+	if (wait->goal == GOAL_ENDED)
+		return false;
+	limit_call(wait);
+	VmObstacle obstacle = vm_obstacle(wait->tool, wait->guid);
+	if (obstacle == VM_OBSTACLE_QUARANTINE)
+		log_message("virtual machine %s is in quarantine, so it %s; waiting until an "
+			    "operator lifts the quarantine with: vailctl vm release %s",
+			    wait->text, goals[wait->goal].missing, shell_quote(wait->text, quoted));
+	else if (obstacle == VM_OBSTACLE_NO_VIRTUAL_GPU)
+		log_message("virtual machine %s has no virtual GPU, so it %s; waiting until an "
+			    "operator assigns one with: vailctl vgpu assign %s",
+			    wait->text, goals[wait->goal].missing, shell_quote(wait->text, quoted));
+	return obstacle != VM_OBSTACLE_NONE;
+}
+
 /* Says what the command waits for. */
 static void say_waiting(Wait *wait)
 {
@@ -180,7 +201,7 @@ static void say_waiting(Wait *wait)
 	wait->said = wait->step;
 	if (wait->step == STEP_WATCH_ALL)
 		log_message("no VM %s %s runs yet; waiting for it", kind_of_name(wait), wait->text);
-	else
+	else if (!say_obstacle(wait))
 		log_message("virtual machine %s %s yet; waiting", wait->text,
 			    goals[wait->goal].missing);
 }
@@ -256,6 +277,12 @@ static void log_interruption(VailEventKind kind)
 		log_message("vaild is back; waiting goes on");
 }
 
+/* Tests for an event after which the goal may be out of reach. */
+static bool is_new_obstacle(VailEventKind kind)
+{
+	return kind == VAIL_EVENT_QUARANTINED || kind == VAIL_EVENT_VIRTUAL_GPU_REMOVED;
+}
+
 static bool on_machine_event(struct vail *vail, NTSTATUS status, const VailEvent *event,
 			     bool continues, void *context)
 {
@@ -269,6 +296,8 @@ static bool on_machine_event(struct vail *vail, NTSTATUS status, const VailEvent
 	}
 	log_interruption(event->kind);
 	wait->is_current |= event->kind == VAIL_EVENT_CURRENT;
+	if (wait->is_current && is_new_obstacle(event->kind))
+		wait->silent_until = milliseconds() + SILENT_MILLISECONDS;
 	if (is_goal(wait, event))
 		succeed(wait, event);
 	else if (is_end_of_machine(event, continues))

@@ -24,10 +24,15 @@
 /* Columns for the name of a VM on a terminal. A longer name is shortened, a GUID is not. */
 #define VM_COLUMNS 20
 
+/* VMs that have ended and of which the names are kept. */
+#define GONE_MAX 16
+
 /* The state of a running watch. */
 typedef struct WatchRun {
 	const Tool *tool;
 	VmNames names;
+	char gone[GONE_MAX][MACHINE_GUID_SIZE];
+	size_t gone_count;
 	bool is_current;  /* all that existed was reported */
 	bool has_machine; /* a VM existed */
 	bool has_ended;
@@ -65,10 +70,31 @@ static const char *event_colour(const WatchRun *watch, VailEventKind kind)
 
 /* ---- Names of VMs ---- */
 
+static void forget_gone(WatchRun *watch)
+{
+	for (size_t i = 0; i < watch->gone_count; i++)
+		vm_names_forget(&watch->names, watch->gone[i]);
+	watch->gone_count = 0;
+}
+
+/*
+ * Notes the end of the VM. Its name is kept for the events of its parts, which follow, until
+ * another VM comes, which may have the same name.
+ */
+static void note_gone(WatchRun *watch, const char *guid)
+{
+	if (watch->gone_count == GONE_MAX)
+		forget_gone(watch);
+	snprintf(watch->gone[watch->gone_count++], MACHINE_GUID_SIZE, "%s", guid);
+}
+
 /* Brings the names up to date before the event is printed. */
 static void follow_names(WatchRun *watch, const VailEvent *event)
 {
 	const char *guid = event->virtual_machine;
+
+	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_ADDED)
+		forget_gone(watch);
 	bool is_new = guid && !vm_names_find(&watch->names, guid);
 	bool has_new_name =
 		event->kind == VAIL_EVENT_VIRTUAL_MACHINE_CHANGED && event->changed_count == 0;
@@ -207,7 +233,7 @@ static void show_text(WatchRun *watch, const VailEvent *event)
 	else
 		watch->is_current |= event->kind == VAIL_EVENT_CURRENT;
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED && event->virtual_machine)
-		vm_names_forget(&watch->names, event->virtual_machine);
+		note_gone(watch, event->virtual_machine);
 }
 
 static bool show_event(struct vail *vail, NTSTATUS status, const VailEvent *event, bool continues,

@@ -48,7 +48,7 @@ expect_match "it is taken for a name" '"-none"' "$SAID"
 refuses "a name without dashes is an option" "is not an option" show -odd
 refuses "exec needs a program" "exec needs a command to run: vailctl exec VM -- COMMAND" exec "$GUID"
 refuses "exec says so before it looks for the VM" "exec needs a command" exec nosuch
-refuses "exec needs a VM" "VM is missing" exec -- true
+refuses "exec needs a VM" "the argument VM is missing" exec -- true
 refuses "no program behind register" "runs no command after --.* vailctl exec VM -- COMMAND" register "$GUID" -- true
 expect_match "the help says so" "Put -- before.* vailctl show -- -odd" "$("${CTL[@]}" help | paste -sd ' ')"
 expect_clean_stop

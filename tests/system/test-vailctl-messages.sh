@@ -153,16 +153,17 @@ usage() {
   complains root "^vailctl: display clos is not a command; did you mean vailctl display close" display clos
   complains root "^vailctl: dispay is not a command; did you mean vailctl display" dispay
   complains root "^vailctl: close is not a command; did you mean vailctl display close" close
-  complains root "^vailctl: display close: HANDLE is missing; the usage is: vailctl display close HANDLE" display close
-  complains root "^vailctl: vm add: GUID is missing; the usage is: vailctl vm add GUID " vm add --pid 1
-  complains root "^vailctl: save: FILE is missing; the usage is: vailctl save HANDLE FILE" save 1
-  complains root "^vailctl: call: METHOD is missing; the usage is: vailctl call METHOD " call
+  complains root "^vailctl: display close: the argument HANDLE is missing; the usage is: vailctl display close HANDLE" display close
+  complains root "^vailctl: vm add: the argument GUID is missing; the usage is: vailctl vm add GUID " vm add --pid 1
+  complains root "^vailctl: save: the argument FILE is missing; the usage is: vailctl save HANDLE FILE" save 1
+  complains root "^vailctl: list has too many arguments; the usage is: vailctl list$" list desk
+  complains root "^vailctl: call: the argument METHOD is missing; the usage is: vailctl call METHOD " call
   complains root "^vailctl: fly is not a right on a display; give some of view, input" \
     vm update "$GUID" --user vail-alice:fly
   expect_match "help display shows the commands of the group" "vailctl display close HANDLE" \
     "$("${CTL[@]}" help display)"
   complains root "^vailctl: lis is not a command" lis
-  complains root "^vailctl: vm add: GUID is missing" vm add
+  complains root "^vailctl: vm add: the argument GUID is missing" vm add
   complains root "^vailctl: --pid 0: this is not a pid" vm add "$GUID" --pid 0
   complains root "^vailctl: list does not take --pid" list --pid 1
   complains root "^vailctl: --json=nice is unknown" --json=nice list

@@ -347,6 +347,11 @@ check_wait() {
   expect "wait watches the VM" waits
   expect "wait says what it waits for" eventually grep -qx \
     "vailctl: virtual machine web has no registered process yet; waiting" "$PRIVATE/registered.said"
+  expect_vailctl root 0 "the VM of a wait goes into quarantine" vm quarantine web
+  expect "wait says that the VM is in quarantine" eventually grep -qx \
+    "vailctl: virtual machine web is in quarantine, so it has no registered process; waiting until an operator lifts the quarantine with: vailctl vm release web" \
+    "$PRIVATE/registered.said"
+  expect_vailctl root 0 "the quarantine ends" vm release web
   exec_as vail-alice "${CTL[@]}" register web >"$PRIVATE/register-said" 2>&1 &
   REGISTERED=$!
   expect_waited "wait ends when a process is registered" 0 registered "^$REGISTERED"
@@ -475,6 +480,9 @@ check_logs() {
     return
   fi
   mount -t tmpfs -o mode=755 tmpfs /var/log
+  [ ! -d /run/log/journal ] || mount -t tmpfs tmpfs /run/log/journal
+  PATH=$PRIVATE/bin:$PATH expect_vailctl vail-alice 1 "logs fails for a user without any journal to read" logs
+  expect_match "logs says then where the log is" "started by hand: it writes its log to .*no journal that you may read" "$SAID"
   mkdir -p "/var/log/journal/$id"
   install -m 640 /dev/null "/var/log/journal/$id/system.journal"
   PATH=$PRIVATE/bin:$PATH expect_vailctl vail-alice 1 "logs is refused to a user who may not read the journal" logs
@@ -489,6 +497,13 @@ check_viewer() {
 
   SAID=$(run_as vail-alice "${view[@]}" web --png - | head -c 8 | od -A n -t x1)
   expect_match "vail-view takes a name" "89 50 4e 47" "$SAID"
+  # The pipe is closed before vail-view starts, so that it cannot write even one byte.
+  mkfifo "$PRIVATE/unread"
+  exec {READER}<>"$PRIVATE/unread" {WRITER}>"$PRIVATE/unread"
+  exec {READER}<&-
+  expect_equal "vail-view ends silently when nobody reads the picture any more" "0 " \
+    "$(said=$(run_as vail-alice "${view[@]}" web --png - 2>&1 1>&"$WRITER"); echo "$? $said")"
+  exec {WRITER}>&-
   SAID=$(run_as vail-alice "${view[@]}" --png - -- a1a1a1a1-1 | head -c 8 | od -A n -t x1)
   expect_match "vail-view takes the beginning of a GUID" "89 50 4e 47" "$SAID"
   SAID=$(run_as vail-alice "${view[@]}" a1a1 --png "$PRIVATE/none" 2>&1) || true

@@ -36,10 +36,17 @@ nothing_is_changed() {
     root 0 vm add "${GUID^^}" --pid "$VMM" --name other
   says "vm add --json says it in the document" '"changed":false' root 0 --json "${add[@]}"
   quiet "vm update changes a setting" vm update desk --user vail-alice:input
+  says "vm update says that --user root permits hardly a program of root" \
+    "^vailctl: --user root permits only processes without capabilities, .* give --client-pid \\$\\$ instead$" \
+    root 0 vm update desk --user root
+  quiet "vm update for another user" vm update desk --user vail-alice:input
   quiet "vm quarantine" vm quarantine desk --reason "GPU hang"
   says "vm quarantine again says that nothing was done" \
-    "nothing was done, because desk is in quarantine already; .*vm release desk" root 0 \
+    "nothing was done, because desk is in quarantine already for the reason \"GPU hang\", .*vm release desk" root 0 \
     vm quarantine desk --reason "GPU hang"
+  says "vm quarantine again without a reason says that the earlier one stays" \
+    "nothing was done, because desk is in quarantine already for the reason \"GPU hang\", which --reason replaces; .*vm release desk" \
+    root 0 vm quarantine desk
   quiet "vm quarantine for another reason changes it" vm quarantine desk --reason other
   quiet "vm release" vm release desk
 }
@@ -51,7 +58,7 @@ something_is_changed() {
   start_vmm vail-vmm
   former=$VMM
   says "vm add of an incoming VMM says when it takes over" \
-    "^vailctl: VM $GUID runs already; process $former is its incoming VMM now, and takes over when process $first exits\$" \
+    "^vailctl: VM $GUID runs already; process $former is its incoming VMM now, and takes over when process $first exits; to call that off, end process $former, or name another one\$" \
     root 0 vm add "$GUID" --pid "$former"
   start_vmm vail-vmm
   says "vm add of another incoming VMM says whose place it takes, and what is not used" \
@@ -158,6 +165,8 @@ uids_have_names() {
   says "limits names the user for whose account they are" $'registrationsPerUid +1 [^\n]* user vail-alice *(\n|$)' \
     vail-alice 0 limits --used
   says "limits names no user of what nobody uses" $'registrationsPerUid +0 [^\n]* - *(\n|$)' vail-bob 0 limits
+  says "the help of limits names those that are no keys" \
+    "except maxVirtualGpus,.closesUnderWay and virtualGpusPerMachine, which cannot be changed" root 0 help limits
   says "the help of limits explains its columns" "FOR USERS is the part of MAXIMUM" root 0 help limits
   says "status says what it counts" "Counts below:  of all users" root 0 status
   says "status says what it counts for others" "Counts below:  of your user only" vail-bob 0 status
@@ -202,6 +211,22 @@ doubles_are_noticed() {
     root 127 vm add "$other" -- "$PRIVATE/none"
 }
 
+# The events of a VM's parts follow its end, and have its name.
+names_outlive_vms() {
+  local other=3c5e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
+
+  "${CTL[@]}" vm add "$other" --pid "$VMM" --name leaving --user vail-alice
+  "${CTL[@]}" vgpu assign "$other" >/dev/null
+  waiting ends root watch
+  expect "watch has begun" eventually has_said ends 'current state'
+  quiet "the VM is removed" vm remove "$other"
+  quiet "the other VM changes" vm update "$GUID" --name after
+  expect "watch shows a later change" eventually has_said ends 'name changed'
+  expect_equal "watch names the VM after its end, and never by its GUID" 0 "$(grep -c "$other  " "$PRIVATE/ends")"
+  expect_match "watch says once that the VM was removed" "leaving +VM removed
+" "$(cat "$PRIVATE/ends")"
+}
+
 one_is_singular() {
   expect_vailctl root 0 "a GUID is put in quarantine" vm quarantine "$GUID"
   expect_clean_stop
@@ -220,6 +245,7 @@ uids_have_names
 expect_equal "nothing that vailctl asks for a message is refused and logged" 0 "$(denials)"
 refused_once
 doubles_are_noticed
+names_outlive_vms
 one_is_singular
 expect_clean_stop
 finish

@@ -78,6 +78,8 @@ Test(event_text, machines)
 	event.kind = VAIL_EVENT_VIRTUAL_MACHINE_REMOVED;
 	event.reason = "vmmExited";
 	expect_text(&event, "VM removed: VMM exited", NULL);
+	event.reason = "virtualMachineUnregistered";
+	expect_text(&event, "VM removed", NULL);
 	event.kind = VAIL_EVENT_QUARANTINED;
 	event.reason = "revoked"; /* the operator's word, and no name of a reason */
 	expect_text(&event, "VM quarantined: revoked", NULL);
