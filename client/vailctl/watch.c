@@ -78,7 +78,7 @@ static void forget_gone(WatchRun *watch)
 }
 
 /*
- * Notes the end of the VM. Its name is kept for the events of its parts, which follow, until
+ * Notes the end of the VM. Its name is kept for events that follow, such as a quarantine, until
  * another VM comes, which may have the same name.
  */
 static void note_gone(WatchRun *watch, const char *guid)

@@ -211,7 +211,7 @@ doubles_are_noticed() {
     root 127 vm add "$other" -- "$PRIVATE/none"
 }
 
-# The events of a VM's parts follow its end, and have its name.
+# A quarantine may follow the end of a VM, and watch shows it with the VM's name.
 names_outlive_vms() {
   local other=3c5e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 
@@ -220,6 +220,8 @@ names_outlive_vms() {
   waiting ends root watch
   expect "watch has begun" eventually has_said ends 'current state'
   quiet "the VM is removed" vm remove "$other"
+  quiet "its GUID goes into quarantine" vm quarantine "$other"
+  quiet "the quarantine of the GUID ends" vm release "$other"
   quiet "the other VM changes" vm update "$GUID" --name after
   expect "watch shows a later change" eventually has_said ends 'name changed'
   expect_equal "watch names the VM after its end, and never by its GUID" 0 "$(grep -c "$other  " "$PRIVATE/ends")"
