@@ -37,7 +37,7 @@ postinst() { box sh /root/postinst configure "$1"; }
 # The package names the group in vaild's configuration once, and keeps what an administrator has named.
 check_postinst() {
   cp "$ROOT/packaging/debian/vaild-fleet.postinst" "$BOX_ROOT/root/postinst"
-  # That of an image would keep the package from reloading vaild.
+  # The policy of an image lets no package reload a service.
   box rm -f /usr/sbin/policy-rc.d
   box mkdir -p "$DROP_INS"
   box sh -c "echo '{ \"quarantineGroup\": \"\" }' >$DROP_INS/mine.json"
