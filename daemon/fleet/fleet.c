@@ -348,6 +348,7 @@ Fleet *fleet_new(struct event_base *base, const FleetSettings *settings, int *re
 	fleet->settings = *settings;
 	TAILQ_INIT(&fleet->pending);
 	wanted_init(&fleet->wanted, &actions);
+	fleet->wanted.patience = UINT64_C(1000) * settings->ttl;
 	quarantines_init(&fleet->quarantines, on_set_quarantine, fleet);
 	fleet->host_name = fleet_text_copy(settings->host_name);
 	fleet->plan = evtimer_new(base, on_plan, fleet);

@@ -26,6 +26,7 @@ typedef struct FleetSettings {
 	int listening;   /* its listening socket, which the fleet takes over; -1 for none */
 	gid_t operators; /* (gid_t)-1 for no group */
 	gid_t observers;
+	unsigned int ttl; /* of the lease, in seconds: other hosts that are away keep VMs as long */
 
 	/* Writes a sentence without a full stop to the log. */
 	void (*log)(void *context, const char *message);

@@ -255,6 +255,7 @@ static bool start_fleet(Program *program, const Options *options)
 		.vaild_socket = options->vaild_socket,
 		.socket_path = options->socket,
 		.listening = -1,
+		.ttl = program->settings.ttl,
 		.log = log_of_fleet,
 	};
 	int error = 0;

@@ -149,6 +149,7 @@ static void start_fleet(PlayedHost *host)
 
 	cr_assert(fleet_index_init(&host->index, &host->id));
 	wanted_init(&host->wanted, &actions);
+	host->wanted.patience = FLEET_TTL;
 	quarantines_init(&host->quarantines, on_quarantine, host);
 	host->facts.host.name = copy(host->name);
 	host->facts.host.version = copy("1");

@@ -6,18 +6,32 @@ static bool is_self(const FleetIndex *index, const FleetEntry *where)
 	return handle_compare(&where->value.where.host, &index->self) == 0;
 }
 
-bool claim_is_live(const FleetIndex *index, const FleetEntry *where)
+/* Tests whether the host is there, with its vaild. */
+static bool is_present(const FleetIndex *index, const HostId *host)
+{
+	const FleetEntry *entry = fleet_index_host(index, host);
+
+	return entry && !entry->value.host.is_vaild_away;
+}
+
+uint64_t claim_time(const FleetIndex *index, const FleetEntry *where, uint64_t patience)
 {
 	if (!where)
-		return false;
+		return 0;
 	const FleetKey key = fleet_key_vm(&where->key.vm, &where->value.where.host);
 	const FleetEntry *vm = fleet_index_find(index, &key);
 
-	return vm && vm->value.vm.state != FLEET_VM_INCOMING &&
-	       vm->value.vm.state != FLEET_VM_ENDED;
+	if (vm)
+		return vm->value.vm.state == FLEET_VM_INCOMING ||
+				       vm->value.vm.state == FLEET_VM_ENDED
+			       ? 0
+			       : UINT64_MAX;
+	return is_present(index, &where->value.where.host) ? 0
+							   : where->unreachable_since + patience;
 }
 
-FleetVmState claim_state(const FleetIndex *index, const Guid *vm, ClaimMemory *memory)
+FleetVmState claim_state(const FleetIndex *index, const Guid *vm, uint64_t time, uint64_t now,
+			 ClaimMemory *memory)
 {
 	const FleetEntry *where = fleet_index_where(index, vm);
 
@@ -25,7 +39,7 @@ FleetVmState claim_state(const FleetIndex *index, const Guid *vm, ClaimMemory *m
 		memory->has_held = true;
 		return FLEET_VM_RUNNING;
 	}
-	if (!claim_is_live(index, where))
+	if (now >= time)
 		return FLEET_VM_RUNNING;
 	return memory->has_held || memory->has_tried ? FLEET_VM_CONFLICT : FLEET_VM_INCOMING;
 }

@@ -9,8 +9,10 @@
  *
  * A host has a VM according to where/GUID and its own key vms/GUID/HOST. A host claims where/GUID
  * by compare-and-swap, so its revision is an epoch that grows with each change. It does so for a VM
- * that it runs, if there is no where/GUID, or if the host there has no VM any more: its key is
- * absent, because the VM has ended or the lease has expired, or says "incoming" or "ended".
+ * that it runs, if there is no where/GUID, or if the host there has no VM any more: its key says
+ * "incoming" or "ended", or is absent although the host and its vaild are there. If that host is
+ * away itself, its VM may still run, and the claim waits until the host has been away for a time. A
+ * host puts its own key after those of its VMs, so one that comes back is there with its VMs.
  *
  * A migration therefore needs no message between the hosts. The destination registers the VM, and
  * is "incoming" while the source has it. When the VM ends on the source, its key goes, and the
@@ -26,13 +28,19 @@ typedef struct ClaimMemory {
 	bool has_held;  /* where/GUID has named it */
 } ClaimMemory;
 
-/* Tests whether the host that where/GUID names has the VM. where may be NULL. */
-bool claim_is_live(const FleetIndex *index, const FleetEntry *where);
+/*
+ * Finds when another host may claim the VM from the host that where/GUID names, if nothing changes.
+ * patience: milliseconds for which that host may be away. Returns 0 for now, and UINT64_MAX for
+ * never. where may be NULL.
+ */
+uint64_t claim_time(const FleetIndex *index, const FleetEntry *where, uint64_t patience);
 
 /*
- * Returns the state to be shown of a VM that runs on this host, and updates the memory.
+ * Returns the state to be shown of a VM that runs on this host, and updates the memory. time: of
+ * claim_time().
  */
-FleetVmState claim_state(const FleetIndex *index, const Guid *vm, ClaimMemory *memory);
+FleetVmState claim_state(const FleetIndex *index, const Guid *vm, uint64_t time, uint64_t now,
+			 ClaimMemory *memory);
 
 /* Tests whether where/GUID has to be swapped to this host, of a VM whose state is running. */
 bool claim_is_missing(const FleetIndex *index, const Guid *vm);

@@ -72,13 +72,19 @@ void wanted_lease(Wanted *wanted, bool is_held)
 
 /* --- single changes -------------------------------------------------------------------------- */
 
+/* Lets the plan be made again at that time or before. */
+static void plan_at(Wanted *wanted, uint64_t time)
+{
+	if (wanted->due == 0 || time < wanted->due)
+		wanted->due = time;
+}
+
 /* Tests whether the time has come, and notes when to plan again if not. */
 static bool is_due(Wanted *wanted, uint64_t time, uint64_t now)
 {
 	if (now >= time)
 		return true;
-	if (wanted->due == 0 || time < wanted->due)
-		wanted->due = time;
+	plan_at(wanted, time);
 	return false;
 }
 
@@ -224,7 +230,11 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 
 	if (!key || !where_key)
 		return false;
-	value.vm.state = claim_state(plan->index, &local->guid, &key->memory);
+	const FleetEntry *where = fleet_index_where(plan->index, &local->guid);
+	uint64_t time = claim_time(plan->index, where, plan->wanted->patience);
+	value.vm.state = claim_state(plan->index, &local->guid, time, plan->now, &key->memory);
+	if (value.vm.state != FLEET_VM_RUNNING && time < UINT64_MAX)
+		plan_at(plan->wanted, time);
 	Put put =
 		want_put(plan->wanted, key, fleet_value_format(&value), value.vm.state, plan->now);
 	if (put == PUT_DONE && value.vm.state == FLEET_VM_RUNNING)
@@ -274,13 +284,14 @@ static void plan_unwanted(const Plan *plan, WantedKey *key)
 
 static bool plan_wanted(const Plan *plan)
 {
-	bool has_memory = plan_host(plan);
+	bool has_memory = true;
 
 	for (size_t i = 0; has_memory && i < plan->facts->vm_count; i++)
 		has_memory = plan_vm(plan, &plan->facts->vms[i]);
 	for (size_t i = 0; has_memory && i < plan->facts->gpu_count; i++)
 		has_memory = plan_gpu(plan, &plan->facts->gpus[i]);
-	return has_memory && plan_found(plan);
+	/* After the VMs, because a host that is there without a VM has lost it to others. */
+	return has_memory && plan_host(plan) && plan_found(plan);
 }
 
 bool wanted_plan(Wanted *wanted, const FleetIndex *index, const FleetFacts *facts, const char *date,

@@ -69,6 +69,9 @@ typedef struct Wanted {
 	uint64_t lease; /* counts the leases */
 	uint64_t due;   /* when to plan again at the latest; 0 for no time */
 
+	/* Milliseconds for which a host may be away before its VMs are claimed; set once. */
+	uint64_t patience;
+
 	/* Since the start. */
 	uint64_t claims; /* swaps that were sent */
 	uint64_t lost;   /* swaps that were lost */

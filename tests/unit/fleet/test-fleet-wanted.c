@@ -132,7 +132,7 @@ static void done(const char *key)
 /* The host and its VM are in etcd, and the VM is its own. */
 static void settle(void)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done("hosts/" SELF);
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
@@ -208,12 +208,12 @@ Test(fleet_wanted, a_new_lease_puts_everything_again_and_claims_nothing_anew)
 	wanted_lease(&stage.wanted, false);
 	expect("");
 	wanted_lease(&stage.wanted, true);
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 }
 
 Test(fleet_wanted, a_claim_waits_for_the_key_of_the_present_lease)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	wanted_lease(&stage.wanted, false);
 	wanted_lease(&stage.wanted, true);
 	done(SELF_VM); /* with the lease that is lost */
@@ -243,8 +243,8 @@ Test(fleet_wanted, who_may_be_replaced)
 		show("where/" VM, HERE(OTHER));
 		if (rows[i].state)
 			show(OTHER_VM, rows[i].state);
-		expect(rows[i].is_replaced ? "put hosts/" SELF ";put " SELF_VM " running;"
-					   : "put hosts/" SELF ";put " SELF_VM " incoming;");
+		expect(rows[i].is_replaced ? "put " SELF_VM " running;put hosts/" SELF ";"
+					   : "put " SELF_VM " incoming;put hosts/" SELF ";");
 		done(SELF_VM);
 		expect(rows[i].is_replaced ? "swap where/" VM " from 101;" : "");
 	}
@@ -254,7 +254,7 @@ Test(fleet_wanted, a_migration_flips_once)
 {
 	show("where/" VM, HERE(OTHER));
 	show(OTHER_VM, RUNNING);
-	expect("put hosts/" SELF ";put " SELF_VM " incoming;");
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
 	done(SELF_VM);
 	show(OTHER_VM, NULL);
 	expect("put " SELF_VM " running;");
@@ -290,7 +290,7 @@ Test(fleet_wanted, an_ended_vm_is_nowhere)
 
 Test(fleet_wanted, the_loser_of_a_swap_is_in_conflict)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
 	show(OTHER_VM, RUNNING);
@@ -325,7 +325,7 @@ Test(fleet_wanted, a_vm_that_comes_back_is_not_in_conflict)
 
 Test(fleet_wanted, a_lost_swap_waits_for_the_watch)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
 	answer("where/" VM, WANTED_LOST);
@@ -336,7 +336,7 @@ Test(fleet_wanted, a_lost_swap_waits_for_the_watch)
 
 Test(fleet_wanted, a_swap_that_is_done_waits_for_the_watch)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
 	stage.revision++;
@@ -348,7 +348,7 @@ Test(fleet_wanted, a_swap_that_is_done_waits_for_the_watch)
 
 Test(fleet_wanted, an_unknown_swap_is_repeated_after_a_pause_with_its_fence)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done("hosts/" SELF);
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
@@ -362,7 +362,7 @@ Test(fleet_wanted, an_unknown_swap_is_repeated_after_a_pause_with_its_fence)
 
 Test(fleet_wanted, a_failed_put_is_repeated_after_a_pause)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	answer("hosts/" SELF, WANTED_FAILED);
 	expect("");
 	stage.now += WANTED_PAUSE;
@@ -376,7 +376,7 @@ Test(fleet_wanted, keys_of_an_earlier_life_are_removed)
 	show("gpus/" OTHER "/a", "{}");
 	show("vms/02000000-0000-0000-0000-000000000000/" SELF, RUNNING);
 	show("where/02000000-0000-0000-0000-000000000000", HERE(SELF));
-	expect("put hosts/" SELF ";put " SELF_VM " running;"
+	expect("put " SELF_VM " running;put hosts/" SELF ";"
 	       "remove vms/02000000-0000-0000-0000-000000000000/" SELF ";"
 	       "remove gpus/" SELF "/gone;"
 	       "swap where/02000000-0000-0000-0000-000000000000 from 105 to nothing;");
@@ -386,7 +386,7 @@ Test(fleet_wanted, nothing_is_removed_or_claimed_while_vaild_is_away)
 {
 	stage.facts.is_known = false;
 	show("gpus/" SELF "/a", "{}");
-	expect("put hosts/" SELF " away;put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF " away;");
 	done(SELF_VM);
 	expect("");
 }
@@ -406,7 +406,7 @@ Test(fleet_wanted, somebody_elses_changes_are_mended_with_pauses)
 
 Test(fleet_wanted, a_new_value_waits_for_the_answer_about_the_old_one)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	stage.facts.vms[0].vm.vgpus = 2;
 	expect("");
 	done(SELF_VM);
@@ -422,9 +422,37 @@ Test(fleet_wanted, a_restored_etcd_gets_everything_again)
 	fleet_index_end_snapshot(&stage.index, 3, stage.now);
 	wanted_noticed(&stage.wanted, &stage.index, NULL, stage.now);
 	stage.revision = 3;
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	cr_assert_eq(stage.wanted.mended, 0);
 	done("hosts/" SELF);
 	done(SELF_VM);
 	expect("swap where/" VM " from 0;");
+}
+
+Test(fleet_wanted, a_host_that_is_away_keeps_its_vms_for_a_time)
+{
+	stage.wanted.patience = 15000;
+	show("where/" VM, HERE(OTHER));
+	show("hosts/" OTHER, "{}");
+	show(OTHER_VM, RUNNING);
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	show("hosts/" OTHER, NULL);
+	show(OTHER_VM, NULL);
+	stage.now += 14999;
+	expect("");
+	cr_assert_eq(stage.wanted.due, stage.now + 1);
+	show("hosts/" OTHER, "{\"vaildIsAway\":true}");
+	expect("");
+	stage.now++;
+	expect("put " SELF_VM " running;");
+}
+
+Test(fleet_wanted, a_host_that_is_there_without_its_vm_has_lost_it)
+{
+	stage.wanted.patience = 15000;
+	show("where/" VM, HERE(OTHER));
+	show("hosts/" OTHER, "{}");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 }
