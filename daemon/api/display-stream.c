@@ -151,13 +151,15 @@ NTSTATUS display_stream_begin(Stream *stream, Request *request)
 	Broker *broker = request->service->broker;
 	VirtualMachine *vm = request->subject.vm;
 	const Payer payer = payer_of(request->caller);
-	NTSTATUS status = charge_take(&stream->charge, &broker->accounts, &payer, LIMIT_WATCHES,
-				      &request->failure);
+	bool is_incoming = serves_incoming(request->caller, vm);
+	NTSTATUS status = display_server_check(vm, is_incoming, &request->failure);
 
+	if (status == STATUS_SUCCESS)
+		status = charge_take(&stream->charge, &broker->accounts, &payer, LIMIT_WATCHES,
+				     &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	status = display_server_begin(broker, request->caller, vm,
-				      serves_incoming(request->caller, vm), &stream->server,
+	status = display_server_begin(broker, request->caller, vm, is_incoming, &stream->server,
 				      &request->failure);
 	if (status != STATUS_SUCCESS) {
 		charge_return(&stream->charge, &broker->accounts);

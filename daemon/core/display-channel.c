@@ -59,17 +59,24 @@ DisplayServer *display_server_of(const VirtualMachine *vm)
 	return server ? server : find_server(vm, true);
 }
 
+NTSTATUS display_server_check(const VirtualMachine *vm, bool is_incoming, Failure *failure)
+{
+	if (!find_server(vm, is_incoming))
+		return STATUS_SUCCESS;
+	return failure_set(failure, STATUS_INVALID_DEVICE_STATE, "served",
+			   "the displays of this VM are already served, by one vail-qemu or "
+			   "another agent; stop that one first");
+}
+
 NTSTATUS display_server_begin(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			      bool is_incoming, DisplayServer *server, Failure *failure)
 {
 	const ProcessOrigin origin = process_origin_of(caller);
+	NTSTATUS status = display_server_check(vm, is_incoming, failure);
 
-	if (find_server(vm, is_incoming))
-		return failure_set(
-			failure, STATUS_INVALID_DEVICE_STATE, "served",
-			"the displays of this VM are already served, by one vail-qemu or "
-			"another agent; stop that one first");
-	NTSTATUS status = process_attach(broker, &origin, &server->process, failure);
+	if (status != STATUS_SUCCESS)
+		return status;
+	status = process_attach(broker, &origin, &server->process, failure);
 	if (status != STATUS_SUCCESS)
 		return status;
 	server->vm = vm;

@@ -62,6 +62,12 @@ struct DisplayServer {
 DisplayServer *display_server_of(const VirtualMachine *vm);
 
 /*
+ * Checks that the VM has no server of this kind. Returns STATUS_SUCCESS or
+ * STATUS_INVALID_DEVICE_STATE.
+ */
+NTSTATUS display_server_check(const VirtualMachine *vm, bool is_incoming, Failure *failure);
+
+/*
  * Makes the caller the server of the VM, on behalf of the incoming VMM if is_incoming is set. The
  * structure belongs to the calling code, which calls display_server_end() and
  * display_server_leave() before it frees it.

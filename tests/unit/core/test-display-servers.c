@@ -96,6 +96,19 @@ Test(display_servers, watchers_hear_when_a_server_begins_and_ends)
 	cr_expect_str_eq(reported, "displayServerPid ; ");
 }
 
+/* The VM's state comes before the limits. */
+Test(display_servers, a_second_server_is_refused_for_the_state_at_the_limit_too)
+{
+	FakeAgent second;
+
+	fixture.fake_host->service.settings.limits.per_uid[LIMIT_WATCHES] = 1;
+	fake_host_reload(fixture.fake_host);
+	cr_expect_not_null(
+		strstr(fake_agent_serve(&second, fixture.fake_host, fixture.machine, NAMES_A),
+		       "STATUS_INVALID_DEVICE_STATE"));
+	fake_agent_end(&second);
+}
+
 Test(display_servers, a_refused_server_is_no_change)
 {
 	FakeAgent second;
