@@ -97,10 +97,16 @@ NTSTATUS method_translate_gpu_virtual_address(Request *request)
 	return status;
 }
 
-/* Looks up the process each time, because it may end while the list is read. The list ends then. */
+/*
+ * Looks up the process each time, because it may end while the list is read, or a reload may take
+ * the caller's right to see it. The list ends then.
+ */
 static const GpuProcess *listed_process(const ListView *view)
 {
-	return gpu_process_find(view->service->broker, &view->subject);
+	const GpuProcess *gpu_process = gpu_process_find(view->service->broker, &view->subject);
+
+	return gpu_process && caller_sees_gpu_process(view->caller, gpu_process) ? gpu_process
+										 : NULL;
 }
 
 static ListStep next_range(const ListView *view, ListCursor *cursor, Writer *writer)

@@ -396,6 +396,26 @@ Test(gpu_processes, streamed_ranges_are_current)
 	buffer_deinit(&out);
 }
 
+Test(gpu_processes, range_stream_ends_with_the_right_to_see_it)
+{
+	char process[64];
+	Session session;
+	Buffer out = BUFFER_INIT;
+	FakeHost *fake_host = fixture.fake_host;
+
+	call(fake_host, fixture.client, CREATE_CONTEXT, NULL);
+	strcpy(process, reply_string(fake_host, "process"));
+	reserve(fake_host, fixture.client, process, 65536, "0x8000000000");
+	map(fake_host, fixture.client, process, 4096, "0x8000000000");
+	map(fake_host, fixture.client, process, 4096, "0x8000002000");
+	begin_stream(&session, fake_host, fixture.admin, process, &out);
+	fixture.admin->is_operator = false; /* as a reload that changes operatorGroup */
+	cr_assert_null(strstr(rest_of_stream(&session, &out), "0x8000002000"));
+	fixture.admin->is_operator = true;
+	session_deinit(&session);
+	buffer_deinit(&out);
+}
+
 Test(gpu_processes, range_stream_ends_with_the_process)
 {
 	char process[64];
