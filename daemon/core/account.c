@@ -93,9 +93,12 @@ static bool has_operator_share(LimitKind kind)
  */
 static uint64_t operator_reserve(const Limits *limits, LimitKind kind)
 {
-	return has_operator_share(kind) || kind == LIMIT_QUARANTINES
-		       ? limits->host_wide[kind] / LIMIT_OPERATOR_SHARE
-		       : 0;
+	uint64_t host_wide = limits->host_wide[kind];
+
+	/* Rounded up, so that operators have at least one whatever the limit is. */
+	if (kind == LIMIT_QUARANTINES)
+		return host_wide / LIMIT_OPERATOR_SHARE + (host_wide % LIMIT_OPERATOR_SHARE != 0);
+	return has_operator_share(kind) ? host_wide / LIMIT_OPERATOR_SHARE : 0;
 }
 
 /* Returns the units that one operator may always have, whatever the limit per uid is. */

@@ -24,7 +24,8 @@ static Limits small_limits(uint64_t per_uid, uint64_t host_wide)
 Test(account, each_kind_has_a_limit_per_uid_and_a_host_wide_limit)
 {
 	for (int kind = 0; kind < LIMIT_MAX; kind++) {
-		Limits limits = small_limits(2, 3);
+		/* One of the quarantines is reserved for operators. */
+		Limits limits = small_limits(2, kind == LIMIT_QUARANTINES ? 4 : 3);
 		Accounts accounts;
 		Charge charges[3] = { CHARGE_INIT, CHARGE_INIT, CHARGE_INIT },
 		       refused = CHARGE_INIT;
@@ -128,7 +129,11 @@ Test(account, a_tenth_of_the_store_is_reserved_for_operators)
 
 Test(account, a_tenth_of_the_quarantines_is_reserved_for_operators)
 {
-	check_shares(LIMIT_QUARANTINES);
+	check_share(LIMIT_QUARANTINES, 0, 0, 0);
+	check_share(LIMIT_QUARANTINES, 1, 0, 1);
+	check_share(LIMIT_QUARANTINES, 9, 8, 9);
+	check_share(LIMIT_QUARANTINES, 10, 9, 10);
+	check_share(LIMIT_QUARANTINES, 59, 53, 59);
 }
 
 /* Takes as many charges as the limits allow. Returns the new count. */
