@@ -44,6 +44,7 @@ struct Fleet {
 	char *problem; /* logged last, or NULL */
 	uint64_t problem_time;
 	bool has_told_mended;
+	bool has_told_overflow;
 	struct event *plan; /* runs the model, once for all changes in a turn of the loop */
 	TAILQ_HEAD(, Pending) pending;
 };
@@ -83,6 +84,16 @@ static void tell_mended(Fleet *fleet)
 		   "of its own, see machine-id(5)");
 }
 
+/* Tells of more keys than the index keeps. */
+static void tell_overflow(Fleet *fleet)
+{
+	if (fleet->has_told_overflow || !fleet->index.has_overflown)
+		return;
+	fleet->has_told_overflow = true;
+	say(fleet, "etcd has more than 65536 keys of one kind, and the rest is ignored; delete "
+		   "those that no host of the fleet has put");
+}
+
 static void on_plan(evutil_socket_t fd, short what, void *context)
 {
 	Fleet *fleet = context;
@@ -99,6 +110,7 @@ static void on_plan(evutil_socket_t fd, short what, void *context)
 	bool has_memory = wanted_plan(&fleet->wanted, &fleet->index, facts, date, now);
 	has_memory &= quarantines_plan(&fleet->quarantines, &fleet->index, facts, now);
 	tell_mended(fleet);
+	tell_overflow(fleet);
 	plan_at(fleet, has_memory ? fleet->wanted.due : now + RETRY_MILLISECONDS,
 		fleet->quarantines.due, now);
 }

@@ -175,6 +175,11 @@ static void put_key(FleetIndex *index, const FleetKey *key, const char *text, in
 	/* A snapshot counts as it is: an etcd that was restored has lower revisions than before. */
 	if (entry && !entry->is_swept && entry->mod_revision > mod_revision)
 		return;
+	if (!entry && index->counts[key->kind] >= FLEET_ENTRIES_MAX) {
+		index->has_overflown = true;
+		index->ignored++;
+		return;
+	}
 	FleetParse result = parse_value(index, key->kind, text, &value);
 	if (result == FLEET_PARSE_DONE && !entry) {
 		entry = get_entry(index, key);

@@ -15,6 +15,9 @@
  * who reads it has to show its age.
  */
 
+/* Entries of each kind. Further keys are ignored. */
+#define FLEET_ENTRIES_MAX ((size_t)65536)
+
 typedef struct FleetEntry {
 	FleetKey key;
 	FleetValue value;
@@ -42,6 +45,7 @@ typedef struct FleetIndex {
 	size_t counts[FLEET_KEY_KIND_MAX];
 	JsonParser *parser;
 	uint64_t ignored;   /* foreign or malformed keys and values, since the start */
+	bool has_overflown; /* keys were ignored since the start because there are too many */
 	bool is_incomplete; /* memory ran out; until the next snapshot */
 	bool is_reached;    /* the watch is alive */
 	uint64_t since;     /* if it is not: as of when the index is; 0 for never */

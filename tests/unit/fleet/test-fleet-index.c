@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The index after snapshots, changes, late messages and foreign keys. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,23 @@ Test(fleet_index, a_restored_etcd_has_lower_revisions)
 	cr_assert_str_eq(find("quarantine/" VM_1)->value.quarantine.reason, "old");
 	put("quarantine/" VM_1, "{\"reason\":\"older\"}", 6, 1);
 	cr_assert_str_eq(find("quarantine/" VM_1)->value.quarantine.reason, "old");
+}
+
+Test(fleet_index, keys_of_a_kind_have_a_bound)
+{
+	char key[64];
+
+	for (unsigned int i = 1; i <= FLEET_ENTRIES_MAX; i++) {
+		snprintf(key, sizeof(key), "hosts/%032x", i);
+		put(key, "{}", i, 1);
+	}
+	cr_assert(!index_of.has_overflown);
+	put("hosts/" HOST_2, "{}", 100000, 1);
+	put("where/" VM_1, HERE(HOST_2), 100001, 1);
+	cr_assert_null(find("hosts/" HOST_2));
+	cr_assert_not_null(find("where/" VM_1));
+	cr_assert(index_of.has_overflown);
+	cr_assert_eq(index_of.counts[FLEET_KEY_HOST], FLEET_ENTRIES_MAX);
 }
 
 Test(fleet_index, unreachable_since)
