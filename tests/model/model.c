@@ -274,7 +274,7 @@ static uint64_t of_operators(Model *model)
 bool model_check_limit(Model *model, const Caller *caller, LimitKind kind, ModelAnswer *answer)
 {
 	const Limits *limits = &model->fake_host->service.settings.limits;
-	uint64_t reserve = kind == LIMIT_QUARANTINES ? limits->host_wide[kind] / 10 : 0;
+	uint64_t reserve = kind == LIMIT_QUARANTINES ? (limits->host_wide[kind] + 9) / 10 : 0;
 	uint64_t own = 0, all = 0;
 	ModelMachine *machine;
 	ModelVirtualGpu *virtual_gpu;
