@@ -77,8 +77,8 @@ static NTSTATUS check_expected_reason(Request *request)
 	if (strcmp(reason, params->expected_reason) == 0)
 		return STATUS_SUCCESS;
 	return failure_set(&request->failure, STATUS_INVALID_DEVICE_STATE, "otherReason",
-			   "the quarantine was not changed, because its reason is not "
-			   "expectedReason; list the quarantines again");
+			   "the quarantine was not changed, because it has another reason than "
+			   "expected; list the quarantines again");
 }
 
 NTSTATUS method_set_quarantine(Request *request)

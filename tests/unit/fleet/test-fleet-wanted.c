@@ -183,7 +183,7 @@ Test(fleet_wanted, another_state_is_put_at_once)
 
 Test(fleet_wanted, a_delayed_put_delays_no_claim)
 {
-	expect("put hosts/" SELF ";put " SELF_VM " running;");
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
 	done("hosts/" SELF);
 	done(SELF_VM);
 	rename_vm("first");
