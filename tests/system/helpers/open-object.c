@@ -9,10 +9,11 @@
  *                                                            plane
  *   read PLANE               reads the plane's beginning     the text there
  *   write PLANE OFFSET TEXT  maps the plane, writes text
+ *   overwrite PLANE TEXT     writes text to the plane's beginning, without libvail
  *   wait MS                  waits MS for the object's fence
  *   close                    closes the object
  *
- * The last four commands use the object that was opened last.
+ * The last five commands use the object that was opened last.
  */
 #include <vail.h>
 
@@ -78,6 +79,20 @@ static void write_text(Viewer *viewer, char *words)
 	puts(vail_status_name(status));
 }
 
+/* Writes through the descriptor itself, as a viewer can that has no good intentions. */
+static void overwrite_text(Viewer *viewer, char *words)
+{
+	int fd = vail_object_descriptor(viewer->object, helper_number(strsep(&words, " ")));
+	size_t length = strlen(words);
+	char *data = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (data == MAP_FAILED)
+		err(1, "mmap");
+	memcpy(data, words, length);
+	munmap(data, length);
+	puts("written");
+}
+
 static void close_object(Viewer *viewer)
 {
 	puts(vail_status_name(vail_object_close(viewer->vail, viewer->object)));
@@ -107,6 +122,8 @@ int main(int argc, char **argv)
 			read_text(&viewer, words);
 		else if (strcmp(command, "write") == 0 && words)
 			write_text(&viewer, words);
+		else if (strcmp(command, "overwrite") == 0 && words)
+			overwrite_text(&viewer, words);
 		else if (strcmp(command, "wait") == 0 && words)
 			puts(vail_status_name(
 				vail_object_wait(viewer.object, (int)helper_number(words))));
