@@ -59,14 +59,12 @@ NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid
 
 NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure)
 {
-	/* Not an operator's account, because members of the quarantine group may have imposed it.
-	 */
-	const Payer payer = { .uid = 0, .is_operator = false };
+	const Payer root = { .uid = 0, .is_operator = true };
 	Quarantine *quarantine = quarantine_new(guid, reason);
 
 	if (!quarantine)
 		return failure_no_memory(failure);
-	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, &payer,
+	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, &root,
 					 LIMIT_QUARANTINES, failure);
 	if (status != STATUS_SUCCESS) {
 		quarantine_discard(broker, quarantine);

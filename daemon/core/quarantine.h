@@ -39,10 +39,8 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine);
 void quarantine_discard(Broker *broker, Quarantine *quarantine);
 
 /*
- * Adds a quarantine that was persisted, regardless of the limits. Nobody knows who imposed it, so
- * it counts for the host, and neither for a user that may impose more nor for the operators'
- * reserve. Takes ownership of *reason if memory suffices. Returns STATUS_SUCCESS or
- * STATUS_NO_MEMORY.
+ * Adds a quarantine that was persisted, regardless of the limits, and charges it to root. Takes
+ * ownership of *reason if memory suffices. Returns STATUS_SUCCESS or STATUS_NO_MEMORY.
  */
 NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure);
 
