@@ -131,7 +131,8 @@ static void read_facts(PlayedHost *host)
 				.guid = host->run->guids[i],
 				.reason = copy(host->quarantined[i] == QUARANTINE_OF_HOST
 						       ? "ours"
-						       : FLEET_REASON "no reason was given"),
+						       : QUARANTINE_REASON_OF_FLEET
+						       "no reason was given"),
 			};
 	}
 }

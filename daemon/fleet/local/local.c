@@ -26,13 +26,14 @@ typedef struct Link {
 } Link;
 
 /*
- * A change of a quarantine in progress. vaild cannot compare before it sets, and the facts are a
- * little old. So the quarantines are read again first, and SetQuarantine is called at once.
+ * A change of a quarantine in progress. The facts are a little old, so the quarantines are read
+ * again first. vaild then changes only a quarantine that still has the reason that was read.
  */
 typedef struct Change {
 	Local *local;
 	Guid guid;
 	char *reason;      /* NULL to lift it */
+	char *expected;    /* the reason of the fleet's present quarantine; NULL if there is none */
 	bool is_operators; /* the GUID has a quarantine of this host's operators */
 	bool has_failed;   /* a reply is missing */
 } Change;
@@ -327,21 +328,26 @@ const FleetFacts *local_facts(const Local *local)
 	return &local->facts;
 }
 
-/* Writes the parameters of SetQuarantine. Returns NULL if out of memory. */
-static char *write_parameters(const Guid *guid, const char *reason)
+/*
+ * Writes the parameters of SetQuarantine. Returns NULL if out of memory. Where no quarantine is
+ * expected, QUARANTINE_REASON_OF_FLEET alone equals no reason that one imposed meanwhile may have.
+ */
+static char *write_parameters(const Change *change)
 {
 	Buffer out = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&out);
 
 	writer_object_begin(&writer);
 	writer_key(&writer, "virtualMachineGuid");
-	writer_guid(&writer, guid);
+	writer_guid(&writer, &change->guid);
 	writer_key(&writer, "quarantined");
-	writer_boolean(&writer, reason != NULL);
-	if (reason) {
+	writer_boolean(&writer, change->reason != NULL);
+	if (change->reason) {
 		writer_key(&writer, "reason");
-		writer_string(&writer, reason);
+		writer_string(&writer, change->reason);
 	}
+	writer_key(&writer, "expectedReason");
+	writer_string(&writer, change->expected ? change->expected : QUARANTINE_REASON_OF_FLEET);
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\0');
 	char *text = writer.failed ? NULL : strdup(buffer_head(&out));
@@ -365,6 +371,7 @@ static void change_end(Change *change, bool is_done)
 	if (!local->is_freed)
 		local->handlers.on_quarantine(local->context, &change->guid, is_done);
 	free(change->reason);
+	free(change->expected);
 	free(change);
 }
 
@@ -385,7 +392,7 @@ static bool on_set(struct vail *vail, NTSTATUS status, const char *parameters, b
 /* Sets the quarantine, unless the operators have one for the GUID by now. */
 static void change_set(Change *change)
 {
-	_cleanup_free_ char *parameters = write_parameters(&change->guid, change->reason);
+	_cleanup_free_ char *parameters = write_parameters(change);
 
 	if (change->is_operators || !parameters ||
 	    vail_submit(change->local->calls.vail, "io.vaild.Machine.SetQuarantine", parameters,
@@ -402,8 +409,11 @@ static void change_compare(Change *change, const JsonValue *reply)
 	const FleetLocalQuarantine found = { .reason = (char *)(reason ? reason : "") };
 	Guid guid;
 
-	if (guid_text && guid_parse(guid_text, &guid) && guid_compare(&guid, &change->guid) == 0)
-		change->is_operators = !quarantine_is_of_fleet(&found);
+	if (!guid_text || !guid_parse(guid_text, &guid) || guid_compare(&guid, &change->guid) != 0)
+		return;
+	free(change->expected);
+	change->expected = quarantine_is_of_fleet(&found) ? strdup(found.reason) : NULL;
+	change->is_operators = !change->expected; /* also if out of memory */
 }
 
 static bool on_compare(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,

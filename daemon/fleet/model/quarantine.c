@@ -27,15 +27,17 @@ void quarantines_deinit(Quarantines *quarantines)
 
 bool quarantine_is_of_fleet(const FleetLocalQuarantine *local)
 {
-	return strncmp(local->reason, FLEET_REASON, strlen(FLEET_REASON)) == 0;
+	return strncmp(local->reason, QUARANTINE_REASON_OF_FLEET,
+		       strlen(QUARANTINE_REASON_OF_FLEET)) == 0;
 }
 
 char *quarantine_reason(const FleetQuarantine *quarantine)
 {
-	char text[sizeof(FLEET_REASON) + FLEET_TEXT_MAX];
+	char text[sizeof(QUARANTINE_REASON_OF_FLEET) + FLEET_TEXT_MAX];
 	const char *reason = quarantine->reason;
 
-	snprintf(text, sizeof(text), FLEET_REASON "%s", reason[0] ? reason : "no reason was given");
+	snprintf(text, sizeof(text), QUARANTINE_REASON_OF_FLEET "%s",
+		 reason[0] ? reason : "no reason was given");
 	return fleet_text_copy(text);
 }
 

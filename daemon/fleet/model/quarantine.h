@@ -4,20 +4,19 @@
 
 #include "daemon/fleet/model/facts.h"
 #include "daemon/fleet/model/index.h"
+#include "proto/quarantine-reason.h"
 
 /*
  * Imposes the quarantines of the fleet on this host. The keys quarantine/GUID decide: a host
  * imposes each quarantine that it finds there, and lifts it when the key says that it is released,
  * or when the host sees how the key is deleted. A key that is only missing lifts nothing, because
  * etcd may be empty, restored, or another one. The reason in vaild tells that a quarantine is the
- * fleet's, because it begins with FLEET_REASON. Nothing else is remembered, so a host that was down
- * does the same when it comes back.
+ * fleet's, because it begins with QUARANTINE_REASON_OF_FLEET. Nothing else is remembered, so a host
+ * that was down does the same when it comes back.
  *
  * A quarantine with another reason belongs to the operators of this host. It is never changed or
  * lifted.
  */
-
-#define FLEET_REASON "fleet: "
 
 /* Milliseconds before a refused change is tried again, or one that the facts do not show. */
 #define QUARANTINE_PAUSE 5000
