@@ -92,7 +92,9 @@ what_others_learn() {
 
   refused vail-bob "$both" show "$GUID"
   refused vail-bob "$both" metrics
-  refused vail-bob "$both" watch "$GUID"
+  expect_vailctl vail-bob 1 "vail-bob may not watch the VM" watch "$GUID"
+  expect_match "the message names those who may" "only operators, observers, .* vailctl exec $GUID -- vailctl watch" \
+    "$SAID"
   refused vail-bob "$both" vm quarantines
   refused vail-ward "$both" show "$GUID"
   refused vail-ward 'a member of the group vaild($|[^-])' vm quarantine "$OTHER"
@@ -109,7 +111,7 @@ the_quarantine_group() {
   expect_vailctl vail-ward 0 "its members list quarantines" --json vm quarantines
   expect_equal "they see them all" "$OTHER" "$(jq -r '.quarantines[].virtualMachineGuid' <<<"$SAID")"
   expect_vailctl vail-ward 0 "they lift one" vm release "$OTHER"
-  expect_vailctl vail-ward 0 "they impose one" vm quarantine "$GUID" --reason "fleet: GPU hang"
+  expect_vailctl vail-ward 0 "they impose one" vm quarantine "$GUID" --reason "GPU hang"
   expect "registrations end" registered_pids_are ""
   expect "the log says who" grep -q "allowed .*SetQuarantine vm=$GUID .* uid=47021 " "$LOG"
   expect_vailctl vail-ward 0 "they see no VM" --json list

@@ -7,7 +7,7 @@
 copy_tree() {
   mkdir -p "$1"
   (cd "$ROOT" && tar --create --exclude=build/{coverage,demo,fuzz,interop,kernel,proofs,qemu,sanitized,tests,tidy} \
-    Makefile client daemon proto systemd tests/install-packages build) | tar --extract -C "$1"
+    Makefile client containers daemon packaging proto systemd tests/install-packages build) | tar --extract -C "$1"
   chmod -R a+rX "$1"
 }
 
