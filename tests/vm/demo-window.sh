@@ -15,7 +15,8 @@ find_desktop() {
   DESKTOP_USER=
   [ -n "$PICTURE" ] || [ -t 1 ] || return 0
   [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || return 0
-  ldd "$ROOT/build/vail-view" | grep -q libSDL2 || return 0
+  # grep -q would end ldd early, which would count as a failure.
+  [[ $(ldd "$ROOT/build/vail-view") = *libSDL2* ]] || return 0
   DESKTOP_USER=${SUDO_USER:-}
   [ "$DESKTOP_USER" != root ] || DESKTOP_USER=
   DESKTOP_USER=${DESKTOP_USER:-vail-alice}
