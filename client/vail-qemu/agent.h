@@ -116,4 +116,12 @@ void agent_unshare(Agent *agent, Surface *surface);
 /* Sends one update for each surface that has damage. */
 void agent_flush(Agent *agent);
 
+/* ---- For the files of the agent ---- */
+
+/* Tests whether a call has failed because the connection is lost. */
+bool is_connection_lost(NTSTATUS status);
+
+/* Handles the loss of the connection. */
+void agent_disconnected(Agent *agent);
+
 #endif

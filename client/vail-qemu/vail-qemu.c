@@ -11,7 +11,8 @@
  *   machine-name.c   the VM's name in vaild
  *   listener.c       decodes QEMU's calls to a console's listener
  *   console.c        one console: its screen and its cursor
- *   agent.c          vaild: registers the VM, and shares screens and cursors
+ *   agent.c          vaild: registers the VM, and follows it
+ *   agent-surfaces.c shares screens and cursors with vaild
  *   screen-buffers.c the buffers that a screen has shown recently
  *   redraw.c         finds what a redraw has changed
  *   hand-over.c      two QEMUs of one GUID, as in a local migration
