@@ -6,16 +6,13 @@
 #include <stdbool.h>
 
 #include "proto/macros.h"
+#include "proto/option-fault.h"
 
 /* Command line handling that vailctl, vail-view and vail-qemu share. */
 
-/* Exit statuses. */
+/* Exit statuses; EXIT_USAGE is another. */
 #define EXIT_DONE   0
 #define EXIT_FAILED 1
-#define EXIT_USAGE  2
-
-/* The lowest getopt_long() value of a long option, above every character. */
-#define LONG_OPTION_BASE 0x100
 
 /*
  * The long options that all programs have. A program's enum of options begins with the values, and
@@ -40,11 +37,8 @@ _printf_(1, 2) int usage_error(const char *format, ...);
 const char *usage_error_message(void);
 
 /*
- * Logs why getopt_long() returned result, which is '?' or ':'. Suggests an option in place of a
- * misspelt one. Expects opterr to be 0, a ':' at the start of the short options, and values of at
- * least LONG_OPTION_BASE for long options. Of two options with the same value, the first one is
- * suggested. help: the command that shows the options; NULL for the program's --help. Returns
- * EXIT_USAGE.
+ * Logs why getopt_long() returned result, which is '?' or ':', as option_fault_describe() words it.
+ * help: the command that shows the options; NULL for the program's --help. Returns EXIT_USAGE.
  */
 int usage_error_option(char *const *argv, int result, const struct option *long_options,
 		       const char *help);

@@ -15,11 +15,9 @@
 
 #include "daemon/fleet/fleet.h"
 #include "daemon/fleet/settings.h"
+#include "proto/option-fault.h"
 #include "proto/process-start.h"
-#include "proto/suggest.h"
 #include "proto/version.h"
-
-#define EXIT_USAGE 2
 
 #define GID_UNKNOWN 65534 /* the kernel's substitute for an unmapped gid */
 
@@ -47,9 +45,8 @@ typedef struct Options {
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-/* Values above every character, which getopt_long() returns for short options. */
 enum {
-	OPTION_CONFIG = 0x100,
+	OPTION_CONFIG = LONG_OPTION_BASE,
 	OPTION_SOCKET,
 	OPTION_VAILD_SOCKET,
 	OPTION_CHECK_CONFIG,
@@ -80,31 +77,13 @@ _printf_(1, 2) static _Noreturn void exit_with_usage(const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
-/* Returns the long option that resembles the typed one, without its dashes; NULL if none does. */
-static const char *nearest_option(const char *typed)
+/* Prints why getopt_long() returned result. */
+static _Noreturn void exit_with_wrong_option(int result, char *const *argv)
 {
-	const char *names[ARRAY_SIZE(long_options) - 1];
-	char name[SUGGEST_LENGTH_MAX];
+	_cleanup_free_ char *fault =
+		option_fault_describe(LAST_OPTION_FAULT(result, argv), long_options);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		names[i] = long_options[i].name;
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(typed, "="), typed);
-	return suggest_nearest(name, names, ARRAY_SIZE(names));
-}
-
-/* Says why getopt_long() returned result for the option. */
-static _Noreturn void exit_with_wrong_option(int result, const char *option)
-{
-	if (optopt > 0 && optopt < OPTION_CONFIG)
-		exit_with_usage("-%c is not an option;", optopt);
-	if (result == ':')
-		exit_with_usage("%s needs a value;", option);
-	if (optopt > 0)
-		exit_with_usage("%s: this option takes no value;", option);
-	const char *nearest = nearest_option(option + 2);
-	if (nearest)
-		exit_with_usage("%s is not an option; did you mean --%s?", option, nearest);
-	exit_with_usage("%s is not an option;", option);
+	exit_with_usage("%s", fault ? fault : "wrong arguments;");
 }
 
 static void set_option(Options *options, int option, char **argv)
@@ -132,7 +111,7 @@ static void set_option(Options *options, int option, char **argv)
 		print_help();
 		exit(EXIT_SUCCESS);
 	default:
-		exit_with_wrong_option(option, argv[optind - 1]);
+		exit_with_wrong_option(option, argv);
 	}
 }
 

@@ -29,7 +29,7 @@ options() {
   expect_equal "-h prints the same help" "$output" "$("$VAILD" -h)"
   wrong_option "--nonsense is not an option;" --nonsense
   wrong_option "--chek-config is not an option; did you mean --check-config?" --chek-config
-  wrong_option "--sokcet=x is not an option; did you mean --socket?" --sokcet=x
+  wrong_option "--sokcet is not an option; did you mean --socket?" --sokcet=x
   wrong_option "--socket needs a value;" --socket
   wrong_option "--help=x: this option takes no value;" --help=x
   wrong_option "-x is not an option;" -x
