@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/api/reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/api/methods.h"
+#include "proto/error-reply.h"
 #include "proto/status.h"
 
 static bool is_service_interface(const char *interface)
@@ -39,22 +39,10 @@ void reply_end(Writer *writer, bool continues, char terminator)
 	writer_terminator(writer, terminator);
 }
 
-static void error_begin(Writer *writer, const char *interface, const char *name)
-{
-	char error[96];
-
-	snprintf(error, sizeof(error), "%s.%s", interface, name);
-	writer_object_begin(writer);
-	writer_key(writer, "error");
-	writer_string(writer, error);
-	writer_key(writer, "parameters");
-	writer_object_begin(writer);
-}
-
 void reply_varlink_error(Writer *writer, const char *name, const char *quoted_key,
 			 const char *value, char terminator)
 {
-	error_begin(writer, INTERFACE_SERVICE, name);
+	error_reply_begin(writer, INTERFACE_SERVICE, name);
 	if (quoted_key) {
 		writer_key_quoted(writer, quoted_key, strlen(quoted_key));
 		writer_string(writer, value);
@@ -64,19 +52,7 @@ void reply_varlink_error(Writer *writer, const char *name, const char *quoted_ke
 
 static void write_failure(Writer *writer, const Failure *failure)
 {
-	char code[16];
-
-	snprintf(code, sizeof(code), "0x%08X", (unsigned int)failure->status);
-	writer_key(writer, "status");
-	writer_string(writer, status_name(failure->status));
-	writer_key(writer, "code");
-	writer_string(writer, code);
-	writer_key(writer, "message");
-	writer_string(writer, failure->message);
-	if (failure->parameter[0] != '\0') {
-		writer_key(writer, "parameter");
-		writer_string(writer, failure->parameter);
-	}
+	error_reply_write_status(writer, failure->status, failure->message, failure->parameter);
 	if (failure->limit) {
 		writer_key(writer, "limit");
 		writer_string(writer, failure->limit);
@@ -101,8 +77,8 @@ void reply_failure(Writer *writer, const char *interface, const Failure *failure
 				    "\"interface\":", failure->parameter, terminator);
 		return;
 	}
-	error_begin(writer, of_service ? INTERFACE_VAILD : interface,
-		    status_error_name(failure->status));
+	error_reply_begin(writer, of_service ? INTERFACE_VAILD : interface,
+			  status_error_name(failure->status));
 	write_failure(writer, failure);
 	reply_end(writer, false, terminator);
 }

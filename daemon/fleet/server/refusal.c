@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/error-reply.h"
 #include "proto/status.h"
 
 /* Copies a text that is UTF-8, cut behind a character. */
@@ -39,22 +40,10 @@ void refuse_varlink(Refusal *refusal, const char *error, const char *parameter)
 	copy_text(refusal->parameter, sizeof(refusal->parameter), parameter);
 }
 
-static void error_begin(Writer *writer, const char *interface, const char *name)
-{
-	char error[96];
-
-	snprintf(error, sizeof(error), "%s.%s", interface, name);
-	writer_object_begin(writer);
-	writer_key(writer, "error");
-	writer_string(writer, error);
-	writer_key(writer, "parameters");
-	writer_object_begin(writer);
-}
-
 /* Writes the only parameter of a Varlink error, whose name follows from that of the error. */
 static void write_varlink(const Refusal *refusal, Writer *writer)
 {
-	error_begin(writer, "org.varlink.service", refusal->varlink_error);
+	error_reply_begin(writer, "org.varlink.service", refusal->varlink_error);
 	if (strcmp(refusal->varlink_error, "MethodNotFound") == 0)
 		writer_key(writer, "method");
 	else if (strcmp(refusal->varlink_error, "InterfaceNotFound") == 0)
@@ -64,30 +53,14 @@ static void write_varlink(const Refusal *refusal, Writer *writer)
 	writer_string(writer, refusal->parameter);
 }
 
-static void write_status(const Refusal *refusal, Writer *writer)
-{
-	char code[16];
-
-	snprintf(code, sizeof(code), "0x%08X", (unsigned int)refusal->status);
-	writer_key(writer, "status");
-	writer_string(writer, status_name(refusal->status));
-	writer_key(writer, "code");
-	writer_string(writer, code);
-	writer_key(writer, "message");
-	writer_string(writer, refusal->message);
-	if (refusal->parameter[0] != '\0') {
-		writer_key(writer, "parameter");
-		writer_string(writer, refusal->parameter);
-	}
-}
-
 void refusal_write(const Refusal *refusal, const char *interface, Writer *writer, char terminator)
 {
 	if (refusal->varlink_error) {
 		write_varlink(refusal, writer);
 	} else {
-		error_begin(writer, interface, status_error_name(refusal->status));
-		write_status(refusal, writer);
+		error_reply_begin(writer, interface, status_error_name(refusal->status));
+		error_reply_write_status(writer, refusal->status, refusal->message,
+					 refusal->parameter);
 	}
 	writer_object_end(writer);
 	writer_object_end(writer);
