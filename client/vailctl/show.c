@@ -356,9 +356,25 @@ static void fill_incoming_vmm(Table *table, const JsonValue *vm)
 	add_agent(table, json_member(vm, "incomingAgent"), NULL);
 }
 
+/* Adds who has registered the VM. Users may do so with allowUserMachines. */
+static void add_registrar(Table *table, const JsonValue *vm)
+{
+	char user[USER_NAME_SIZE];
+	bool by_operator = true;
+
+	if (!json_member(vm, "registeredByUid")) {
+		table_add(table, member_text(vm, "source"));
+		return;
+	}
+	json_read_boolean(json_member(vm, "registeredByOperator"), &by_operator);
+	table_add_format(table, "%s%s",
+			 user_name_and_uid(member_number(vm, "registeredByUid"), user),
+			 by_operator ? "" : ", who was no operator");
+}
+
 static void fill_description(Table *table, const JsonValue *vm, const Listing *registrations)
 {
-	char pid[32], user[USER_NAME_SIZE];
+	char pid[32];
 
 	table_add(table, "Virtual machine:");
 	table_add(table, member_text(vm, "virtualMachineGuid"));
@@ -368,10 +384,7 @@ static void fill_description(Table *table, const JsonValue *vm, const Listing *r
 	table_add(table, pid_text(vm, "vmmPid", pid));
 	fill_incoming_vmm(table, vm);
 	table_add(table, "Added by:");
-	if (json_member(vm, "registeredByUid"))
-		table_add(table, user_name_and_uid(member_number(vm, "registeredByUid"), user));
-	else
-		table_add(table, member_text(vm, "source"));
+	add_registrar(table, vm);
 	table_add(table, "Since:");
 	table_add_since(table, vm, "since");
 	table_add(table, "Display clients:");

@@ -167,6 +167,8 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 	if (!vm_is_found(vm)) {
 		writer_key(writer, "registeredByUid");
 		writer_unsigned(writer, vm->registered_by);
+		writer_key(writer, "registeredByOperator");
+		writer_boolean(writer, vm->by_operator);
 	}
 	encode_display_clients(writer, &vm->display_clients, reader);
 	if (agent_exists(&vm->agent)) {

@@ -140,7 +140,7 @@ static const char *compare_machine(Model *model, uint64_t serial, const JsonValu
 	ModelRegistration *registration;
 	ModelVirtualGpu *virtual_gpu;
 	uint64_t registrations = 0, virtual_gpus = 0;
-	bool quarantined = false;
+	bool quarantined = false, by_operator = false;
 	char name[16] = "";
 
 	MODEL_EACH(model, registration, registrations)
@@ -148,6 +148,7 @@ static const char *compare_machine(Model *model, uint64_t serial, const JsonValu
 	MODEL_EACH(model, virtual_gpu, virtual_gpus)
 	virtual_gpus += virtual_gpu->machine == serial;
 	json_read_boolean(json_member(item, "quarantined"), &quarantined);
+	json_read_boolean(json_member(item, "registeredByOperator"), &by_operator);
 	if (machine->name >= 0)
 		snprintf(name, sizeof(name), "n%d", machine->name);
 	if (strcmp(member_string(item, "virtualMachineGuid"), model_guids[machine->guid]) != 0)
@@ -155,7 +156,8 @@ static const char *compare_machine(Model *model, uint64_t serial, const JsonValu
 	if (strcmp(member_string(item, "name"), name) != 0)
 		return differ("name %s", member_string(item, "name"));
 	if (member_number(item, "vmmPid") != (uint64_t)machine->vmm_pid ||
-	    member_number(item, "registeredByUid") != machine->registrar)
+	    member_number(item, "registeredByUid") != machine->registrar ||
+	    by_operator != machine->by_operator)
 		return differ("VMM or registrar of %s", model_guids[machine->guid]);
 	if (member_number(item, "registrations") != registrations)
 		return differ("%lu registrations",

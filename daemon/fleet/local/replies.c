@@ -77,11 +77,25 @@ static char *date_of(const FleetLocalVm *vm, const FleetFacts *earlier, double n
 	return strdup(date_for_people(now - vm->since, date));
 }
 
+/*
+ * Tests whether the fleet gets to know a VM. A user who may register VMs chooses their GUIDs, and
+ * could otherwise claim a VM that operators have on another host.
+ */
+static bool is_published(const JsonValue *item)
+{
+	bool is_operators = false;
+
+	if (!json_member(item, "registeredByUid"))
+		return true; /* found */
+	json_read_boolean(json_member(item, "registeredByOperator"), &is_operators);
+	return is_operators;
+}
+
 static bool read_vm(const JsonValue *item, const FleetFacts *earlier, double now, FleetFacts *facts)
 {
 	FleetLocalVm *vm = &facts->vms[facts->vm_count];
 
-	if (!guid_parse(text_of(item, "virtualMachineGuid"), &vm->guid))
+	if (!is_published(item) || !guid_parse(text_of(item, "virtualMachineGuid"), &vm->guid))
 		return true;
 	json_read_real(json_member(item, "since"), &vm->since);
 	vm->vm.vgpus = json_array_size(json_member(item, "virtualGpus"));
@@ -130,7 +144,10 @@ static bool make_address(const JsonValue *item, char address[FLEET_ADDRESS_SIZE]
 	return fleet_address_is_valid(address);
 }
 
-/* Adds the VM's vGPUs on the adapter to its holders, as far as there is room. */
+/*
+ * Adds the VM's vGPUs on the adapter to its holders, as far as there is room. Those of a VM that is
+ * not published are only counted as used.
+ */
 static bool add_holders(const JsonValue *vm, const char *adapter, FleetGpu *gpu)
 {
 	const JsonValue *vgpus = json_member(vm, "virtualGpus");
@@ -139,8 +156,10 @@ static bool add_holders(const JsonValue *vm, const char *adapter, FleetGpu *gpu)
 		const JsonValue *vgpu = json_array_at(vgpus, i);
 		FleetGpuHolder *holder = &gpu->holders[gpu->holder_count];
 
-		if (strcmp(text_of(vgpu, "adapter"), adapter) != 0 ||
-		    gpu->holder_count == FLEET_ITEMS_MAX ||
+		if (strcmp(text_of(vgpu, "adapter"), adapter) != 0)
+			continue;
+		gpu->used++;
+		if (gpu->holder_count == FLEET_ITEMS_MAX || !is_published(vm) ||
 		    !guid_parse(text_of(vm, "virtualMachineGuid"), &holder->vm))
 			continue;
 		holder->type = fleet_text_copy(text_of(vgpu, "profile"));
@@ -177,7 +196,8 @@ static bool read_gpu(const Replies *replies, const JsonValue *item, FleetFacts *
 		return false;
 	gpu->takes_any_type = !is_device;
 	gpu->capacity = number_of(item, is_device ? "maxVirtualFunctions" : "maxVirtualGpus");
-	gpu->used = is_device ? gpu->holder_count : number_of(item, "virtualGpus");
+	if (!is_device)
+		gpu->used = number_of(item, "virtualGpus");
 	return !is_device || gpu_types_read(text_of(item, "pciAddress"), gpu);
 }
 

@@ -141,6 +141,17 @@ Test(parties, unmapped_ids_match_nobody)
 			 "STATUS_ACCESS_DENIED");
 }
 
+/* Returns whether the reply says that an operator has registered the VM. */
+static bool is_operators_vm(void)
+{
+	bool is_operators;
+
+	cr_assert(json_read_boolean(
+		reply_value(fixture.fake_host, "virtualMachine.registeredByOperator"),
+		&is_operators));
+	return is_operators;
+}
+
 Test(parties, users_may_register_vms_only_if_configured)
 {
 	cr_assert_str_eq(register_vm(fixture.client, ""), "STATUS_ACCESS_DENIED");
@@ -149,6 +160,13 @@ Test(parties, users_may_register_vms_only_if_configured)
 	cr_assert_str_eq(register_vm(fixture.client, ""), SUCCESS);
 	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.vmmPid"), 300u);
 	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.registeredByUid"), 1000u);
+	cr_assert_not(is_operators_vm());
+}
+
+Test(parties, a_vm_tells_that_an_operator_has_registered_it)
+{
+	cr_assert_str_eq(register_vm(fixture.admin, ",\"vmmPid\":300"), SUCCESS);
+	cr_assert(is_operators_vm());
 }
 
 static void add_processes(FakeHost *fake_host)

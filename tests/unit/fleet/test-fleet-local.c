@@ -51,6 +51,7 @@ static void add_vm(void)
 {
 	add(&replies.vms,
 	    "{\"virtualMachines\":[{\"virtualMachineGuid\":\"" VM "\",\"name\":\"web\","
+	    "\"registeredByUid\":1000,\"registeredByOperator\":true,"
 	    "\"since\":40.5,\"registrations\":2,\"virtualGpus\":[{\"adapter\":\"aa\","
 	    "\"profile\":\"p\"},{\"adapter\":\"bb\"},{\"adapter\":\"aa\"}]}]}");
 }
@@ -71,6 +72,36 @@ Test(fleet_local, a_vm)
 	cr_assert_eq(facts.host.registrations, 2);
 	cr_assert_str_eq(facts.host.version, "1.2");
 	cr_assert_str_eq(facts.host.name, "here");
+}
+
+/* Adds a VM with a vGPU on the adapter aa, and with members about its source. */
+static void add_vm_from(const char *guid, const char *source)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "{\"virtualMachines\":[{\"virtualMachineGuid\":\"%s\",%s,\"registrations\":1,"
+		 "\"virtualGpus\":[{\"adapter\":\"aa\"}]}]}",
+		 guid, source);
+	add(&replies.vms, text);
+}
+
+Test(fleet_local, a_vm_of_a_user_is_not_published)
+{
+	add_vm_from(VM, "\"registeredByUid\":1000,\"registeredByOperator\":false");
+	add_vm_from("02000000-0000-0000-0000-000000000000", "\"registeredByUid\":0");
+	add_vm_from("03000000-0000-0000-0000-000000000000",
+		    "\"registeredByUid\":1000,\"registeredByOperator\":1");
+	add_vm_from("04000000-0000-0000-0000-000000000000", "\"source\":\"machined\"");
+	add(&replies.adapters, "{\"adapters\":[{\"adapter\":\"aa\",\"source\":\"drm\","
+			       "\"pciAddress\":\"ffff:ff:1f.7\",\"maxVirtualFunctions\":8}]}");
+	read_replies();
+	cr_assert_eq(facts.vm_count, 1);
+	cr_assert_eq(facts.vms[0].guid.bytes[0], 4);
+	cr_assert_eq(facts.host.vms, 1);
+	cr_assert_eq(facts.host.registrations, 1);
+	cr_assert_eq(facts.gpus[0].gpu.holder_count, 1, "the GUIDs of users' VMs stay here");
+	cr_assert_eq(facts.gpus[0].gpu.used, 4, "their vGPUs are in use");
 }
 
 Test(fleet_local, the_date_of_a_vm_stays)
