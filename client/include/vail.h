@@ -1923,11 +1923,18 @@ typedef struct VailMachine {
 	 * has named; NULL or "api" for any other source.
 	 */
 	const char *settings_source;
+
+	/*
+	 * The state of the guest in the VMM: "running", also if it is paused; "incoming" while the
+	 * VMM waits for it as the destination of a migration; "migrated" if the VMM has sent it to
+	 * another VMM and lives on. NULL to leave that unchanged.
+	 */
+	const char *guest_state;
 } VailMachine;
 
-#define VAIL_MACHINE_INIT                                               \
-	{                                                               \
-		sizeof(VailMachine), NULL, 0, NULL, 0, NULL, NULL, NULL \
+#define VAIL_MACHINE_INIT                                                     \
+	{                                                                     \
+		sizeof(VailMachine), NULL, 0, NULL, 0, NULL, NULL, NULL, NULL \
 	}
 
 /**
@@ -1957,8 +1964,8 @@ VAIL_PUBLIC NTSTATUS vail_register_virtual_machine(struct vail *vail, const char
  * vail_update_virtual_machine() - Changes the settings of a VM
  * @vail: the handle.
  * @virtual_machine: GUID of the VM.
- * @machine: its vmm_pid is the VMM whose agent to set: the VM's VMM, also if 0, or its incoming
- *   VMM.
+ * @machine: its vmm_pid is the VMM whose agent and guest_state to set: the VM's VMM, also if 0, or
+ *   its incoming VMM.
  *
  * Absent settings are not changed. Registrations end if their privileges match no display client
  * any more, and display channels if their display client has lost one of their rights. Allowed for

@@ -98,9 +98,15 @@ static const char *source_of(const VailMachine *machine)
 								      : NULL;
 }
 
+static const char *guest_state_of(const VailMachine *machine)
+{
+	return machine->size > offsetof(VailMachine, guest_state) ? machine->guest_state : NULL;
+}
+
 static bool size_is_known(const VailMachine *machine)
 {
 	return machine->size == sizeof(*machine) ||
+	       machine->size == offsetof(VailMachine, guest_state) ||
 	       machine->size == offsetof(VailMachine, settings_source) ||
 	       machine->size == offsetof(VailMachine, display_client_rights);
 }
@@ -136,6 +142,7 @@ static void put_machine(Parameters *parameters, const VailMachine *machine)
 		writer_object_end(&parameters->writer);
 	}
 	put_string(parameters, "settingsSource", source_of(machine));
+	put_string(parameters, "guestState", guest_state_of(machine));
 }
 
 static NTSTATUS call_with_settings(struct vail *vail, const char *method,

@@ -299,11 +299,14 @@ NTSTATUS machine_weigh_sources(Request *request, const DisplayClients *present,
 NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, bool must_log_in,
 				  const DropInChoice *choice, VmSettings *ret)
 {
-	NTSTATUS status = copy_text(request, request->params.machine_settings.name, &ret->name);
+	const MachineSettingsParams *params = &request->params.machine_settings;
+	NTSTATUS status = copy_text(request, params->name, &ret->name);
 
 	if (status == STATUS_SUCCESS)
 		status = resolve_display_clients(request, vmm, must_log_in, choice->clients, ret);
 	if (status == STATUS_SUCCESS)
 		status = resolve_agent(request, choice->agent, ret);
+	if (params->guest_state.present)
+		ret->guest_state = (GuestState)(GUEST_STATE_RUNNING + params->guest_state.value);
 	return status;
 }

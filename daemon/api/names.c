@@ -97,6 +97,7 @@ const char *vm_part_name(VmPart part)
 		[VM_PART_SOURCE] = "source",
 		[VM_PART_DISPLAY_SERVER] = "displayServerPid",
 		[VM_PART_INCOMING_DISPLAY_SERVER] = "incomingDisplayServerPid",
+		[VM_PART_GUEST_STATE] = "guestState",
 	};
 	_Static_assert(ARRAY_SIZE(names) == VM_PART_MAX, "each part has a name");
 
@@ -132,6 +133,14 @@ const char *const settings_source_names[] = {
 	[SETTINGS_FROM_LIBVIRT] = "libvirt",
 	[SETTINGS_SOURCE_MAX] = NULL,
 };
+
+const char *const guest_state_names[] = { "running", "incoming", "migrated", NULL };
+_Static_assert(ARRAY_SIZE(guest_state_names) == GUEST_STATE_MAX, "each state but one has a name");
+
+const char *guest_state_name(GuestState state)
+{
+	return state == GUEST_STATE_UNKNOWN ? NULL : guest_state_names[state - GUEST_STATE_RUNNING];
+}
 
 const char *adapter_source_name(AdapterSource source)
 {

@@ -32,6 +32,12 @@ typedef enum SettingsSource {
 
 extern const char *const settings_source_names[];
 
+/* Names of the states from GUEST_STATE_RUNNING on. */
+extern const char *const guest_state_names[];
+
+/* Returns NULL for GUEST_STATE_UNKNOWN. */
+const char *guest_state_name(GuestState state);
+
 const char *adapter_source_name(AdapterSource source);
 const char *held_gpu_kind_name(HeldGpuKind kind);
 

@@ -92,7 +92,8 @@ TABLE(params_register_machine,
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party),
-	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
+	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names),
+	CHOICE("guestState", MachineSettingsParams, guest_state, OPTIONAL, guest_state_names));
 
 TABLE(params_update_machine,
 	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),
@@ -101,7 +102,8 @@ TABLE(params_update_machine,
 	ARRAY("displayClients", MachineSettingsParams, display_clients, OPTIONAL,
 	      LIMIT_DISPLAY_CLIENTS, &params_display_client),
 	OBJECT("agent", MachineSettingsParams, agent, OPTIONAL, &params_party),
-	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names));
+	CHOICE("settingsSource", MachineSettingsParams, source, OPTIONAL, settings_source_names),
+	CHOICE("guestState", MachineSettingsParams, guest_state, OPTIONAL, guest_state_names));
 
 TABLE(params_unregister_machine,
 	GUID("virtualMachineGuid", MachineSettingsParams, virtual_machine, REQUIRED),

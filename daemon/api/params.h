@@ -78,7 +78,8 @@ typedef struct MachineSettingsParams {
 	OptionalInteger vmm_pid;
 	DisplayClientsParams display_clients;
 	PartyParams agent;
-	OptionalInteger source; /* a SettingsSource */
+	OptionalInteger source;      /* a SettingsSource */
+	OptionalInteger guest_state; /* a GuestState, from GUEST_STATE_RUNNING on */
 } MachineSettingsParams;
 
 typedef struct AssignParams {

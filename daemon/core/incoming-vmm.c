@@ -26,6 +26,7 @@ NTSTATUS incoming_vmm_prepare(Broker *broker, const Caller *caller, VirtualMachi
 	}
 	incoming->vm = vm;
 	incoming->names_agent = settings->has_agent;
+	incoming->guest_state = settings->guest_state;
 	settings->for_incoming = true;
 	if (settings->has_agent)
 		incoming->agent = vm_settings_take_agent(settings, vm, agent);
@@ -137,6 +138,9 @@ bool vm_hand_over(Broker *broker, VirtualMachine *vm)
 	IncomingVmm *incoming = take_incoming(broker, vm);
 	unsigned int parts = VM_PART_BIT(VM_PART_VMM) | incoming_parts(incoming) |
 			     (incoming->names_agent ? VM_PART_BIT(VM_PART_AGENT) : 0);
+	if (vm->guest_state != incoming->guest_state)
+		parts |= VM_PART_BIT(VM_PART_GUEST_STATE);
+	vm->guest_state = incoming->guest_state;
 	LIST_REMOVE(vm, of_vmm);
 	vm->vmm = TAKE_POINTER(incoming->process);
 	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);

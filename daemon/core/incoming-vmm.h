@@ -19,13 +19,15 @@ struct IncomingVmm {
 	 */
 	bool names_agent;
 	Agent agent;
+	GuestState guest_state;
 	LIST_ENTRY(IncomingVmm) of_process;
 };
 
 /*
- * Prepares a process as the incoming VMM of the VM, which has another VMM. Uses only the agent of
- * settings, and takes over its parts. The commit replaces an earlier incoming VMM. Returns
- * STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY or STATUS_INSUFFICIENT_RESOURCES.
+ * Prepares a process as the incoming VMM of the VM, which has another VMM. Uses only the agent
+ * and the state of the guest in settings, and takes over the parts of the agent. The commit
+ * replaces an earlier incoming VMM. Returns STATUS_SUCCESS, STATUS_QUOTA_EXCEEDED, STATUS_NO_MEMORY
+ * or STATUS_INSUFFICIENT_RESOURCES.
  */
 NTSTATUS incoming_vmm_prepare(Broker *broker, const Caller *caller, VirtualMachine *vm,
 			      const ResolvedProcess *vmm, VmSettings *settings,

@@ -175,6 +175,7 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
 	vm->display_clients = settings->display_clients;
 	settings->display_clients = DISPLAY_CLIENTS_INIT;
 	vm->has_metadata = settings->has_metadata;
+	vm->guest_state = settings->guest_state;
 	entity_prepare(broker, &vm->entity, ENTITY_VIRTUAL_MACHINE);
 	vm->since = broker_now(broker);
 	*ret_vm = vm;
@@ -273,6 +274,23 @@ static bool keeps_agent(const VmUpdate *update)
 	       (!agent->user || agent->uid == settings->agent_uid);
 }
 
+/* Returns the state of the guest that the update concerns. */
+static GuestState *updated_guest_state(const VmUpdate *update)
+{
+	return update->settings->for_incoming ? &update->vm->incoming->guest_state
+					      : &update->vm->guest_state;
+}
+
+/* Tests whether the update changes the state of the VMM's guest. That of the incoming VMM's guest
+ * is not shown. */
+static bool changes_guest_state(const VmUpdate *update)
+{
+	const VmSettings *settings = update->settings;
+
+	return settings->guest_state != GUEST_STATE_UNKNOWN && !settings->for_incoming &&
+	       settings->guest_state != update->vm->guest_state;
+}
+
 /* Returns the parts of the VM that the update changes, as VM_PART_BIT(). */
 static unsigned int changed_parts(const VmUpdate *update)
 {
@@ -288,6 +306,8 @@ static unsigned int changed_parts(const VmUpdate *update)
 	if (settings->has_display_clients &&
 	    !display_clients_are_same(&vm->display_clients, &settings->display_clients))
 		parts |= VM_PART_BIT(VM_PART_DISPLAY_CLIENTS);
+	if (changes_guest_state(update))
+		parts |= VM_PART_BIT(VM_PART_GUEST_STATE);
 	return parts;
 }
 
@@ -313,6 +333,8 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 		if (settings->for_incoming)
 			vm->incoming->names_agent = true;
 	}
+	if (settings->guest_state != GUEST_STATE_UNKNOWN)
+		*updated_guest_state(update) = settings->guest_state;
 	vm->has_metadata |= settings->has_metadata;
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);

@@ -67,6 +67,7 @@ static const JsonField incoming_fields[] = {
 	BOOLEAN("namesAgent", RecordedIncoming, names_agent),
 	OPTIONAL_TEXT("agentUser", RecordedIncoming, agent_user),
 	STRUCTURE("agent", RecordedIncoming, agent, &process_table),
+	OPTIONAL_NUMBER_TO("guestState", RecordedIncoming, guest_state, GUEST_STATE_MAX - 1),
 };
 static const JsonTable incoming_table = RECORD_TABLE(incoming_fields);
 
@@ -92,6 +93,7 @@ static const JsonField vm_fields[] = {
 	NUMBER("since", RecordedVm, since),
 	OPTIONAL_STRUCTURE("incoming", RecordedVm, incoming, has_incoming, &incoming_table),
 	OPTIONAL_BOOLEAN("isFound", RecordedVm, is_found),
+	OPTIONAL_NUMBER_TO("guestState", RecordedVm, guest_state, GUEST_STATE_MAX - 1),
 };
 
 static const JsonField function_fields[] = {

@@ -46,6 +46,7 @@ typedef struct RecordedIncoming {
 	bool names_agent;
 	char *agent_user;
 	RecordedProcess agent; /* with key PROCESS_KEY_NONE if the agent is a user or has exited */
+	uint64_t guest_state;
 } RecordedIncoming;
 
 /*
@@ -70,6 +71,7 @@ typedef struct RecordedVm {
 	RecordedIncoming incoming;
 	bool has_incoming;
 	bool is_found; /* by systemd-machined; no request registered it */
+	uint64_t guest_state;
 } RecordedVm;
 
 /* A function of a GPU that a look has found. */

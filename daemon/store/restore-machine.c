@@ -45,7 +45,7 @@ static ResolvedProcess resolved(const Caller *caller, uid_t uid)
 static RestoreReason restore_incoming(Restore *restore, RecordedIncoming *from, VirtualMachine *vm)
 {
 	Broker *broker = restore->broker;
-	VmSettings settings = VM_SETTINGS_INIT;
+	VmSettings settings = { .guest_state = (GuestState)from->guest_state };
 	IncomingVmm *incoming;
 	Caller caller;
 	Failure failure;
@@ -84,6 +84,7 @@ static RestoreReason find_vmm(Restore *restore, RecordedVm *from, Caller *ret, b
 		return restore_reason_is_exhaustion(incoming) ? incoming : reason;
 	*ret_is_new = reason == RESTORE_PROCESS_IS_GONE;
 	from->vmm = from->incoming.vmm;
+	from->guest_state = from->incoming.guest_state;
 	from->has_incoming = false;
 	if (!from->incoming.names_agent)
 		return RESTORE_OK;
@@ -101,7 +102,8 @@ static RestoreReason add_vm(Restore *restore, RecordedVm *from, Caller *caller,
 {
 	Broker *broker = restore->broker;
 	const ResolvedProcess vmm = resolved(caller, from->vmm.uid);
-	VmSettings settings = { .name = TAKE_POINTER(from->name) };
+	VmSettings settings = { .name = TAKE_POINTER(from->name),
+				.guest_state = (GuestState)from->guest_state };
 	RestoreReason reason = RESTORE_OK;
 	Failure failure;
 

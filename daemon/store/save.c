@@ -111,6 +111,7 @@ static void record_incoming(RecordedVm *record, const IncomingVmm *incoming)
 		.names_agent = incoming->names_agent,
 		.agent_user = agent->user,
 		.agent = agent_of(agent->uid, agent->process),
+		.guest_state = incoming->guest_state,
 	};
 }
 
@@ -154,6 +155,9 @@ static void record_update(RecordedVm *record, const VmUpdate *update)
 		return;
 	if (settings->name)
 		record->name = settings->name;
+	if (settings->guest_state != GUEST_STATE_UNKNOWN)
+		*(settings->for_incoming ? &record->incoming.guest_state : &record->guest_state) =
+			settings->guest_state;
 	record->has_metadata |= settings->has_metadata;
 	if (settings->has_display_clients)
 		record->display_clients = settings->display_clients;
@@ -180,6 +184,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.agent_is_from_drop_in = vm->agent.is_from_drop_in,
 		.since = vm->since,
 		.is_found = vm_is_found(vm),
+		.guest_state = vm->guest_state,
 	};
 
 	if (vm->incoming)

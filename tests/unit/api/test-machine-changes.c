@@ -93,6 +93,59 @@ Test(machine_changes, a_process_with_other_credentials_is_another_display_client
 	cr_assert_str_eq(UPDATE(",\"displayClients\":[{\"pid\":300}]"), "[\"displayClients\"]");
 }
 
+#define INCOMING_300 "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":300"
+
+/* Returns the state of the guest as a reply shows it, or "". */
+static const char *shown_state(void)
+{
+	const char *state;
+
+	call(fixture.fake_host, fixture.admin, DESCRIBE, NAMES_A);
+	state = json_string(
+		json_member(reply_value(fixture.fake_host, "virtualMachine"), "guestState"));
+	return state ? state : "";
+}
+
+Test(machine_changes, the_state_of_the_guest_is_named_if_it_is_different)
+{
+	cr_assert_str_eq(shown_state(), "");
+	cr_assert_str_eq(UPDATE(",\"guestState\":\"incoming\""), "[\"guestState\"]");
+	cr_assert_str_eq(UPDATE(",\"guestState\":\"incoming\""), "none");
+	cr_assert_str_eq(UPDATE(",\"name\":\"one\""), "[\"name\"]");
+	cr_assert_str_eq(shown_state(), "incoming");
+	cr_assert_str_eq(UPDATE(",\"guestState\":\"running\""), "[\"guestState\"]");
+	cr_assert_str_eq(UPDATE(",\"guestState\":\"migrated\""), "[\"guestState\"]");
+	cr_assert_str_eq(shown_state(), "migrated");
+	cr_assert_str_eq(call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"guestState\":\"elsewhere\"}"),
+			 "STATUS_INVALID_PARAMETER");
+}
+
+Test(machine_changes, only_who_may_update_the_vm_tells_the_state_of_its_guest)
+{
+	cr_assert_str_eq(call(fixture.fake_host, fixture.stranger, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"guestState\":\"incoming\"}"),
+			 "STATUS_ACCESS_DENIED");
+	cr_assert_str_eq(shown_state(), "");
+}
+
+Test(machine_changes, the_incoming_vmm_brings_the_state_of_its_guest)
+{
+	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
+	     INCOMING_300 ",\"guestState\":\"incoming\"}");
+	cr_assert_str_eq(shown_state(), "", "the guest of the VMM runs");
+	strcpy(reported, "none");
+	call(fixture.fake_host, fixture.admin, UPDATE_MACHINE,
+	     INCOMING_300 ",\"guestState\":\"running\"}");
+	cr_assert_str_eq(reported, "none");
+	cr_assert_str_eq(UPDATE(",\"guestState\":\"migrated\""), "[\"guestState\"]");
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	cr_assert_str_eq(reported, "[\"vmmPid\",\"incomingVmmPid\",\"guestState\"]");
+	cr_assert_str_eq(shown_state(), "running");
+}
+
 Test(machine_changes, the_exit_of_an_agent_is_named)
 {
 	UPDATE(",\"agent\":{\"pid\":400}");
@@ -112,7 +165,7 @@ Test(machine_changes, each_name_is_a_member_of_a_machine)
 {
 	FakeAgent server, incoming_server;
 
-	UPDATE(",\"name\":\"one\",\"agent\":{\"pid\":400}");
+	UPDATE(",\"name\":\"one\",\"agent\":{\"pid\":400},\"guestState\":\"running\"");
 	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE,
 	     "{\"virtualMachineGuid\":\"" GUID_A "\",\"vmmPid\":300,\"agent\":{\"pid\":300}}");
 	cr_assert_str_eq(reported, "[\"incomingVmmPid\",\"incomingAgent\"]");
