@@ -139,21 +139,37 @@ expect_window() {
 
 ## Idling
 
-# Prints how often threads of the viewer were woken or interrupted, and the time that they have run.
+# activity PID...: prints how often threads of each process were woken or interrupted, and the time that
+# it has run.
 activity() {
-  awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$VIEWER/task/"*/status
-  cut -d' ' -f14,15 "/proc/$VIEWER/stat"
+  local pid
+
+  for pid; do
+    awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$pid/task/"*/status
+    cut -d' ' -f14,15 "/proc/$pid/stat"
+  done
 }
 
 # is_idle_for COUNT: tests whether the viewer does nothing while vaild serves COUNT other programs.
 is_idle_for() {
   local before i
 
-  before=$(activity)
+  before=$(activity "$VIEWER")
   for ((i = 0; i < $1; i++)); do
     "${CTL[@]}" --json list >/dev/null
   done
-  [ "$(activity)" = "$before" ]
+  [ "$(activity "$VIEWER")" = "$before" ]
+}
+
+# are_idle PID...: tests whether nothing wakes these processes for more than a second.
+are_idle() {
+  local before since=$SECONDS
+
+  before=$(activity "$@")
+  while [ $((SECONDS - since)) -lt 3 ]; do
+    [ "$(activity "$@")" = "$before" ] || return
+    pause_for 50
+  done
 }
 
 # expect_idle CHECK: waits until nothing happens any more. A deadline of the window, for example for
