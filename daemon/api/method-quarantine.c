@@ -42,7 +42,7 @@ static NTSTATUS impose(Request *request)
 					     &quarantine, &request->failure);
 	if (status != STATUS_SUCCESS)
 		return status;
-	if (!host->persist_quarantine(host->self, &quarantine->guid, quarantine->reason)) {
+	if (!host->persist_quarantine(host->self, &quarantine->guid, quarantine->reason, &payer)) {
 		quarantine_discard(broker, quarantine);
 		return persist_failure(request);
 	}

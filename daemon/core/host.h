@@ -181,10 +181,11 @@ typedef struct Host {
 	void (*discard_fd)(void *self, int fd, const Payer *payer);
 
 	/*
-	 * Persists a quarantine across reboots, or removes a persisted one. reason may be NULL.
-	 * Returns false if the change cannot be written.
+	 * Persists a quarantine with its payer across reboots, or removes a persisted one. reason
+	 * may be NULL. Returns false if the change cannot be written.
 	 */
-	bool (*persist_quarantine)(void *self, const Guid *guid, const char *reason);
+	bool (*persist_quarantine)(void *self, const Guid *guid, const char *reason,
+				   const Payer *payer);
 	bool (*remove_quarantine)(void *self, const Guid *guid);
 
 	/*

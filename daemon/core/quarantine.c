@@ -57,14 +57,14 @@ NTSTATUS quarantine_prepare(Broker *broker, const Payer *payer, const Guid *guid
 	return STATUS_SUCCESS;
 }
 
-NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure)
+NTSTATUS quarantine_restore(Broker *broker, const Payer *payer, const Guid *guid, char **reason,
+			    Failure *failure)
 {
-	const Payer root = { .uid = 0, .is_operator = true };
 	Quarantine *quarantine = quarantine_new(guid, reason);
 
 	if (!quarantine)
 		return failure_no_memory(failure);
-	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, &root,
+	NTSTATUS status = charge_restore(&quarantine->charge, &broker->accounts, payer,
 					 LIMIT_QUARANTINES, failure);
 	if (status != STATUS_SUCCESS) {
 		quarantine_discard(broker, quarantine);

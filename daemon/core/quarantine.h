@@ -39,10 +39,11 @@ void quarantine_commit(Broker *broker, Quarantine *quarantine);
 void quarantine_discard(Broker *broker, Quarantine *quarantine);
 
 /*
- * Adds a quarantine that was persisted, regardless of the limits, and charges it to root. Takes
- * ownership of *reason if memory suffices. Returns STATUS_SUCCESS or STATUS_NO_MEMORY.
+ * Adds a quarantine that was persisted, regardless of the limits, and charges it to its payer.
+ * Takes ownership of *reason if memory suffices. Returns STATUS_SUCCESS or STATUS_NO_MEMORY.
  */
-NTSTATUS quarantine_restore(Broker *broker, const Guid *guid, char **reason, Failure *failure);
+NTSTATUS quarantine_restore(Broker *broker, const Payer *payer, const Guid *guid, char **reason,
+			    Failure *failure);
 
 /* Ends the quarantine. */
 void quarantine_lift(Broker *broker, Quarantine *quarantine);

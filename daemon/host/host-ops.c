@@ -243,11 +243,12 @@ static void host_ops_end_channel(void *self, int fd, const Payer *payer)
 			    fd);
 }
 
-static bool host_ops_persist_quarantine(void *self, const Guid *guid, const char *reason)
+static bool host_ops_persist_quarantine(void *self, const Guid *guid, const char *reason,
+					const Payer *payer)
 {
 	Server *server = self;
 
-	return quarantine_store_save(&server->quarantines, guid, reason);
+	return quarantine_store_save(&server->quarantines, guid, reason, payer);
 }
 
 static bool host_ops_remove_quarantine(void *self, const Guid *guid)

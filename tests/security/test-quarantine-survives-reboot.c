@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/host/persist/quarantine-store.h"
+#include "proto/macros.h"
 #include "tests/support/fake-host.h"
 
 typedef struct State {
@@ -18,6 +19,8 @@ typedef struct State {
 	QuarantineStore store;
 	Guid guid;
 } State;
+
+static const Payer root = { .uid = 0, .is_operator = true };
 
 static State state_begin(void)
 {
@@ -92,13 +95,68 @@ Test(quarantine_survives_reboot, saved_and_removed)
 	State state = state_begin();
 
 	assert_restores(&state, NULL);
-	cr_assert(quarantine_store_save(&state.store, &state.guid, "GPU \"fell\" off\n"));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, "GPU \"fell\" off\n", &root));
 	assert_restores(&state, "GPU \"fell\" off\n");
-	cr_assert(quarantine_store_save(&state.store, &state.guid, NULL));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, NULL, &root));
 	assert_restores(&state, "");
 	cr_assert(quarantine_store_remove(&state.store, &state.guid));
 	cr_assert(quarantine_store_remove(&state.store, &state.guid));
 	assert_restores(&state, NULL);
+	state_end(&state);
+}
+
+/* Restores into a new broker, and returns who pays for the quarantine. */
+static Payer restore_payer(State *state)
+{
+	FakeHost *fake_host = fake_host_new();
+	Broker *broker = fake_host->service.broker;
+
+	cr_assert_eq(quarantine_store_restore(&state->store, broker, fake_host->service.parser,
+					      &fake_host->service.statistics),
+		     1);
+	const Payer payer = quarantine_find(broker, &state->guid)->charge.account->payer;
+	fake_host_free(fake_host);
+	return payer;
+}
+
+/* Members of the quarantine group could otherwise use up root's limit by restarts. */
+Test(quarantine_survives_reboot, the_same_user_pays)
+{
+	static const Payer payers[] = {
+		{ .uid = 1000, .is_operator = false },
+		{ .uid = 1001, .is_operator = true },
+		{ .uid = 0, .is_operator = false },
+	};
+	State state = state_begin();
+
+	for (size_t i = 0; i < ARRAY_SIZE(payers); i++) {
+		cr_assert(quarantine_store_save(&state.store, &state.guid, "r", &payers[i]));
+		const Payer payer = restore_payer(&state);
+		cr_assert_eq(payer_compare(&payer, &payers[i]), 0, "payer %zu", i);
+	}
+	state_end(&state);
+}
+
+Test(quarantine_survives_reboot, root_pays_if_the_file_names_nobody)
+{
+	static const char *const members[] = {
+		"",
+		",\"payerUid\":1000",
+		",\"byOperator\":false",
+		",\"payerUid\":4294967295,\"byOperator\":false",
+		",\"payerUid\":\"1000\",\"byOperator\":false",
+	};
+	State state = state_begin();
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"version\":1,\"virtualMachineGuid\":\"" GUID_A "\"%s}", members[i]);
+		state_write(&state, text);
+		const Payer payer = restore_payer(&state);
+		cr_assert_eq(payer_compare(&payer, &root), 0, "%s", members[i]);
+	}
 	state_end(&state);
 }
 
@@ -109,7 +167,7 @@ Test(quarantine_survives_reboot, start_without_free_fds_fails)
 	FakeHost *fake_host = fake_host_new();
 	struct rlimit limit, few;
 
-	cr_assert(quarantine_store_save(&state.store, &state.guid, "odd"));
+	cr_assert(quarantine_store_save(&state.store, &state.guid, "odd", &root));
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	int next = dup(STDERR_FILENO);
 	close(next);
@@ -257,7 +315,7 @@ Test(quarantine_survives_reboot, write_failures_are_reported)
 	State state = state_begin();
 
 	quarantine_store_close(&state.store);
-	cr_assert_not(quarantine_store_save(&state.store, &state.guid, NULL));
+	cr_assert_not(quarantine_store_save(&state.store, &state.guid, NULL, &root));
 	cr_assert_not(quarantine_store_remove(&state.store, &state.guid));
 	state_end(&state);
 }

@@ -415,7 +415,8 @@ static void fake_discard_fd(void *self, int fd, const Payer *payer)
 	fake_host_close(self, fd);
 }
 
-static bool fake_persist_quarantine(void *self, const Guid *guid, const char *reason)
+static bool fake_persist_quarantine(void *self, const Guid *guid, const char *reason,
+				    const Payer *payer)
 {
 	FakeHost *fake_host = self;
 	FakeQuarantine *quarantine = find_quarantine(fake_host, guid);
@@ -426,7 +427,8 @@ static bool fake_persist_quarantine(void *self, const Guid *guid, const char *re
 		fake_host_must(fake_host->quarantine_count < FAKE_HOST_QUARANTINE_MAX);
 		quarantine = &fake_host->quarantines[fake_host->quarantine_count++];
 	}
-	*quarantine = (FakeQuarantine){ .guid = *guid, .has_reason = reason != NULL };
+	*quarantine =
+		(FakeQuarantine){ .guid = *guid, .has_reason = reason != NULL, .payer = *payer };
 	snprintf(quarantine->reason, sizeof(quarantine->reason), "%s", reason ? reason : "");
 	return true;
 }

@@ -90,6 +90,7 @@ typedef struct FakeQuarantine {
 	Guid guid;
 	char reason[LIMIT_NAME_LENGTH + 1];
 	bool has_reason;
+	Payer payer;
 } FakeQuarantine;
 
 /* An fd of the fake kernel. Its number is its index in FakeHost.fds plus one. */

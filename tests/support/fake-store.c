@@ -285,8 +285,9 @@ static void restore_quarantines(FakeHost *fake_host)
 		char *reason = quarantine->has_reason ? strdup(quarantine->reason) : NULL;
 		Failure failure;
 
-		fake_host_must(quarantine_restore(fake_host->service.broker, &quarantine->guid,
-						  &reason, &failure) == STATUS_SUCCESS);
+		fake_host_must(quarantine_restore(fake_host->service.broker, &quarantine->payer,
+						  &quarantine->guid, &reason,
+						  &failure) == STATUS_SUCCESS);
 	}
 }
 

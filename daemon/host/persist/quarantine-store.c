@@ -60,7 +60,7 @@ void quarantine_store_close(QuarantineStore *store)
 	fd_close(&store->directory);
 }
 
-static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
+static bool encode(Buffer *buffer, const Guid *guid, const char *reason, const Payer *payer)
 {
 	Writer writer = WRITER_INIT(buffer);
 
@@ -73,6 +73,10 @@ static bool encode(Buffer *buffer, const Guid *guid, const char *reason)
 		writer_key(&writer, "reason");
 		writer_string(&writer, reason);
 	}
+	writer_key(&writer, "payerUid");
+	writer_unsigned(&writer, payer->uid);
+	writer_key(&writer, "byOperator");
+	writer_boolean(&writer, payer->is_operator);
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\n');
 	return !writer.failed;
@@ -120,11 +124,12 @@ static bool put_in_place(const QuarantineStore *store, const char *name)
 	return false;
 }
 
-bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason)
+bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason,
+			   const Payer *payer)
 {
 	FileName name = file_name(guid);
 	Buffer contents = BUFFER_INIT;
-	bool kept = encode(&contents, guid, reason) && write_file(store, &contents) &&
+	bool kept = encode(&contents, guid, reason, payer) && write_file(store, &contents) &&
 		    put_in_place(store, name.text);
 
 	if (!kept)
@@ -220,8 +225,21 @@ static Fault check_members(const JsonValue *value, const Guid *guid)
 	return FAULT_NONE;
 }
 
-/* Extracts the reason, if there is one. The caller frees it. */
-static Fault decode(JsonParser *parser, const Buffer *contents, const Guid *guid, char **ret_reason)
+/* Reads who pays for the quarantine. *payer stays unchanged if the file does not name a user. */
+static void read_payer(const JsonValue *value, Payer *payer)
+{
+	uint64_t uid;
+	bool by_operator;
+
+	if (!json_read_unsigned(json_member(value, "payerUid"), &uid) || uid >= (uid_t)-1 ||
+	    !json_read_boolean(json_member(value, "byOperator"), &by_operator))
+		return;
+	*payer = (Payer){ .uid = (uid_t)uid, .is_operator = by_operator };
+}
+
+/* Extracts the payer, and the reason if there is one. The caller frees the reason. */
+static Fault decode(JsonParser *parser, const Buffer *contents, const Guid *guid, char **ret_reason,
+		    Payer *payer)
 {
 	const char *error;
 	JsonValue *value = json_parse(parser, contents->data, buffer_size(contents), &error);
@@ -230,6 +248,8 @@ static Fault decode(JsonParser *parser, const Buffer *contents, const Guid *guid
 
 	if (fault == FAULT_NONE && reason && !(*ret_reason = strdup(reason)))
 		fault = FAULT_NO_MEMORY;
+	if (fault == FAULT_NONE)
+		read_payer(value, payer);
 	json_free(value);
 	return fault;
 }
@@ -248,12 +268,14 @@ static int restore_one(QuarantineStore *store, const char *name, const Guid *gui
 {
 	_cleanup_(buffer_deinit) Buffer contents = BUFFER_INIT;
 	_cleanup_free_ char *reason = NULL;
+	Payer payer = { .uid = 0, .is_operator = true };
 	Failure failure;
 	int error = read_regular(store, name, &contents);
 
 	if (error < 0 && errno_is_exhaustion(-error))
 		return error; /* says nothing about the file */
-	Fault fault = error < 0 ? FAULT_UNREADABLE : decode(parser, &contents, guid, &reason);
+	Fault fault =
+		error < 0 ? FAULT_UNREADABLE : decode(parser, &contents, guid, &reason, &payer);
 	if (fault == FAULT_NO_MEMORY)
 		return -ENOMEM;
 	if (fault != FAULT_NONE)
@@ -265,9 +287,11 @@ static int restore_one(QuarantineStore *store, const char *name, const Guid *gui
 	} else if (fault != FAULT_NONE) {
 		set_aside(store, name, fault_texts[fault]);
 		reason = strdup("its record was damaged");
-		quarantine_store_save(store, guid, reason);
+		quarantine_store_save(store, guid, reason, &payer);
 	}
-	return quarantine_restore(broker, guid, &reason, &failure) == STATUS_SUCCESS ? 0 : -ENOMEM;
+	return quarantine_restore(broker, &payer, guid, &reason, &failure) == STATUS_SUCCESS
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* Returns false if the name is not that of a quarantine file. */

@@ -24,11 +24,13 @@ void quarantine_store_close(QuarantineStore *store);
  * Save or remove a quarantine durably. Return false, with the stored state unchanged, if that
  * fails. The reason may be NULL. Removing a quarantine that does not exist succeeds.
  */
-bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason);
+bool quarantine_store_save(QuarantineStore *store, const Guid *guid, const char *reason,
+			   const Payer *payer);
 bool quarantine_store_remove(QuarantineStore *store, const Guid *guid);
 
 /*
- * Restores all quarantines into the broker, and adds a remark for each damaged file. Returns the
+ * Restores all quarantines into the broker, and adds a remark for each damaged file. Root pays for
+ * those from damaged files, and from files of older versions, which name no payer. Returns the
  * number of quarantines, or a negative errno if the daemon must not start.
  */
 int quarantine_store_restore(QuarantineStore *store, Broker *broker, JsonParser *parser,

@@ -144,7 +144,8 @@ Test(quarantine, restore_ignores_limits)
 	fake_host->service.settings.limits.host_wide[LIMIT_QUARANTINES] = 0;
 	fake_host_reload(fake_host);
 	cr_assert(guid_parse(GUID_A, &guid));
-	cr_assert_eq(quarantine_restore(broker, &guid, &reason, &failure), STATUS_SUCCESS);
+	cr_assert_eq(quarantine_restore(broker, OPERATOR(0), &guid, &reason, &failure),
+		     STATUS_SUCCESS);
 	cr_assert_null(reason, "the broker took ownership");
 	cr_assert_eq(accounts_used(&broker->accounts, OPERATOR(0), LIMIT_QUARANTINES), 1u);
 	cr_assert_str_eq(call(fake_host, fixture.client, REGISTER, NAMES_A),
