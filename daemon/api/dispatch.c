@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/api/audit-details.h"
 #include "daemon/core/audit-record.h"
 
 static NTSTATUS invalid_handle(Request *request, const char *what)
@@ -399,7 +400,9 @@ void dispatch_audit_refusal(Service *service, const Caller *caller, const Method
 static void audit_request(const Request *request, NTSTATUS status)
 {
 	const Failure *failure = status != STATUS_SUCCESS ? &request->failure : NULL;
+	AuditDetails details;
 
+	audit_details_init(&details, request);
 	audit(request->service, request->method,
 	      (AuditRecord){
 		      .caller = request->caller,
@@ -408,6 +411,7 @@ static void audit_request(const Request *request, NTSTATUS status)
 		      .object = request->names_object ? &request->object : NULL,
 		      .display = request->names_display ? &request->display : NULL,
 		      .rights = request->rights,
+		      .details = &details,
 		      .status = status,
 		      .reason = failure ? failure->reason : request->change,
 		      .message = failure ? failure->message : NULL,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/api/names.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "proto/macros.h"
 #include "proto/names.h"
 
@@ -29,6 +32,20 @@ _Static_assert(ARRAY_SIZE(gpu_protection_names) == GPU_PROTECTION_MAX + 1, "each
 const char *const display_right_names[] = { DISPLAY_RIGHT_NAMES(ROW) NULL };
 #undef ROW
 _Static_assert(ARRAY_SIZE(display_right_names) == DISPLAY_RIGHT_MAX + 1, "each right has a name");
+
+DisplayRightsText rights_names_text(unsigned int rights)
+{
+	DisplayRightsText text = { 0 };
+
+	for (DisplayRight right = 0; right < DISPLAY_RIGHT_MAX; right++) {
+		size_t length = strlen(text.text);
+
+		if (rights & DISPLAY_RIGHT_BIT(right))
+			snprintf(text.text + length, sizeof(text.text) - length, "%s%s",
+				 length > 0 ? "," : "", display_right_names[right]);
+	}
+	return text;
+}
 
 /* ---- Names that libvail has too ---- */
 

@@ -18,6 +18,14 @@ extern const char *const object_first_row_names[];
 extern const char *const gpu_protection_names[];
 extern const char *const display_right_names[];
 
+/* The names of rights on a display, with commas between them. */
+typedef struct DisplayRightsText {
+	char text[64];
+} DisplayRightsText;
+
+/* rights: as DISPLAY_RIGHT_BIT(). */
+DisplayRightsText rights_names_text(unsigned int rights);
+
 /* Returns the name of the place where an administrator has named display clients or an agent. */
 const char *vm_source_name(VmSource source);
 const char *consent_source_name(bool is_drop_in);

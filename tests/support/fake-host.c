@@ -514,6 +514,12 @@ static void fake_audit(void *self, const AuditRecord *record)
 		copy->object = *record->object;
 	snprintf(copy->method, sizeof(copy->method), "%s", record->method);
 	snprintf(copy->reason, sizeof(copy->reason), "%s", record->reason ? record->reason : "");
+	for (size_t i = 0; record->details && i < record->details->count; i++) {
+		size_t length = strlen(copy->details);
+
+		snprintf(copy->details + length, sizeof(copy->details) - length, " %s=%s",
+			 record->details->items[i].name, record->details->items[i].text);
+	}
 }
 
 FakeHost *fake_host_new_with(const Limits *limits)

@@ -83,6 +83,7 @@ typedef struct FakeAuditRecord {
 	bool has_object;
 	Handle object;
 	unsigned int rights; /* of a display */
+	char details[1200];  /* " name=text" for each */
 	uid_t uid;
 } FakeAuditRecord;
 

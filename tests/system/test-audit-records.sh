@@ -57,6 +57,22 @@ check_normal_starts() {
   expect_start "vailctl exec" vailctl exec "$GUID" -- sleep infinity
 }
 
+# quarantine MEMBERS: prints the request that imposes or lifts the VM's quarantine.
+quarantine() { call io.vaild.Machine.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",$1}"; }
+
+# The records tell what was asked for. A text cannot look like another part of the line.
+check_what_was_asked() {
+  local set="io.vaild.Machine.SetQuarantine vm=$GUID quarantined"
+
+  ask root "$(quarantine '"quarantined":true,"reason":"a\" status=b\nc"')" >/dev/null
+  expect_records "a quarantine is recorded with its reason" \
+    "allowed $set=true quarantineReason=\"a' status=b\\?c\" pid=.* status=STATUS_SUCCESS" 1
+  ask root "$(quarantine '"quarantined":false')" >/dev/null
+  expect_records "its lifting is told from it" "allowed $set=false pid=" 1
+  ask vail-bob "$(quarantine '"quarantined":true')" >/dev/null
+  expect_records "so is a denial" "denied $set=true pid=" 1
+}
+
 # Sends all requests within one second of the daemon's clock, which only advance_clock moves.
 check_flood() {
   local requests=() denied="denied io.vaild.*uid=$BOB"
@@ -77,5 +93,6 @@ ready_vm "$GUID" "$ALICE_CLIENT"
 check_each_record
 check_normal_starts
 check_flood
+check_what_was_asked
 expect_clean_stop
 finish

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/log/audit-entry.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -140,20 +141,6 @@ static const struct {
 
 _Static_assert(ARRAY_SIZE(ends) == END_MAX, "each reason has an explanation");
 
-RightsText audit_entry_rights(unsigned int rights)
-{
-	RightsText text = { 0 };
-
-	for (DisplayRight right = 0; right < DISPLAY_RIGHT_MAX; right++) {
-		size_t length = strlen(text.text);
-
-		if (rights & DISPLAY_RIGHT_BIT(right))
-			snprintf(text.text + length, sizeof(text.text) - length, "%s%s",
-				 length > 0 ? "," : "", display_right_names[right]);
-	}
-	return text;
-}
-
 /* ---- Fields ---- */
 
 /* Adds the fields of a display channel, which may be NULL, and of its rights, which may be 0. */
@@ -164,22 +151,53 @@ static void add_display(LogEntry *entry, const Handle *display, unsigned int rig
 	if (display)
 		log_entry_add(entry, "VAIL_DISPLAY=%s", handle_format(display, handle));
 	if (rights != 0)
-		log_entry_add(entry, "VAIL_RIGHTS=%s", audit_entry_rights(rights).text);
+		log_entry_add(entry, "VAIL_RIGHTS=%s", rights_names_text(rights).text);
 }
 
 /*
- * Adds the field with a text that a client may have influenced. Control characters become '?',
- * because journalctl prints catalog texts as they are.
+ * Replaces control characters by '?' in a text that a client may have influenced, because
+ * journalctl prints catalog texts as they are.
  */
-static void add_safe(LogEntry *entry, const char *name, const char *text)
+static void replace_controls(char *text)
 {
-	char safe[sizeof(((Failure *)NULL)->message)];
-
-	snprintf(safe, sizeof(safe), "%s", text);
-	for (unsigned char *c = (unsigned char *)safe; *c != '\0'; c++)
+	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++)
 		if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
 			*c = '?';
+}
+
+_Static_assert(sizeof(((Failure *)NULL)->message) <= AUDIT_DETAIL_SIZE, "add_safe() cuts none");
+
+/* Adds the field with a text that a client may have influenced. */
+static void add_safe(LogEntry *entry, const char *name, const char *text)
+{
+	char safe[AUDIT_DETAIL_SIZE];
+
+	snprintf(safe, sizeof(safe), "%s", text);
+	replace_controls(safe);
 	log_entry_add(entry, "%s=%s", name, safe);
+}
+
+/* Converts the name of a detail into that of its field: "revokedPid" into "VAIL_REVOKED_PID". */
+static void format_field_name(const char *name, char field[static 64])
+{
+	size_t length = strlen(strcpy(field, "VAIL_"));
+
+	for (; *name != '\0' && length + 3 < 64; name++) {
+		if (isupper((unsigned char)*name))
+			field[length++] = '_';
+		field[length++] = (char)toupper((unsigned char)*name);
+	}
+	field[length] = '\0';
+}
+
+static void add_details(LogEntry *entry, const AuditDetails *details)
+{
+	char field[64];
+
+	for (size_t i = 0; details && i < details->count; i++) {
+		format_field_name(details->items[i].name, field);
+		add_safe(entry, field, details->items[i].text);
+	}
 }
 
 /* Adds the fields of a process and its VM. guid may be NULL. */
@@ -231,6 +249,7 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision, con
 	if (decision->object)
 		log_entry_add(entry, "VAIL_OBJECT=%s", object);
 	add_display(entry, decision->display, decision->rights);
+	add_details(entry, decision->details);
 	log_entry_add(entry, "VAIL_ABOUT=%s", about_subject(guid, object).text);
 	log_entry_add(entry, "VAIL_GID=%u", caller->credentials.gid);
 	log_entry_add(entry, "VAIL_EXE=%s", executable);
@@ -242,6 +261,27 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision, con
 		add_denial(entry, decision);
 	else
 		add_advice_on_grant(entry, decision, guid);
+}
+
+AuditDetailsText audit_entry_details(const AuditDetails *details)
+{
+	AuditDetailsText line = { 0 };
+	size_t length = 0;
+
+	for (size_t i = 0; details && i < details->count; i++) {
+		char text[AUDIT_DETAIL_SIZE];
+
+		snprintf(text, sizeof(text), "%s", details->items[i].text);
+		replace_controls(text);
+		for (char *c = text; *c != '\0'; c++)
+			if (*c == '"')
+				*c = '\'';
+		const char *quote = strchr(text, ' ') || *text == '\0' ? "\"" : "";
+		length +=
+			(size_t)snprintf(line.text + length, sizeof(line.text) - length,
+					 " %s=%s%s%s", details->items[i].name, quote, text, quote);
+	}
+	return line;
 }
 
 static void add_end(LogEntry *entry, EndReason reason)

@@ -12,12 +12,17 @@
  * sentences for what depends on the case: VAIL_ABOUT, VAIL_EXPLANATION and VAIL_ADVICE.
  */
 
-/* The names of rights on a display, with commas between them. */
-typedef struct RightsText {
-	char text[64];
-} RightsText;
+/* Details as they follow in a log line: ` quarantined=true quarantineReason="it is infected"`. */
+typedef struct AuditDetailsText {
+	char text[AUDIT_DETAILS_MAX * (AUDIT_DETAIL_SIZE + 32)];
+} AuditDetailsText;
 
-RightsText audit_entry_rights(unsigned int rights);
+/*
+ * Returns the details with a space before each. A text with a space stands in double quotes.
+ * Control characters of a text become '?' and its double quotes single ones, so that it looks like
+ * no other part of the line. details may be NULL.
+ */
+AuditDetailsText audit_entry_details(const AuditDetails *details);
 
 /* Initialises the entry of a decision. executable is a path without spaces, or "?". */
 void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision,

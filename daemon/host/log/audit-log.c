@@ -131,12 +131,13 @@ void audit_log_decision(AuditLog *journal, const AuditRecord *decision)
 		handle_format(decision->display, display);
 	Executable executable = find_executable(journal->processes, caller, denied);
 	audit_entry_init_decision(&entry, decision, executable.path);
-	log_entry_send(&entry, "%s %s vm=%s%s%s%s%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
+	log_entry_send(&entry,
+		       "%s %s vm=%s%s%s%s%s%s%s%s pid=%d uid=%u gid=%u exe=%s status=%s%s%s",
 		       denied ? "denied" : "allowed", decision->method, guid ? guid : "-",
 		       decision->object ? " object=" : "", object,
 		       decision->display ? " display=" : "", display,
-		       decision->rights ? " rights=" : "",
-		       audit_entry_rights(decision->rights).text, (int)caller->pid,
+		       decision->rights ? " rights=" : "", rights_names_text(decision->rights).text,
+		       audit_entry_details(decision->details).text, (int)caller->pid,
 		       caller->credentials.uid, caller->credentials.gid, executable.path,
 		       status_name(decision->status), decision->reason ? " reason=" : "",
 		       decision->reason ? decision->reason : "");
@@ -203,7 +204,7 @@ static void log_display_closed(const Event *event)
 	audit_entry_init_display(&entry, event);
 	log_entry_send(&entry, "%s vm=%s display=%s rights=%s pid=%d uid=%u reason=%s",
 		       event_kind_name(event->kind), guid, display,
-		       audit_entry_rights(channel->rights).text, (int)event->pid, event->uid,
+		       rights_names_text(channel->rights).text, (int)event->pid, event->uid,
 		       end_reason_name(event->reason));
 }
 

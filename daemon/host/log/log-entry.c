@@ -42,7 +42,7 @@ void log_entry_init(LogEntry *entry, int priority, const char *message_id)
 
 void log_entry_send(LogEntry *entry, const char *format, ...)
 {
-	char message[1024];
+	char message[LOG_ENTRY_MESSAGE_SIZE];
 	va_list arguments;
 
 	va_start(arguments, format);

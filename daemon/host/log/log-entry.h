@@ -13,8 +13,9 @@
  * it is sent as one structured entry with its MESSAGE_ID. Otherwise only the sentence is written to
  * stderr.
  */
-#define LOG_ENTRY_FIELDS_MAX 20
-#define LOG_ENTRY_TEXT_SIZE  4096
+#define LOG_ENTRY_FIELDS_MAX   24
+#define LOG_ENTRY_TEXT_SIZE    6144
+#define LOG_ENTRY_MESSAGE_SIZE 2048
 
 typedef struct LogEntry {
 	int priority; /* one of syslog.h */

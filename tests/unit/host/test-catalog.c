@@ -205,7 +205,14 @@ Test(catalog, grants)
 Test(catalog, longest_texts_leave_no_field_out)
 {
 	char executable[300], message[240], shown[SHOWN_SIZE];
+	AuditDetails details = { .count = AUDIT_DETAILS_MAX };
 	LogEntry entry;
+
+	for (size_t i = 0; i < details.count; i++) {
+		details.items[i].name = "quarantineReason";
+		memset(details.items[i].text, 'd', AUDIT_DETAIL_SIZE);
+		details.items[i].text[AUDIT_DETAIL_SIZE - 1] = '\0';
+	}
 
 	memset(executable, 'e', sizeof(executable));
 	memset(message, 'm', sizeof(message));
@@ -217,13 +224,39 @@ Test(catalog, longest_texts_leave_no_field_out)
 						  .object = &handle,
 						  .display = &handle,
 						  .rights = DISPLAY_RIGHTS_ALL,
+						  .details = &details,
 						  .status = STATUS_ACCESS_DENIED,
 						  .reason = "capabilities",
 						  .message = message },
 				  executable);
 	show(&entry, shown);
 	cr_assert_leq(entry.count, LOG_ENTRY_FIELDS_MAX - 1u, "no room for MESSAGE");
-	cr_assert_leq(entry.used + 1024 + sizeof("MESSAGE="), sizeof(entry.text));
+	cr_assert_leq(entry.used + LOG_ENTRY_MESSAGE_SIZE + sizeof("MESSAGE="), sizeof(entry.text));
+	cr_assert_lt(strlen(audit_entry_details(&details).text) + 512,
+		     (size_t)LOG_ENTRY_MESSAGE_SIZE);
+}
+
+/* The details have fields of their own, and stay apart from the rest of the line. */
+Test(catalog, details_are_escaped)
+{
+	AuditDetails details = { .count = 3,
+				 .items = { { "quarantined", "true" },
+					    { "quarantineReason", "a\nb\" status=\x1b[2J" },
+					    { "revokedPid", "" } } };
+	const AuditRecord decision = { .caller = &caller,
+				       .method = "io.vaild.Machine.SetQuarantine",
+				       .details = &details };
+	LogEntry entry;
+
+	cr_assert_str_eq(audit_entry_details(&details).text,
+			 " quarantined=true quarantineReason=\"a?b' status=?[2J\" revokedPid=\"\"");
+	cr_assert_str_empty(audit_entry_details(NULL).text);
+	audit_entry_init_decision(&entry, &decision, "?");
+	cr_assert_eq(strncmp(field_of(&entry, "VAIL_QUARANTINED", 16), "true", 5), 0);
+	cr_assert_eq(
+		strncmp(field_of(&entry, "VAIL_QUARANTINE_REASON", 22), "a?b\" status=?[2J", 18),
+		0);
+	cr_assert_not_null(field_of(&entry, "VAIL_REVOKED_PID", 16));
 }
 
 Test(catalog, each_end)
