@@ -61,13 +61,14 @@ static void log_kept_clients(Agent *agent)
 	bool differ = machine->clients.count > 0 &&
 		      !settings_clients_are(&agent->settings, &machine->clients);
 
-	if (differ && !agent->has_logged_clients)
-		log_message("vaild has other display clients for this VM than vail-qemu was "
-			    "started with, and those in vaild apply; change them with: vailctl "
-			    "vm update %s --user USER, or for root --client-pid PID (and one of "
-			    "the two for each other display client)",
-			    machine->guid);
-	agent->has_logged_clients = differ;
+	if (!differ || agent->has_logged_clients)
+		return;
+	log_message("vaild has other display clients for this VM than vail-qemu was "
+		    "started with, and those in vaild apply; change them with: vailctl "
+		    "vm update %s --user USER, or for root --client-pid PID (and one of "
+		    "the two for each other display client)",
+		    machine->guid);
+	agent->has_logged_clients = true;
 }
 
 /* Returns STATUS_NOT_FOUND, and keeps the settings, if the VM of this GUID has another VMM. */

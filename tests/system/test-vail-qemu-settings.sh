@@ -10,6 +10,7 @@
 GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 QMP=$PRIVATE/guest/qmp
 VAIL_QEMU=$PRIVATE/vail-qemu
+CLOCK_VAIL_QEMU=$ROOT/build/sanitized/clock/vail-qemu
 AGENT_LOG=$PRIVATE/agent.log
 
 # start_qemu NAME [USER]: starts a fake QEMU with one console, which shows nothing yet.
@@ -105,11 +106,15 @@ check_kept_settings() {
   "${CTL[@]}" vm update "$GUID" --agent-pid "$AGENT" >/dev/null
   expect "vail-qemu shares as soon as an operator makes it the agent" eventually is_shared_by_agent
   kept="Accounting | vail-alice"
+  "${CTL[@]}" vm update "$GUID" --user vail-carol >/dev/null
+  "${CTL[@]}" vm update "$GUID" --user vail-alice >/dev/null
   kill_and_wait "$DAEMON"
   start_daemon
   expect "they are the same after a restart of vaild that has forgotten the VM" \
     eventually settings_are "$kept | $AGENT"
   expect "vail-qemu shares again after the restart" eventually is_shared_by_agent
+  expect_equal "it says once that other display clients apply, whatever changes later" 1 \
+    "$(grep -c "other display clients" "$AGENT_LOG")"
   kill_and_wait "$AGENT"
   start_agent
   expect "they are the same after a restart of vail-qemu, which is the agent" \
@@ -290,7 +295,7 @@ agent_says_later() {
 }
 
 check_silence() {
-  VAIL_QEMU=$ROOT/build/sanitized/clock/vail-qemu
+  VAIL_QEMU=$CLOCK_VAIL_QEMU
   use_test_clock
   start_qemu "a guest"
   start_agent
@@ -373,6 +378,7 @@ check_stopped_vaild() {
   eventually running_vms_are ""
 }
 
+need_program "$ROOT/build/sanitized/clock/vaild" "$CLOCK_VAIL_QEMU"
 mkdir -m 777 "$PRIVATE/guest"
 cp "$ROOT/build/sanitized/vail-qemu" "$VAIL_QEMU"
 start_daemon
