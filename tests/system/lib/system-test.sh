@@ -104,6 +104,20 @@ copy_programs() {
   HELPERS=$PRIVATE/build/tests/helpers
 }
 
+# need_program PATH...: ends the test, with the command that helps, if a program is not built.
+need_program() {
+  local path missing=()
+
+  for path; do
+    [ -x "$path" ] && continue
+    path=${path#"$ROOT/"}
+    missing+=("${path#"$PRIVATE/"}") # a copy of a program
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  echo "not ok $NAME: not built: ${missing[*]}; run: make ${missing[*]}"
+  exit 1
+}
+
 ## Results
 
 FAILED=0
@@ -427,6 +441,7 @@ use_test_clock() {
   head -c 8 /dev/zero >"$CLOCK"
   export VAILD_CLOCK=$CLOCK
   VAILD=${VAILD_WITH_CLOCK:-$ROOT/build/sanitized/clock/vaild}
+  need_program "$VAILD"
 }
 
 # move_clock SECONDS: advances the clock, and does not wait for timers.
@@ -465,6 +480,7 @@ session_open() {
 session_open_with() {
   local name=$1 user=$2 in out
   shift 2
+  [[ $1 != "$HELPERS"/* ]] || need_program "$1"
   mkfifo "$PRIVATE/$name.in" "$PRIVATE/$name.out"
   exec_as "$user" "$@" <>"$PRIVATE/$name.in" >"$PRIVATE/$name.out" &
   SESSION_PID[$name]=$!
