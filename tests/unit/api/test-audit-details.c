@@ -68,7 +68,7 @@ static void check_handle(const FakeHost *fake_host, const char *name, const char
 	cr_assert_str_eq(fake_host_last_audit_record(fake_host)->details, expected);
 }
 
-/* The record has the handle of the entity to remove, whoever asks. */
+/* The record has the handle that the request names. */
 Test(audit_details, handles)
 {
 	HostFixture fixture = host_fixture_new();
