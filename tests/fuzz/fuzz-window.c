@@ -42,7 +42,7 @@ const char program_name[] = "fuzz";
 /* ---- The desktop ---- */
 
 /* An output for each stream, a microphone, and the number 0, which none has. */
-#define DEVICES (SOUND_STREAMS + 2)
+#define DEVICES (AUDIO_STREAMS + 2)
 
 static struct {
 	unsigned int rights; /* of the channel */

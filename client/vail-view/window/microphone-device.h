@@ -2,12 +2,12 @@
 #ifndef CLIENT_VAIL_VIEW_WINDOW_MICROPHONE_DEVICE_H
 #define CLIENT_VAIL_VIEW_WINDOW_MICROPHONE_DEVICE_H
 
-#include <SDL.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "client/vail-view/sound-format.h"
+#include "client/vail-view/window/audio-device.h"
 
 /*
  * The desktop's microphone. It is open only while the guest reads from it. All times are in
@@ -16,13 +16,9 @@
 
 /* Zero-initialize it. */
 typedef struct MicrophoneDevice {
-	SDL_AudioDeviceID id; /* 0 if it is closed */
-	SoundFormat format;   /* of its frames, while it is open */
-	int64_t close_at;     /* while it is open */
+	AudioDevice input;
+	int64_t close_at; /* while it is open */
 } MicrophoneDevice;
-
-/* Tests whether frames of this format can be read without opening the microphone. */
-bool microphone_device_is_open(const MicrophoneDevice *device, const SoundFormat *format);
 
 /*
  * Reads at most count frames of a valid format, with the volume applied, and drops those that are
@@ -32,9 +28,6 @@ bool microphone_device_is_open(const MicrophoneDevice *device, const SoundFormat
 bool microphone_device_read(MicrophoneDevice *device, const SoundFormat *format,
 			    const SoundVolume *volume, void *ret_frames, size_t count,
 			    size_t *ret_count, int64_t now);
-
-/* Closes the microphone at once. */
-void microphone_device_close(MicrophoneDevice *device);
 
 /* Closes the microphone if the guest has not read for some time. */
 void microphone_device_pass_time(MicrophoneDevice *device, int64_t now);

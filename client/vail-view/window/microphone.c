@@ -14,27 +14,6 @@
 /* The most bytes that the agent gets at a time, so that the reply fits into CHANNEL_MESSAGE_MAX. */
 #define READ_MAX 64512u
 
-/* ---- Streams ---- */
-
-static RecordedStream *find_stream(Microphone *microphone, uint64_t id)
-{
-	for (size_t i = 0; i < microphone->stream_count; i++)
-		if (microphone->streams[i].id == id)
-			return &microphone->streams[i];
-	return NULL;
-}
-
-static RecordedStream *add_stream(Microphone *microphone, uint64_t id)
-{
-	RecordedStream *stream = find_stream(microphone, id);
-
-	if (stream || microphone->stream_count == MICROPHONE_STREAMS)
-		return stream;
-	stream = &microphone->streams[microphone->stream_count++];
-	*stream = (RecordedStream){ .id = id };
-	return stream;
-}
-
 /* Says once why nothing is recorded. */
 static void complain(Microphone *microphone, const char *sentence)
 {
@@ -48,9 +27,9 @@ static void complain(Microphone *microphone, const char *sentence)
 /* Closes the microphone if it is open for this stream. */
 static void stop_reading(Microphone *microphone, uint64_t id)
 {
-	if (microphone->device.id == 0 || microphone->reader != id)
+	if (microphone->device.input.id == 0 || microphone->reader != id)
 		return;
-	microphone_device_close(&microphone->device);
+	audio_device_close(&microphone->device.input);
 	microphone->listener.ends_turn = true;
 }
 
@@ -59,11 +38,11 @@ static void stop_reading(Microphone *microphone, uint64_t id)
  * long as a picture, and ends the turn. The title says that it is on, but is not there in full
  * screen.
  */
-static bool may_record(Microphone *microphone, const RecordedStream *stream, int64_t now)
+static bool may_record(Microphone *microphone, const AudioStream *stream, int64_t now)
 {
-	if (microphone_device_is_open(&microphone->device, &stream->format))
+	if (audio_device_is_open(&microphone->device.input, &stream->format))
 		return microphone->reader == stream->id;
-	if (microphone->device.id != 0 || !sound_may_open(&microphone->openings, now))
+	if (microphone->device.input.id != 0 || !sound_may_open(&microphone->openings, now))
 		return false;
 	microphone->listener.ends_turn = true;
 	microphone->reader = stream->id;
@@ -72,8 +51,7 @@ static bool may_record(Microphone *microphone, const RecordedStream *stream, int
 }
 
 /* Returns the number of bytes that were recorded, at most size. */
-static size_t record(Microphone *microphone, const RecordedStream *stream, void *ret_data,
-		     size_t size)
+static size_t record(Microphone *microphone, const AudioStream *stream, void *ret_data, size_t size)
 {
 	size_t frame = stream->is_valid ? sound_frame_size(&stream->format) : 1, count = 0;
 	char sentence[NOTICE_SIZE];
@@ -98,94 +76,26 @@ static size_t record(Microphone *microphone, const RecordedStream *stream, void 
 	return 0;
 }
 
+/* ---- Streams ---- */
+
+static void stop_stream(AudioStreams *streams, AudioStream *stream)
+{
+	stop_reading(container_of(streams, Microphone, streams), stream->id);
+}
+
+static const AudioStreamsKind streams_kind = {
+	.begin = stop_stream,
+	.pause = stop_stream,
+	.end = stop_stream,
+};
+
 /* ---- Calls by the agent ---- */
-
-static int on_init(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	Microphone *microphone = context;
-	uint64_t id;
-	uint8_t bits, channels;
-	int is_signed, is_float, is_big_endian;
-	uint32_t frequency, bytes_per_frame, bytes_per_second;
-	int result = sd_bus_message_read(message, "tybbuyuub", &id, &bits, &is_signed, &is_float,
-					 &frequency, &channels, &bytes_per_frame, &bytes_per_second,
-					 &is_big_endian);
-
-	if (result < 0)
-		return result;
-	RecordedStream *stream = add_stream(microphone, id);
-	if (!stream)
-		return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many streams");
-	stop_reading(microphone, id);
-	stream->format = (SoundFormat){ .bits = bits,
-					.is_signed = is_signed,
-					.is_float = is_float,
-					.is_big_endian = is_big_endian,
-					.channels = channels,
-					.frequency = frequency };
-	stream->is_valid = sound_format_is_valid(&stream->format);
-	stream->is_enabled = false;
-	stream->volume = (SoundVolume)SOUND_VOLUME_FULL;
-	return sd_bus_reply_method_return(message, "");
-}
-
-static int on_fini(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	Microphone *microphone = context;
-	uint64_t id;
-	int result = sd_bus_message_read(message, "t", &id);
-
-	(void)error;
-	if (result < 0)
-		return result;
-	RecordedStream *stream = find_stream(microphone, id);
-	if (stream) {
-		stop_reading(microphone, id);
-		*stream = microphone->streams[--microphone->stream_count];
-	}
-	return sd_bus_reply_method_return(message, "");
-}
-
-/* The microphone is opened when the guest reads. */
-static int on_set_enabled(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	uint64_t id;
-	int is_enabled, result = sd_bus_message_read(message, "tb", &id, &is_enabled);
-
-	(void)error;
-	if (result < 0)
-		return result;
-	RecordedStream *stream = find_stream(context, id);
-	if (stream)
-		stream->is_enabled = is_enabled;
-	if (stream && !is_enabled)
-		stop_reading(context, id);
-	return sd_bus_reply_method_return(message, "");
-}
-
-static int on_set_volume(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	const void *levels;
-	size_t count;
-	uint64_t id;
-	int is_mute, result = sd_bus_message_read(message, "tb", &id, &is_mute);
-
-	(void)error;
-	if (result >= 0)
-		result = sd_bus_message_read_array(message, 'y', &levels, &count);
-	if (result < 0)
-		return result;
-	RecordedStream *stream = find_stream(context, id);
-	if (stream)
-		sound_volume_set(&stream->volume, is_mute, levels, count);
-	return sd_bus_reply_method_return(message, "");
-}
 
 static int on_read(sd_bus_message *message, void *context, sd_bus_error *error)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	_cleanup_free_ void *data = NULL;
-	Microphone *microphone = context;
+	Microphone *microphone = container_of(context, Microphone, streams);
 	uint64_t id, wanted;
 	size_t size = 0;
 	int result = sd_bus_message_read(message, "tt", &id, &wanted);
@@ -193,7 +103,7 @@ static int on_read(sd_bus_message *message, void *context, sd_bus_error *error)
 	(void)error;
 	if (result < 0)
 		return result;
-	const RecordedStream *stream = find_stream(microphone, id);
+	const AudioStream *stream = audio_streams_find(&microphone->streams, id);
 	wanted = wanted < READ_MAX ? wanted : READ_MAX;
 	data = malloc((size_t)wanted + 1);
 	if (!data)
@@ -206,23 +116,18 @@ static int on_read(sd_bus_message *message, void *context, sd_bus_error *error)
 	return result < 0 ? result : sd_bus_send(NULL, reply, NULL);
 }
 
-static const sd_bus_vtable methods[] = {
-	SD_BUS_VTABLE_START(0),
-	DISPLAY_SOUND_METHODS(on_init, on_fini, on_set_enabled, on_set_volume),
-	DISPLAY_METHOD("Read", "tt", "ay", on_read),
-	DISPLAY_NO_INTERFACES,
-	SD_BUS_VTABLE_END,
-};
+static const sd_bus_vtable methods[] =
+	AUDIO_STREAMS_TABLE(DISPLAY_METHOD("Read", "tt", "ay", on_read));
 
 /* ---- Turns ---- */
 
 /* Stops the record at once. */
 static void stop(void *context)
 {
-	Microphone *microphone = context;
+	Microphone *microphone = container_of(context, Microphone, streams);
 
-	microphone_device_close(&microphone->device);
-	microphone->stream_count = 0;
+	audio_device_close(&microphone->device.input);
+	microphone->streams.count = 0;
 }
 
 static const SoundListenerKind kind = {
@@ -237,8 +142,8 @@ static const SoundListenerKind kind = {
 
 void microphone_init(Microphone *microphone, GuestChannel *channel, Notice *notice, bool is_wanted)
 {
-	*microphone = (Microphone){ .notice = notice };
-	sound_listener_init(&microphone->listener, &kind, microphone, channel, is_wanted);
+	*microphone = (Microphone){ .notice = notice, .streams = { .kind = &streams_kind } };
+	sound_listener_init(&microphone->listener, &kind, &microphone->streams, channel, is_wanted);
 }
 
 void microphone_deinit(Microphone *microphone)
@@ -248,7 +153,7 @@ void microphone_deinit(Microphone *microphone)
 
 bool microphone_is_on(const Microphone *microphone)
 {
-	return microphone->device.id != 0;
+	return microphone->device.input.id != 0;
 }
 
 void microphone_handle(Microphone *microphone, const SDL_Event *event)
@@ -267,5 +172,5 @@ int64_t microphone_poll_for(const Microphone *microphone, struct pollfd *ret_fd)
 	int64_t at = sound_listener_poll_for(&microphone->listener, ret_fd);
 	const MicrophoneDevice *device = &microphone->device;
 
-	return device->id != 0 && device->close_at < at ? device->close_at : at;
+	return device->input.id != 0 && device->close_at < at ? device->close_at : at;
 }

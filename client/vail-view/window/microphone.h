@@ -9,6 +9,7 @@
 
 #include "client/vail-view/notice.h"
 #include "client/vail-view/sound-pace.h"
+#include "client/vail-view/window/audio-streams.h"
 #include "client/vail-view/window/microphone-device.h"
 #include "client/vail-view/window/sound-listener.h"
 
@@ -18,17 +19,6 @@
  * with the channel. Nothing is recorded while the guest does not read.
  */
 
-/* The most streams that the agent may have at a time. */
-#define MICROPHONE_STREAMS 16
-
-typedef struct RecordedStream {
-	uint64_t id;
-	SoundFormat format;
-	bool is_valid; /* the format can be recorded */
-	bool is_enabled;
-	SoundVolume volume;
-} RecordedStream;
-
 typedef struct Microphone {
 	SoundListener listener;
 	Notice *notice;
@@ -36,8 +26,7 @@ typedef struct Microphone {
 	MicrophoneDevice device;
 	uint64_t reader;        /* id of the stream that the device is open for */
 	SoundOpenings openings; /* of the device */
-	RecordedStream streams[MICROPHONE_STREAMS];
-	size_t stream_count;
+	AudioStreams streams;
 } Microphone;
 
 /*

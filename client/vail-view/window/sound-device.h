@@ -2,11 +2,11 @@
 #ifndef CLIENT_VAIL_VIEW_WINDOW_SOUND_DEVICE_H
 #define CLIENT_VAIL_VIEW_WINDOW_SOUND_DEVICE_H
 
-#include <SDL.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "client/vail-view/sound-format.h"
+#include "client/vail-view/window/audio-device.h"
 
 /*
  * The desktop's sound output, for one stream of the guest. It is open only while there is something
@@ -19,14 +19,10 @@
 
 /* Zero-initialize it. */
 typedef struct SoundDevice {
-	SDL_AudioDeviceID id; /* 0 if it is closed */
-	SoundFormat format;   /* of the frames that it gets, while it is open */
-	int64_t close_at;     /* while it is open */
-	unsigned int delays;  /* how often that was put off since the last frames */
+	AudioDevice output;
+	int64_t close_at;    /* while it is open */
+	unsigned int delays; /* how often that was put off since the last frames */
 } SoundDevice;
-
-/* Tests whether frames of this format can be played without opening the output. */
-bool sound_device_is_open(const SoundDevice *device, const SoundFormat *format);
 
 /*
  * Plays frames of a valid format, and drops those that are too many; see sound-pace.h. Returns
@@ -37,9 +33,6 @@ bool sound_device_play(SoundDevice *device, const SoundFormat *format, const Sou
 
 /* Closes the output when it has played all its frames. */
 void sound_device_finish(SoundDevice *device, int64_t now);
-
-/* Closes the output at once. */
-void sound_device_close(SoundDevice *device);
 
 /* Returns when sound_device_pass_time() has something to do, or SOUND_DEVICE_NEVER. */
 int64_t sound_device_deadline(const SoundDevice *device);

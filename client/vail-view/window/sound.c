@@ -7,30 +7,10 @@
 #include "client/common/display-names.h"
 #include "client/common/user-message.h"
 #include "client/vail-view/clock.h"
+#include "proto/macros.h"
 
 /* The largest message: the sound that vail-qemu passes on at a time, and the header. */
 #define SOUND_MESSAGE_MAX ((1u << 20) + 1024)
-
-/* ---- Streams ---- */
-
-static PlayedStream *find_stream(Sound *sound, uint64_t id)
-{
-	for (size_t i = 0; i < sound->stream_count; i++)
-		if (sound->streams[i].id == id)
-			return &sound->streams[i];
-	return NULL;
-}
-
-static PlayedStream *add_stream(Sound *sound, uint64_t id)
-{
-	PlayedStream *stream = find_stream(sound, id);
-
-	if (stream || sound->stream_count == SOUND_STREAMS)
-		return stream;
-	stream = &sound->streams[sound->stream_count++];
-	*stream = (PlayedStream){ .id = id };
-	return stream;
-}
 
 /* Says once why there is no sound. */
 static void complain(Sound *sound, const char *sentence)
@@ -46,9 +26,9 @@ static void complain(Sound *sound, const char *sentence)
  * Tests whether the stream's output is open, or may be opened. To open or close an output may take
  * as long as a picture, and ends the turn.
  */
-static bool may_play(Sound *sound, const PlayedStream *stream, int64_t now)
+static bool may_play(Sound *sound, const AudioStream *stream, int64_t now)
 {
-	if (sound_device_is_open(&stream->device, &stream->format))
+	if (audio_device_is_open(&stream->device.output, &stream->format))
 		return true;
 	if (!sound_may_open(&sound->openings, now))
 		return false;
@@ -56,7 +36,7 @@ static bool may_play(Sound *sound, const PlayedStream *stream, int64_t now)
 	return true;
 }
 
-static void play(Sound *sound, PlayedStream *stream, const void *data, size_t size)
+static void play(Sound *sound, AudioStream *stream, const void *data, size_t size)
 {
 	char sentence[NOTICE_SIZE];
 	int64_t now = now_milliseconds();
@@ -78,89 +58,38 @@ static void play(Sound *sound, PlayedStream *stream, const void *data, size_t si
 	sound->listener.has_failed = true;
 }
 
+/* ---- Streams ---- */
+
+/* The output stays open for another format until there is something to play. */
+static void begin_stream(AudioStreams *streams, AudioStream *stream)
+{
+	(void)streams;
+	(void)stream;
+}
+
+static void pause_stream(AudioStreams *streams, AudioStream *stream)
+{
+	(void)streams;
+	sound_device_finish(&stream->device, now_milliseconds());
+}
+
+static void end_stream(AudioStreams *streams, AudioStream *stream)
+{
+	container_of(streams, Sound, streams)->listener.ends_turn = true;
+	audio_device_close(&stream->device.output);
+}
+
+static const AudioStreamsKind streams_kind = {
+	.begin = begin_stream,
+	.pause = pause_stream,
+	.end = end_stream,
+};
+
 /* ---- Calls by the agent ---- */
-
-static int on_init(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	Sound *sound = context;
-	uint64_t id;
-	uint8_t bits, channels;
-	int is_signed, is_float, is_big_endian;
-	uint32_t frequency, bytes_per_frame, bytes_per_second;
-	int result = sd_bus_message_read(message, "tybbuyuub", &id, &bits, &is_signed, &is_float,
-					 &frequency, &channels, &bytes_per_frame, &bytes_per_second,
-					 &is_big_endian);
-
-	if (result < 0)
-		return result;
-	PlayedStream *stream = add_stream(sound, id);
-	if (!stream)
-		return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many streams");
-	stream->format = (SoundFormat){ .bits = bits,
-					.is_signed = is_signed,
-					.is_float = is_float,
-					.is_big_endian = is_big_endian,
-					.channels = channels,
-					.frequency = frequency };
-	stream->is_valid = sound_format_is_valid(&stream->format);
-	stream->volume = (SoundVolume)SOUND_VOLUME_FULL;
-	return sd_bus_reply_method_return(message, "");
-}
-
-static int on_fini(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	Sound *sound = context;
-	uint64_t id;
-	int result = sd_bus_message_read(message, "t", &id);
-
-	(void)error;
-	if (result < 0)
-		return result;
-	PlayedStream *stream = find_stream(sound, id);
-	if (stream) {
-		sound->listener.ends_turn = true;
-		sound_device_close(&stream->device);
-		*stream = sound->streams[--sound->stream_count];
-	}
-	return sd_bus_reply_method_return(message, "");
-}
-
-/* The output is opened when there is something to play. */
-static int on_set_enabled(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	uint64_t id;
-	int is_enabled, result = sd_bus_message_read(message, "tb", &id, &is_enabled);
-
-	(void)error;
-	if (result < 0)
-		return result;
-	PlayedStream *stream = find_stream(context, id);
-	if (stream && !is_enabled)
-		sound_device_finish(&stream->device, now_milliseconds());
-	return sd_bus_reply_method_return(message, "");
-}
-
-static int on_set_volume(sd_bus_message *message, void *context, sd_bus_error *error)
-{
-	const void *levels;
-	size_t count;
-	uint64_t id;
-	int is_mute, result = sd_bus_message_read(message, "tb", &id, &is_mute);
-
-	(void)error;
-	if (result >= 0)
-		result = sd_bus_message_read_array(message, 'y', &levels, &count);
-	if (result < 0)
-		return result;
-	PlayedStream *stream = find_stream(context, id);
-	if (stream)
-		sound_volume_set(&stream->volume, is_mute, levels, count);
-	return sd_bus_reply_method_return(message, "");
-}
 
 static int on_write(sd_bus_message *message, void *context, sd_bus_error *error)
 {
-	Sound *sound = context;
+	Sound *sound = container_of(context, Sound, streams);
 	const void *data;
 	size_t size;
 	uint64_t id;
@@ -171,30 +100,25 @@ static int on_write(sd_bus_message *message, void *context, sd_bus_error *error)
 		result = sd_bus_message_read_array(message, 'y', &data, &size);
 	if (result < 0)
 		return result;
-	PlayedStream *stream = find_stream(sound, id);
+	AudioStream *stream = audio_streams_find(&sound->streams, id);
 	if (stream && size > 0 && !sound->listener.has_failed)
 		play(sound, stream, data, size);
 	return sd_bus_reply_method_return(message, "");
 }
 
-static const sd_bus_vtable methods[] = {
-	SD_BUS_VTABLE_START(0),
-	DISPLAY_SOUND_METHODS(on_init, on_fini, on_set_enabled, on_set_volume),
-	DISPLAY_METHOD("Write", "tay", "", on_write),
-	DISPLAY_NO_INTERFACES,
-	SD_BUS_VTABLE_END,
-};
+static const sd_bus_vtable methods[] =
+	AUDIO_STREAMS_TABLE(DISPLAY_METHOD("Write", "tay", "", on_write));
 
 /* ---- Turns ---- */
 
 /* Stops the sound at once. */
 static void stop(void *context)
 {
-	Sound *sound = context;
+	AudioStreams *streams = context;
 
-	for (size_t i = 0; i < sound->stream_count; i++)
-		sound_device_close(&sound->streams[i].device);
-	sound->stream_count = 0;
+	for (size_t i = 0; i < streams->count; i++)
+		audio_device_close(&streams->items[i].device.output);
+	streams->count = 0;
 }
 
 static const SoundListenerKind kind = {
@@ -209,8 +133,8 @@ static const SoundListenerKind kind = {
 
 void sound_init(Sound *sound, GuestChannel *channel, Notice *notice, bool is_wanted)
 {
-	*sound = (Sound){ .notice = notice };
-	sound_listener_init(&sound->listener, &kind, sound, channel, is_wanted);
+	*sound = (Sound){ .notice = notice, .streams = { .kind = &streams_kind } };
+	sound_listener_init(&sound->listener, &kind, &sound->streams, channel, is_wanted);
 	SDL_SetHint(SDL_HINT_AUDIO_DEVICE_APP_NAME, "vail-view");
 }
 
@@ -227,16 +151,16 @@ void sound_handle(Sound *sound, const SDL_Event *event)
 void sound_process(Sound *sound, int64_t now)
 {
 	sound_listener_process(&sound->listener);
-	for (size_t i = 0; i < sound->stream_count; i++)
-		sound_device_pass_time(&sound->streams[i].device, now);
+	for (size_t i = 0; i < sound->streams.count; i++)
+		sound_device_pass_time(&sound->streams.items[i].device, now);
 }
 
 int64_t sound_poll_for(const Sound *sound, struct pollfd *ret_fd)
 {
 	int64_t at = sound_listener_poll_for(&sound->listener, ret_fd);
 
-	for (size_t i = 0; i < sound->stream_count; i++) {
-		int64_t deadline = sound_device_deadline(&sound->streams[i].device);
+	for (size_t i = 0; i < sound->streams.count; i++) {
+		int64_t deadline = sound_device_deadline(&sound->streams.items[i].device);
 
 		at = deadline < at ? deadline : at;
 	}

@@ -9,7 +9,7 @@
 
 #include "client/vail-view/notice.h"
 #include "client/vail-view/sound-pace.h"
-#include "client/vail-view/window/sound-device.h"
+#include "client/vail-view/window/audio-streams.h"
 #include "client/vail-view/window/sound-listener.h"
 
 /*
@@ -17,24 +17,12 @@
  * org.qemu.Display1.AudioOutListener on a connection of its own, which ends with the channel.
  */
 
-/* The most streams that the agent may have at a time. */
-#define SOUND_STREAMS 16
-
-typedef struct PlayedStream {
-	uint64_t id;
-	SoundFormat format;
-	bool is_valid; /* the format can be played */
-	SoundVolume volume;
-	SoundDevice device;
-} PlayedStream;
-
 typedef struct Sound {
 	SoundListener listener;
 	Notice *notice;
 	bool has_said;          /* that sound cannot be played */
 	SoundOpenings openings; /* of all streams */
-	PlayedStream streams[SOUND_STREAMS];
-	size_t stream_count;
+	AudioStreams streams;
 } Sound;
 
 /*
