@@ -91,6 +91,21 @@ static bool is_published(const JsonValue *item)
 	return is_operators;
 }
 
+static FleetGuest guest_of(const JsonValue *item)
+{
+	static const char *const names[] = {
+		[FLEET_GUEST_RUNNING] = "running",
+		[FLEET_GUEST_INCOMING] = "incoming",
+		[FLEET_GUEST_MIGRATED] = "migrated",
+	};
+	const char *state = text_of(item, "guestState");
+
+	for (FleetGuest guest = FLEET_GUEST_RUNNING; guest < ARRAY_SIZE(names); guest++)
+		if (strcmp(state, names[guest]) == 0)
+			return guest;
+	return FLEET_GUEST_UNKNOWN;
+}
+
 static bool read_vm(const JsonValue *item, const FleetFacts *earlier, double now, FleetFacts *facts)
 {
 	FleetLocalVm *vm = &facts->vms[facts->vm_count];
@@ -98,6 +113,7 @@ static bool read_vm(const JsonValue *item, const FleetFacts *earlier, double now
 	if (!is_published(item) || !guid_parse(text_of(item, "virtualMachineGuid"), &vm->guid))
 		return true;
 	json_read_real(json_member(item, "since"), &vm->since);
+	vm->guest = guest_of(item);
 	vm->vm.vgpus = json_array_size(json_member(item, "virtualGpus"));
 	vm->vm.registrations = number_of(item, "registrations");
 	vm->vm.name = fleet_text_copy(text_of(item, "name"));

@@ -2,6 +2,7 @@
 #ifndef DAEMON_FLEET_MODEL_CLAIM_H
 #define DAEMON_FLEET_MODEL_CLAIM_H
 
+#include "daemon/fleet/model/facts.h"
 #include "daemon/fleet/model/index.h"
 
 /*
@@ -16,17 +17,26 @@
  *
  * A migration therefore needs no message between the hosts. The destination registers the VM, and
  * is "incoming" while the source has it. When the VM ends on the source, its key goes, and the
- * destination claims.
+ * destination claims. If vail-qemu tells what the VMMs do, the destination does not claim while its
+ * VMM waits for the guest, and the source says "ended" as soon as its VMM has sent it away.
  *
  * A host whose VM runs although another host has it is in "conflict": it has lost a swap, or had
- * the VM before the other one. Nothing is ever granted or taken because of that; it is shown.
+ * the VM before the other one, or both VMMs say for a while that the guest runs. Nothing is ever
+ * granted or taken because of that; it is shown.
  */
 
 /* The memory of one VM that this host runs. It lasts as long as the VM runs here. */
 typedef struct ClaimMemory {
-	bool has_tried; /* it has sent a swap */
-	bool has_held;  /* where/GUID has named it */
+	bool has_tried;            /* it has sent a swap */
+	bool has_held;             /* where/GUID has named it */
+	uint64_t runs_twice_since; /* both VMMs say that the guest runs; 0 if they do not */
 } ClaimMemory;
+
+/*
+ * Milliseconds for which both VMMs may say that the guest runs. At the end of a migration, news
+ * from the source may come later than those from the destination.
+ */
+#define CLAIM_OVERLAP_MAX 5000
 
 /*
  * Finds when another host may claim the VM from the host that where/GUID names, if nothing changes.
@@ -41,6 +51,12 @@ uint64_t claim_time(const FleetIndex *index, const FleetEntry *where, uint64_t p
  */
 FleetVmState claim_state(const FleetIndex *index, const Guid *vm, uint64_t time, uint64_t now,
 			 ClaimMemory *memory);
+
+/*
+ * Finds when a VM that waits here has to be shown in conflict, because its guest runs here and on
+ * the host that where/GUID names. guest: here. time: of claim_time(). Returns UINT64_MAX for never.
+ */
+uint64_t claim_conflict_time(FleetGuest guest, uint64_t time, uint64_t now, ClaimMemory *memory);
 
 /* Tests whether where/GUID has to be swapped to this host, of a VM whose state is running. */
 bool claim_is_missing(const FleetIndex *index, const Guid *vm);

@@ -9,9 +9,18 @@
 
 /* The facts about this host, from its vaild. */
 
+/* The guestState of a VM in vaild. */
+typedef enum FleetGuest {
+	FLEET_GUEST_UNKNOWN, /* nobody tells; it counts as running */
+	FLEET_GUEST_RUNNING,
+	FLEET_GUEST_INCOMING, /* the VMM waits for the guest, as the destination of a migration */
+	FLEET_GUEST_MIGRATED, /* the VMM has sent the guest away, and lives on */
+} FleetGuest;
+
 typedef struct FleetLocalVm {
 	Guid guid;
-	FleetVm vm;   /* without its state, see claim.h */
+	FleetVm vm; /* without its state, see claim.h */
+	FleetGuest guest;
 	double since; /* seconds on CLOCK_BOOTTIME */
 } FleetLocalVm;
 

@@ -220,6 +220,22 @@ static bool plan_claim(const Plan *plan, const FleetLocalVm *local, WantedKey *k
 	return true;
 }
 
+/* Finds the state to be shown of a VM whose VMM has the guest. */
+static FleetVmState find_state(const Plan *plan, const FleetLocalVm *local, ClaimMemory *memory)
+{
+	const FleetEntry *where = fleet_index_where(plan->index, &local->guid);
+	uint64_t time = claim_time(plan->index, where, plan->wanted->patience);
+	FleetVmState state = claim_state(plan->index, &local->guid, time, plan->now, memory);
+	uint64_t conflict = claim_conflict_time(local->guest, time, plan->now, memory);
+
+	if (state == FLEET_VM_INCOMING && conflict < UINT64_MAX &&
+	    is_due(plan->wanted, conflict, plan->now))
+		return FLEET_VM_CONFLICT;
+	if (state != FLEET_VM_RUNNING && time < UINT64_MAX)
+		plan_at(plan->wanted, time);
+	return state;
+}
+
 static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 {
 	const FleetKey vm_fleet_key = fleet_key_vm(&local->guid, &plan->index->self);
@@ -230,11 +246,12 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 
 	if (!key || !where_key)
 		return false;
-	const FleetEntry *where = fleet_index_where(plan->index, &local->guid);
-	uint64_t time = claim_time(plan->index, where, plan->wanted->patience);
-	value.vm.state = claim_state(plan->index, &local->guid, time, plan->now, &key->memory);
-	if (value.vm.state != FLEET_VM_RUNNING && time < UINT64_MAX)
-		plan_at(plan->wanted, time);
+	if (local->guest == FLEET_GUEST_INCOMING)
+		value.vm.state = FLEET_VM_INCOMING;
+	else if (local->guest == FLEET_GUEST_MIGRATED)
+		value.vm.state = FLEET_VM_ENDED;
+	else
+		value.vm.state = find_state(plan, local, &key->memory);
 	Put put =
 		want_put(plan->wanted, key, fleet_value_format(&value), value.vm.state, plan->now);
 	if (put == PUT_DONE && value.vm.state == FLEET_VM_RUNNING)

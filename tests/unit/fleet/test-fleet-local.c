@@ -208,3 +208,30 @@ Test(fleet_local, types_of_mediated_devices)
 	}
 	rmdir(folder);
 }
+
+Test(fleet_local, the_guest_of_a_vm)
+{
+	static const struct {
+		const char *member;
+		FleetGuest guest;
+	} rows[] = {
+		{ "", FLEET_GUEST_UNKNOWN },
+		{ ",\"guestState\":\"running\"", FLEET_GUEST_RUNNING },
+		{ ",\"guestState\":\"incoming\"", FLEET_GUEST_INCOMING },
+		{ ",\"guestState\":\"migrated\"", FLEET_GUEST_MIGRATED },
+		{ ",\"guestState\":\"of a later version\"", FLEET_GUEST_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"virtualMachines\":[{\"virtualMachineGuid\":\"" VM "\"%s}]}",
+			 rows[i].member);
+		add(&replies.vms, text);
+	}
+	read_replies();
+	cr_assert_eq(facts.vm_count, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		cr_assert_eq(facts.vms[i].guest, rows[i].guest, "%s", rows[i].member);
+}

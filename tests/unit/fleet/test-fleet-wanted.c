@@ -40,6 +40,7 @@ static const char *state_in(const char *value)
 	return strstr(value, "\"state\":\"running\"")    ? " running"
 	       : strstr(value, "\"state\":\"incoming\"") ? " incoming"
 	       : strstr(value, "\"state\":\"conflict\"") ? " conflict"
+	       : strstr(value, "\"state\":\"ended\"")    ? " ended"
 	       : strstr(value, "vaildIsAway")            ? " away"
 							 : "";
 }
@@ -264,6 +265,96 @@ Test(fleet_wanted, a_migration_flips_once)
 	show("where/" VM, HERE(SELF));
 	answer("where/" VM, WANTED_DONE);
 	expect("");
+}
+
+#define ENDED "{\"state\":\"ended\"}"
+
+/* The destination's VMM waits for the guest, and then runs it. The source's lives on all the time.
+ */
+Test(fleet_wanted, the_destination_claims_when_the_guest_has_moved)
+{
+	show("where/" VM, HERE(OTHER));
+	show(OTHER_VM, RUNNING);
+	stage.facts.vms[0].guest = FLEET_GUEST_INCOMING;
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("");
+	show(OTHER_VM, ENDED);
+	expect("");
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 101;");
+	show("where/" VM, HERE(SELF));
+	answer("where/" VM, WANTED_DONE);
+	expect("");
+}
+
+/* The guest has not arrived, so nobody has it. */
+Test(fleet_wanted, a_vmm_that_waits_claims_nothing)
+{
+	stage.facts.vms[0].guest = FLEET_GUEST_INCOMING;
+	show("where/" VM, HERE(OTHER));
+	show("hosts/" OTHER, "{}");
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("");
+	show("where/" VM, NULL);
+	expect("");
+}
+
+Test(fleet_wanted, the_source_has_the_vm_until_another_host_claims_it)
+{
+	settle();
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	show(OTHER_VM, "{\"state\":\"incoming\"}");
+	expect("");
+	stage.facts.vms[0].guest = FLEET_GUEST_MIGRATED;
+	expect("put " SELF_VM " ended;");
+	done(SELF_VM);
+	expect("");
+	/* The destination dies, and the source goes on. */
+	show(OTHER_VM, NULL);
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("");
+}
+
+Test(fleet_wanted, a_source_that_goes_on_after_the_migration_is_in_conflict)
+{
+	settle();
+	stage.facts.vms[0].guest = FLEET_GUEST_MIGRATED;
+	expect("put " SELF_VM " ended;");
+	done(SELF_VM);
+	show(OTHER_VM, RUNNING);
+	show("where/" VM, HERE(OTHER));
+	expect("");
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " conflict;");
+}
+
+/* News from the source may be late. */
+Test(fleet_wanted, two_vmms_that_run_the_guest_are_in_conflict_after_a_while)
+{
+	show("where/" VM, HERE(OTHER));
+	show(OTHER_VM, RUNNING);
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	cr_assert_eq(stage.wanted.due, stage.now + CLAIM_OVERLAP_MAX);
+	stage.now += CLAIM_OVERLAP_MAX - 1;
+	expect("");
+	stage.now++;
+	expect("put " SELF_VM " conflict;");
+	done(SELF_VM);
+	show(OTHER_VM, ENDED);
+	expect("put " SELF_VM " running;");
+	done(SELF_VM);
+	expect("swap where/" VM " from 101;");
 }
 
 Test(fleet_wanted, the_source_leaves_where_to_the_destination)
