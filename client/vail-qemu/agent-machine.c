@@ -183,6 +183,31 @@ static NTSTATUS update_incoming_agent(Agent *agent)
 	return status;
 }
 
+/* ---- The guest ---- */
+
+/*
+ * A user who may not change the VM is refused. vaild then takes the guest for running, as it does
+ * without vail-qemu.
+ */
+void agent_tell_guest_state(Agent *agent)
+{
+	VailMachine request = VAIL_MACHINE_INIT;
+
+	if (agent->state != AGENT_READY || agent->has_other_agent ||
+	    agent->guest_state == agent->told_state)
+		return;
+	agent->told_state = agent->guest_state;
+	request.vmm_pid = agent->machine.qemu;
+	request.guest_state = agent->guest_state;
+	vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+}
+
+void agent_note_guest(Agent *agent, const char *state)
+{
+	agent->guest_state = state;
+	agent_tell_guest_state(agent);
+}
+
 /* ---- Refusals ---- */
 
 /*

@@ -35,4 +35,7 @@ char *agent_describe_refusal(const Agent *agent, const struct vail *vail, NTSTAT
 /* Reads whether QEMU is the incoming VMM. Returns true if it was that and is the VMM now. */
 bool agent_machine_has_taken_over(Agent *agent);
 
+/* Tells vaild the state of the guest. Does nothing if vaild knows it, or cannot be told now. */
+void agent_tell_guest_state(Agent *agent);
+
 #endif

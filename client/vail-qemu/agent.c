@@ -264,6 +264,7 @@ void agent_connect(Agent *agent)
 	}
 	agent->state = AGENT_SYNCING;
 	agent->has_virtual_gpu = false;
+	agent->told_state = NULL; /* vaild may have lost it */
 	NTSTATUS status = agent_register_machine(agent);
 	if (is_connection_lost(status)) {
 		agent_disconnected(agent);

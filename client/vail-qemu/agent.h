@@ -52,6 +52,9 @@ typedef struct Agent {
 	bool is_new;          /* admission_ask() has added the VM to vaild */
 	bool was_ready;       /* surfaces could be shared once */
 	bool has_joined;      /* vaild has had all settings of this VM once */
+	/* The state of the guest, as in VailMachine, or NULL; and the one that vaild knows. */
+	const char *guest_state;
+	const char *told_state;
 	CollisionWait collision;
 
 	MachineSettings settings; /* of the VM in vaild, as last read */
@@ -101,6 +104,9 @@ int agent_timeout(const Agent *agent);
 
 /* Handles input from vaild and sends pending output. */
 void agent_process(Agent *agent);
+
+/* Notes the state of the guest, and tells vaild if it is another one. state: as in VailMachine. */
+void agent_note_guest(Agent *agent, const char *state);
 
 /* Add and remove a surface. The caller owns it and must remove it before it frees it. */
 void agent_add(Agent *agent, Surface *surface);

@@ -7,6 +7,7 @@
  *   qmp.c            QEMU's monitor (QMP), to join its display
  *   display-link.c   the D-Bus connection to the display, from three kinds of places
  *   display.c        QEMU's D-Bus display: the VM and its consoles
+ *   guest-watch.c    whether QEMU runs its guest, waits for it, or has sent it away
  *   wait.c           waits with a limit for QEMU
  *   machine-name.c   the VM's name in vaild
  *   listener.c       decodes QEMU's calls to a console's listener
@@ -50,6 +51,7 @@
 #include "client/vail-qemu/agent.h"
 #include "client/vail-qemu/channels.h"
 #include "client/vail-qemu/display.h"
+#include "client/vail-qemu/guest-watch.h"
 #include "client/vail-qemu/machine-name.h"
 #include "client/vail-qemu/options.h"
 #include "client/vail-qemu/qmp.h"
@@ -69,7 +71,9 @@ typedef struct Bridge {
 	Display display;
 	Agent agent;
 	Channels channels;
-	struct pollfd *poll_fds; /* QEMU's, the agent's, the display's, then the channels' */
+	GuestWatch guest;
+	struct pollfd
+		*poll_fds; /* QEMU's, the guest's, the agent's, the display's, the channels' */
 	size_t poll_fd_count;
 	bool is_ready;       /* systemd has been notified */
 	bool is_admitted;    /* vaild lets this process join the display */
@@ -80,7 +84,7 @@ typedef struct Bridge {
 static bool make_poll_fds(Bridge *bridge)
 {
 	size_t count =
-		2 + AGENT_FDS + bridge->display.console_count + channels_fds(&bridge->channels);
+		3 + AGENT_FDS + bridge->display.console_count + channels_fds(&bridge->channels);
 	struct pollfd *poll_fds;
 
 	if (count <= bridge->poll_fd_count)
@@ -98,11 +102,13 @@ static void wait_for_event(Bridge *bridge)
 	size_t count = 0;
 
 	bridge->poll_fds[count++] = (struct pollfd){ .fd = bridge->qemu, .events = POLLIN };
+	bridge->poll_fds[count++] = guest_watch_poll_for(&bridge->guest);
 	agent_poll_for(&bridge->agent, bridge->poll_fds + count);
 	count += AGENT_FDS;
 	int milliseconds = display_poll_for(&bridge->display, bridge->poll_fds + count);
 	count += 1 + bridge->display.console_count;
 	milliseconds = shorter_timeout(milliseconds, agent_timeout(&bridge->agent));
+	milliseconds = shorter_timeout(milliseconds, guest_watch_timeout(&bridge->guest));
 	milliseconds = shorter_timeout(
 		milliseconds, channels_poll_for(&bridge->channels, bridge->poll_fds + count));
 	count += channels_fds(&bridge->channels);
@@ -149,6 +155,8 @@ static int run(Bridge *bridge)
 		channels_note(&bridge->channels);
 		agent_flush(&bridge->agent);
 		agent_process(&bridge->agent);
+		guest_watch_process(&bridge->guest);
+		agent_note_guest(&bridge->agent, bridge->guest.state);
 		channels_process(&bridge->channels);
 		has_display = has_display && bridge->poll_fds[0].revents == 0;
 		if (has_display && agent_must_connect(&bridge->agent))
@@ -299,7 +307,11 @@ static bool start(Bridge *bridge, const Options *options)
 	if (!display_find_consoles(&bridge->display, &bridge->agent))
 		return false;
 	channels_init(&bridge->channels, &bridge->display, &bridge->agent);
-	return true;
+	if (guest_watch_init(&bridge->guest, options->qmp, bridge->agent.machine.qemu,
+			     &wait_system_clock))
+		return true;
+	log_message("this process is out of memory");
+	return false;
 }
 
 /* Ends a start that has failed. Returns the exit status. */
@@ -317,6 +329,7 @@ static void bridge_deinit(Bridge *bridge)
 	/* Skip unsharing each surface: vaild notices the exit and ends the objects. */
 	bridge->agent.state = AGENT_ENDED;
 	channels_deinit(&bridge->channels);
+	guest_watch_deinit(&bridge->guest);
 	display_deinit(&bridge->display);
 	agent_deinit(&bridge->agent);
 	fd_close(&bridge->qemu);
@@ -337,7 +350,7 @@ static void raise_fd_limit(void)
 int main(int argc, char **argv)
 {
 	_cleanup_(options_deinit) Options options = { .display_fd = -1 };
-	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1 };
+	_cleanup_(bridge_deinit) Bridge bridge = { .qemu = -1, .guest = GUEST_WATCH_INIT };
 	StartState inherited;
 
 	process_start(program_name, true, &inherited);
