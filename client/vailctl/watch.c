@@ -21,8 +21,12 @@
 #include "proto/macros.h"
 #include <vail.h>
 
-/* Columns for the name of a VM on a terminal. A longer name is shortened, a GUID is not. */
-#define VM_COLUMNS 20
+/*
+ * Columns for the name of a VM: the fewest, and the most on a terminal, where a longer name is
+ * shortened, but a GUID is not. In between, the longest name so far decides.
+ */
+#define VM_COLUMNS_MIN 8
+#define VM_COLUMNS_MAX 20
 
 /* VMs that have ended and of which the names are kept. */
 #define GONE_MAX 16
@@ -33,6 +37,7 @@ typedef struct WatchRun {
 	VmNames names;
 	char gone[GONE_MAX][MACHINE_GUID_SIZE];
 	size_t gone_count;
+	size_t vm_columns;
 	bool is_current;  /* all that existed was reported */
 	bool has_machine; /* a VM existed */
 	bool has_ended;
@@ -122,18 +127,39 @@ static size_t line_columns(const WatchRun *watch)
 	return terminal_table_width(&watch->tool->terminal);
 }
 
-/* Prints the VM, or "-" if the event is about no VM. Returns the width. */
-static size_t print_machine(const WatchRun *watch, const char *guid)
+/* Returns the text of the VM, "-" if guid is NULL, and its width. NULL if out of memory. */
+static char *machine_text(const WatchRun *watch, const char *guid, size_t *ret_width)
 {
-	_cleanup_free_ char *label = NULL, *shortened = NULL, *safe = NULL;
-	size_t columns = line_columns(watch) > 0 ? VM_COLUMNS : SIZE_MAX, width = 0, tail = 0;
+	_cleanup_free_ char *label = NULL, *shortened = NULL;
+	size_t columns = line_columns(watch) > 0 ? VM_COLUMNS_MAX : SIZE_MAX, tail = 0;
 
+	*ret_width = 0;
 	label = guid ? vm_names_label(&watch->names, guid, &tail) : strdup("-");
 	if (label)
 		shortened = text_escape_around(label, tail, columns);
-	if (shortened)
-		safe = text_escape(shortened, &width); /* for its width */
-	int padding = width < VM_COLUMNS ? (int)(VM_COLUMNS - width) : 0;
+	return shortened ? text_escape(shortened, ret_width) : NULL; /* for its width */
+}
+
+/* Makes the column of VMs wide enough for the VM. It never gets narrower, so that lines align. */
+static void fit_machine(WatchRun *watch, const char *guid)
+{
+	size_t width;
+
+	free(machine_text(watch, guid, &width));
+	if (width > VM_COLUMNS_MAX)
+		width = VM_COLUMNS_MAX;
+	if (watch->vm_columns < width)
+		watch->vm_columns = width;
+}
+
+/* Prints the VM, or "-" if the event is about no VM. Returns the width. */
+static size_t print_machine(WatchRun *watch, const char *guid)
+{
+	size_t width;
+
+	fit_machine(watch, guid);
+	_cleanup_free_ char *safe = machine_text(watch, guid, &width);
+	int padding = width < watch->vm_columns ? (int)(watch->vm_columns - width) : 0;
 	printf("%s%*s  ", safe ? safe : "", padding, "");
 	return width + (size_t)padding + strlen("  ");
 }
@@ -274,7 +300,7 @@ static int follow(struct vail *vail, const WatchRun *watch)
 
 int command_watch(Tool *tool)
 {
-	WatchRun watch = { .tool = tool, .exit_status = EXIT_DONE };
+	WatchRun watch = { .tool = tool, .exit_status = EXIT_DONE, .vm_columns = VM_COLUMNS_MIN };
 	const char *object = tool->options.object;
 	Handle handle;
 
@@ -285,6 +311,8 @@ int command_watch(Tool *tool)
 
 	if (!options_have(&tool->options, OPTION_JSON))
 		vm_names_fetch_apart(tool, &watch.names);
+	for (size_t i = 0; i < watch.names.count; i++)
+		fit_machine(&watch, watch.names.entries[i].guid);
 	NTSTATUS status = vail_watch(tool->vail, tool->arguments[0], show_event, &watch);
 	int exit_status =
 		status == STATUS_SUCCESS ? follow(tool->vail, &watch) : tool_refused(tool, status);
