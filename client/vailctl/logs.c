@@ -172,6 +172,16 @@ static void add_options(const Tool *tool, JournalCall *call)
 		add(call, call->lines);
 }
 
+/* place: where a vaild that was started by hand writes its log; NULL for any other. */
+static int refuse_closed(const Tool *tool, const char *place)
+{
+	return tool_failed(tool, STATUS_ACCESS_DENIED,
+			   "%s%s%syou may not read the system's journal; root may, and the members "
+			   "of the groups systemd-journal and adm",
+			   place ? "this vaild was started by hand: it writes its log to " : "",
+			   place ? place : "", place ? ", and " : "");
+}
+
 int command_logs(Tool *tool)
 {
 	JournalCall call = { .count = 0 };
@@ -182,12 +192,10 @@ int command_logs(Tool *tool)
 	if (exit_status != EXIT_DONE)
 		return exit_status;
 	JournalAccess access = journal_access();
-	if (access == JOURNAL_CLOSED)
-		return tool_failed(tool, STATUS_ACCESS_DENIED,
-				   "you may not read the system's journal; root may, and the "
-				   "members of the groups systemd-journal and adm");
 	bool is_by_hand = is_started_by_hand(tool, place);
-	if (is_by_hand && access == JOURNAL_ABSENT && geteuid() != 0)
+	if (access == JOURNAL_CLOSED)
+		return refuse_closed(tool, is_by_hand ? place : NULL);
+	if (is_by_hand && access == JOURNAL_ABSENT)
 		return tool_failed(tool, STATUS_NOT_SUPPORTED,
 				   "this vaild was started by hand: it writes its log to %s, and "
 				   "there is no journal that you may read",

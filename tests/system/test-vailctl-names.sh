@@ -451,9 +451,25 @@ logs() {
     "$(cat "$PRIVATE/logs-said")"
 }
 
-check_logs() {
-  local id status=0
+# Gives the machine a journal that only root can read. Returns 1 if it has no machine id.
+make_journal() {
+  local id
 
+  id=$(cat /etc/machine-id 2>/dev/null) || id=
+  [ -n "$id" ] && [ -d /var/log ] || return 1
+  mount -t tmpfs -o mode=755 tmpfs /var/log
+  [ ! -d /run/log/journal ] || mount -t tmpfs tmpfs /run/log/journal
+  mkdir -p "/var/log/journal/$id"
+  install -m 640 /dev/null "/var/log/journal/$id/system.journal"
+}
+
+check_logs() {
+  local status=0 user
+
+  if ! make_journal; then
+    skip "logs shows the journal" "this machine has no machine id or no /var/log"
+    return
+  fi
   fake_journalctl
   logs "logs shows the journal of the unit" "--unit=vaild.service --quiet" logs
   expect_match "logs names the file that gets the log" "writes its log to $LOG, and not" "$(cat "$PRIVATE/logs-said")"
@@ -474,20 +490,15 @@ check_logs() {
   SAID=$(PATH=$PRIVATE/empty "${CTL[@]}" logs 2>&1) || status=$?
   expect_equal "logs fails without journalctl" 1 "$status"
   expect_match "logs says that journalctl is missing" "journalctl is not installed" "$SAID"
-  id=$(cat /etc/machine-id 2>/dev/null) || id=
-  if [ -z "$id" ] || ! [ -d /var/log ]; then
-    skip "logs says who may read the journal" "this machine has no machine id or no /var/log"
-    return
-  fi
-  mount -t tmpfs -o mode=755 tmpfs /var/log
-  [ ! -d /run/log/journal ] || mount -t tmpfs tmpfs /run/log/journal
-  PATH=$PRIVATE/bin:$PATH expect_vailctl vail-alice 1 "logs fails for a user without any journal to read" logs
-  expect_match "logs says then where the log is" "started by hand: it writes its log to .*no journal that you may read" "$SAID"
-  mkdir -p "/var/log/journal/$id"
-  install -m 640 /dev/null "/var/log/journal/$id/system.journal"
   PATH=$PRIVATE/bin:$PATH expect_vailctl vail-alice 1 "logs is refused to a user who may not read the journal" logs
-  expect_match "logs says who may" "you may not read the system's journal; .*systemd-journal" "$SAID"
+  expect_match "logs says where the log is, and who may read the journal" \
+    "started by hand: it writes its log to .*, and you may not read the system's journal; .*systemd-journal" "$SAID"
   PATH=$PRIVATE/bin:$PATH expect_vailctl root 7 "root may read the journal" logs
+  rm -r /var/log/journal
+  for user in root vail-alice; do
+    PATH=$PRIVATE/bin:$PATH expect_vailctl "$user" 1 "logs fails for $user without any journal" logs
+    expect_match "logs says then where the log is" "started by hand: it writes its log to .*no journal that you may read" "$SAID"
+  done
 }
 
 ## vail-view
