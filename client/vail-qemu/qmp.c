@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -52,7 +53,13 @@ static void qmp_deinit(QmpClient *qmp)
 /* Logs why the monitor cannot be reached, and what to do. */
 static void log_unconnected(const QmpClient *qmp, int error)
 {
-	if (error == EACCES || error == EPERM)
+	struct stat file;
+
+	if (error == ECONNREFUSED && stat(qmp->path, &file) == 0 && !S_ISSOCK(file.st_mode))
+		log_message("cannot connect to QEMU's monitor %s: it is not a socket; give --qmp "
+			    "the path that QEMU has after -qmp unix:",
+			    qmp->path);
+	else if (error == EACCES || error == EPERM)
 		log_message("cannot connect to QEMU's monitor %s: %s; run vail-qemu as root or as "
 			    "the user of QEMU",
 			    qmp->path, strerror(error));

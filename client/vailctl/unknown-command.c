@@ -46,6 +46,11 @@ static const struct {
 	{ "unassign", { "vgpu", "remove" } },
 	{ "delete", { "vgpu", "remove" } },
 	{ "rm", { "vgpu", "remove" } },
+	{ "list", { "fleet", "vms" } },
+	{ "ls", { "fleet", "vms" } },
+	{ "machines", { "fleet", "vms" } },
+	{ "status", { "fleet", "hosts" } },
+	{ "show", { "fleet", "where" } },
 };
 
 static const Command *find_command(const char *const words[2])
@@ -189,6 +194,23 @@ static int unknown_first(const Options *options, bool may_ask)
 	return log_unknown(word, meant ? meant->words[0] : NULL);
 }
 
+#define SECOND_WORDS_SIZE 256
+
+/* Lists the words that can follow the first one. Returns words. */
+static const char *list_second(const char *group, char words[static SECOND_WORDS_SIZE])
+{
+	const Command *command;
+	size_t length = 0;
+
+	words[0] = '\0';
+	for (size_t i = 0; (command = command_at(i)) && length < SECOND_WORDS_SIZE; i++)
+		if (command_is_in_group(command, group))
+			length +=
+				(size_t)snprintf(words + length, SECOND_WORDS_SIZE - length, "%s%s",
+						 length > 0 ? ", " : "", command->words[1]);
+	return words;
+}
+
 /* Handles two words of which the first begins commands, such as vm. */
 static int unknown_second(const Options *options, bool may_ask)
 {
@@ -196,6 +218,7 @@ static int unknown_second(const Options *options, bool may_ask)
 	const char *next = options->word_count > 2 ? options->words[2] : NULL;
 	const char *alone[2] = { word, NULL };
 	char text[LINE_SIZE], line[LINE_SIZE], quoted[PLAIN_QUOTE_SIZE];
+	char words[SECOND_WORDS_SIZE];
 	const Command *meant = find_synonym(group, word);
 
 	snprintf(text, sizeof(text), "%s %s", group, plain_quote(word, quoted));
@@ -209,22 +232,19 @@ static int unknown_second(const Options *options, bool may_ask)
 		meant = find_similar(group, word);
 	if (!meant)
 		meant = find_second(word);
-	return log_unknown(text, meant ? write_line(line, meant, NULL) : NULL);
+	if (meant)
+		return log_unknown(text, write_line(line, meant, NULL));
+	return usage_error("%s is not a command; %s takes one of: %s; see vailctl help %s", text,
+			   group, list_second(group, words), group);
 }
 
-/* Says which words can follow the first one. */
+/* Says that the first word needs one. */
 static int lacks_second(const char *group)
 {
-	const Command *command;
-	char words[256] = "";
-	size_t length = 0;
+	char words[SECOND_WORDS_SIZE];
 
-	for (size_t i = 0; (command = command_at(i)) && length < sizeof(words); i++)
-		if (command_is_in_group(command, group))
-			length += (size_t)snprintf(words + length, sizeof(words) - length, "%s%s",
-						   length > 0 ? ", " : "", command->words[1]);
-	return usage_error("%s needs a subcommand, one of: %s; see vailctl help %s", group, words,
-			   group);
+	return usage_error("%s needs a subcommand, one of: %s; see vailctl help %s", group,
+			   list_second(group, words), group);
 }
 
 int command_unknown(const Options *options, bool may_ask)

@@ -22,6 +22,8 @@ says 2 "--display-fd needs the number of an inherited socket, above 2, not x; se
   vail-qemu --display-fd x
 says 1 "cannot connect to QEMU's monitor /nowhere: No such file or directory; start QEMU with -qmp \
 unix:/nowhere,server=on,wait=off" vail-qemu --qmp /nowhere
+says 1 "cannot connect to QEMU's monitor /etc/passwd: it is not a socket; give --qmp the path that QEMU \
+has after -qmp unix:" vail-qemu --qmp /etc/passwd
 cp "$ROOT/build/vail-qemu" "$PRIVATE/build/"
 mkdir -m 700 "$PRIVATE/closed"
 expect_match "a monitor that may not be opened" \

@@ -152,6 +152,8 @@ usage() {
   complains root "^vailctl: display needs a subcommand, one of: close; see vailctl help display" display
   complains root "^vailctl: display clos is not a command; did you mean vailctl display close" display clos
   complains root "^vailctl: dispay is not a command; did you mean vailctl display" dispay
+  complains root "^vailctl: fleet nonsense is not a command; fleet takes one of: hosts, vms, .*; see vailctl help fleet$" fleet nonsense
+  complains root "^vailctl: fleet list is not a command; did you mean vailctl fleet vms" fleet list
   complains root "^vailctl: close is not a command; did you mean vailctl display close" close
   complains root "^vailctl: display close: the argument HANDLE is missing; the usage is: vailctl display close HANDLE" display close
   complains root "^vailctl: vm add: the argument GUID is missing; the usage is: vailctl vm add GUID " vm add --pid 1
