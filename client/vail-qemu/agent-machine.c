@@ -100,7 +100,10 @@ static bool may_name_clients(const Agent *agent)
 	return !agent->has_joined || !source || strcmp(source, "libvirt") != 0;
 }
 
-/* Adds the settings that the VM lacks. */
+/*
+ * Adds the settings that the VM lacks. Leaves that to another process which is the agent: it may be
+ * a vail-qemu that was started at the same time, with other display clients.
+ */
 static NTSTATUS add_missing(Agent *agent)
 {
 	const AgentMachine *machine = &agent->machine;
@@ -108,6 +111,8 @@ static NTSTATUS add_missing(Agent *agent)
 	VailMachine missing = VAIL_MACHINE_INIT;
 	VailParty self = { .pid = getpid() };
 
+	if (settings_have_other_agent(settings) && !settings->agent_user)
+		return STATUS_SUCCESS;
 	missing.name = settings->name ? NULL : machine->name;
 	missing.agent = settings->has_agent ? NULL : &self;
 	if (settings->client_count == 0 && may_name_clients(agent)) {

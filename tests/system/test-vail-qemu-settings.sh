@@ -189,14 +189,17 @@ check_other_process() {
   sleep infinity &
   other=$!
   add_machine --agent-pid "$other"
-  start_agent
+  start_agent --user vail-alice
   expect "vail-qemu says that another process is the agent" eventually says \
     "the VM's agent is process $other; stop it"
+  # That process may be a vail-qemu that was started at the same time, without the user.
+  expect_equal "it changes no settings meanwhile" "null |  | $other" "$(settings)"
   expect_equal "it leaves QEMU's display alone meanwhile" "ok 0" "$(qemu "joins 0" && echo "$REPLY")"
   kill_and_wait "$other"
   qemu "listen 0 1"
   qemu "map 0 64 48"
   expect "vail-qemu shares when the other agent has ended" eventually is_shared_by_agent
+  expect "it adds its settings then" eventually settings_are "a guest | vail-alice | $AGENT"
   end_qemu
 }
 
