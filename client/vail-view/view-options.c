@@ -13,6 +13,7 @@
 #include "client/common/client-list.h"
 #include "client/common/completion-entities.h"
 #include "client/common/completion.h"
+#include "client/common/plain-words.h"
 #include "client/common/program-options.h"
 #include "client/vail-view/channel-socket.h"
 #include "client/vail-view/view-help.h"
@@ -134,8 +135,12 @@ static int set_socket_fd(ViewOptions *options)
 /* Handles a word that is no option. Returns the exit status. */
 static int set_machine(ViewOptions *options, const char *word)
 {
+	char first[PLAIN_QUOTE_SIZE], second[PLAIN_QUOTE_SIZE];
+
 	if (options->machine)
-		return usage_error("more than one virtual machine is given; see vail-view --help");
+		return usage_error("more than one virtual machine is given: %s and %s; see "
+				   "vail-view --help",
+				   plain_quote(options->machine, first), plain_quote(word, second));
 	options->machine = word;
 	return EXIT_DONE;
 }

@@ -322,7 +322,12 @@ static void look_for_machine(Wait *wait)
 	NTSTATUS status = machine_find(vail, wait->text, MACHINES_RUNNING, wait->guid, &message);
 	if (status == STATUS_SUCCESS)
 		decide(wait, STEP_WATCH_MACHINE);
-	else if (message && (status != STATUS_NOT_FOUND || wait->goal == GOAL_ENDED))
+	else if (message && status == STATUS_NOT_FOUND && wait->goal == GOAL_ENDED)
+		decide_exit(wait, tool_failed(wait->tool, status,
+					      "%s; to wait for the end of a VM that may have ended "
+					      "already, give its whole GUID",
+					      message));
+	else if (message && status != STATUS_NOT_FOUND)
 		decide_exit(wait, tool_failed(wait->tool, status, "%s", message));
 	else if (!message)
 		refuse(wait, vail, status);

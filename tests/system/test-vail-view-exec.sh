@@ -70,7 +70,7 @@ check_usage() {
   expect_view "--dbus-fd with a word" vail-bob 2 "takes the number of a file" --dbus-fd x
   expect_view "--rights alone" vail-bob 2 "--rights needs --exec" --rights view
   expect_view "an unknown right" vail-bob 2 "flying is not a right" --rights flying --exec true
-  expect_view "two VMs" vail-bob 2 "more than one virtual machine" other --exec true
+  expect_view "two VMs" vail-bob 2 "more than one virtual machine is given: .* and other; see" other --exec true
 }
 
 # The words between quotes are for the shell that vail-view runs.

@@ -176,7 +176,7 @@ waits_and_logs() {
   complains root "^vailctl: --for takes registered, shared or ended, not lunch; see" wait "$GUID" --for lunch
   complains vail-alice "^vailctl: no virtual machine .* $UNKNOWN, .*; .* vailctl list" wait "$UNKNOWN"
   complains vail-bob "^vailctl: $GUID: .*; " wait "$GUID"
-  complains root "^vailctl: no virtual machine .*\"nobody\"; .* vailctl list" wait nobody --for ended
+  complains root "^vailctl: no virtual machine .*\"nobody\"; .* vailctl list; .* may have ended already, give its whole GUID" wait nobody --for ended
   complains root "^vailctl: no virtual machine .*\"nobody\"; .* vailctl list" show nobody
   complains root "^vailctl: no virtual machine .*\"nobody\"; .* vailctl list" logs nobody
 }
