@@ -5,6 +5,7 @@
 #include "daemon/core/account.h"
 #include "daemon/core/context.h"
 #include "daemon/core/display-channel.h"
+#include "daemon/core/display-server.h"
 #include "daemon/core/drop-in.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/entity.h"
