@@ -289,6 +289,8 @@ static const Command commands[] = {
 	{ { "fleet", "quarantines" }, 0, 0, false, PAGED | FLEET, command_fleet_quarantines, "",
 	  "Show the quarantines of all hosts",
 	  "Those of one host are shown by vailctl vm quarantines there.\n\n" FLEET_HELP },
+	{ { "fleet", "metrics" }, 0, 0, false, PAGED | FLEET, command_fleet_metrics, "",
+	  "Print the metrics of vaild-fleet as OpenMetrics text", FLEET_HELP },
 	{ { "help", NULL }, 0, 2, false, PAGED, command_help, "[COMMAND]",
 	  "Show all commands, or the help of one command", NULL },
 	{ { "call", NULL }, 1, 2, false, OPTION_BIT(OPTION_MORE), command_call,

@@ -54,6 +54,7 @@ int command_fleet_place(Tool *tool);
 int command_fleet_quarantine(Tool *tool);
 int command_fleet_quarantines(Tool *tool);
 int command_fleet_release(Tool *tool);
+int command_fleet_metrics(Tool *tool);
 
 int command_help(Tool *tool);
 

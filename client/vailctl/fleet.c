@@ -419,3 +419,26 @@ int command_fleet_release(Tool *tool)
 {
 	return set_quarantine(tool, false, NULL);
 }
+
+/* --- metrics --------------------------------------------------------------------------------- */
+
+int command_fleet_metrics(Tool *tool)
+{
+	int exit_status;
+	JsonValue *reply = call_fleet(tool, "io.vaild.Fleet.GetMetrics", NULL, &exit_status);
+	const char *metrics = member_text(reply, "openMetrics");
+
+	if (!reply)
+		return exit_status;
+	if (options_have(&tool->options, OPTION_JSON))
+		exit_status = print_document(reply);
+	else if (metrics)
+		fputs(metrics, stdout); /* ASCII lines, safe for a terminal */
+	else
+		exit_status = tool_failed(tool, STATUS_INVALID_NETWORK_RESPONSE,
+					  "the reply contains no metrics; check that %s is "
+					  "vaild-fleet's socket",
+					  fleet_socket(tool));
+	json_free(reply);
+	return exit_status;
+}

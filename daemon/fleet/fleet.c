@@ -329,6 +329,35 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 	return has_begun;
 }
 
+_Static_assert((int)METRICS_PUT == (int)ETCD_PUT && (int)METRICS_DELETE == (int)ETCD_DELETE &&
+		       (int)METRICS_SWAP == (int)ETCD_SWAP &&
+		       (int)METRICS_CHANGE_MAX == (int)ETCD_CHANGE_KIND_MAX &&
+		       (int)METRICS_DONE == (int)ETCD_DONE && (int)METRICS_LOST == (int)ETCD_LOST &&
+		       (int)METRICS_UNKNOWN == (int)ETCD_UNKNOWN &&
+		       (int)METRICS_FAILED == (int)ETCD_FAILED &&
+		       (int)METRICS_OUTCOME_MAX == (int)ETCD_OUTCOME_MAX,
+	       "changes are counted in the same order");
+
+static void on_measure(void *context, FleetMetrics *ret)
+{
+	const Fleet *fleet = context;
+
+	*ret = (FleetMetrics){ .has_vaild = local_facts(fleet->local)->is_known,
+			       .mended = fleet->wanted.mended };
+	if (!fleet->etcd)
+		return;
+	const EtcdStatistics *statistics = fleet->functions->statistics(fleet->etcd);
+	ret->has_lease = fleet->functions->has_lease(fleet->etcd);
+	ret->leases = statistics->leases;
+	ret->leases_lost = statistics->lost;
+	ret->keepalives = statistics->keepalives;
+	ret->reached = statistics->reached;
+	ret->breaks = statistics->breaks;
+	ret->lists = statistics->lists;
+	ret->events = statistics->events;
+	memcpy(ret->changes, statistics->changes, sizeof(ret->changes));
+}
+
 /* --- the fleet ------------------------------------------------------------------------------- */
 
 static FleetServer *make_server(Fleet *fleet, struct event_base *base, int *ret_error)
@@ -342,6 +371,7 @@ static FleetServer *make_server(Fleet *fleet, struct event_base *base, int *ret_
 		.index = &fleet->index,
 		.now = boot_clock,
 		.change = on_change,
+		.measure = on_measure,
 		.context = fleet,
 	};
 

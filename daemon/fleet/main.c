@@ -270,7 +270,8 @@ static bool start_etcd(Program *program)
 	static const FleetEtcd functions = { .put = etcd_put,
 					     .remove = etcd_delete,
 					     .swap = etcd_swap,
-					     .has_lease = etcd_has_lease };
+					     .has_lease = etcd_has_lease,
+					     .statistics = etcd_statistics };
 	const Settings *own = &program->settings;
 	EtcdHandlers handlers = fleet_etcd_handlers;
 	EtcdSettings settings = { .endpoints = (const char *const *)own->endpoints,

@@ -26,6 +26,12 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 	return true;
 }
 
+static void on_measure(void *context, FleetMetrics *ret)
+{
+	(void)context;
+	ret->has_vaild = true;
+}
+
 /* A value that is written and read again is the same. */
 static void check_value(FleetIndex *index, const FleetEntry *entry)
 {
@@ -82,6 +88,7 @@ static void ask(FleetIndex *index, Input request)
 				 .now = 1000,
 				 .version = "1",
 				 .change = on_change,
+				 .measure = on_measure,
 				 .parser = index->parser };
 	const FleetCaller observer = { .uid = 1, .is_observer = true };
 	Buffer input = BUFFER_INIT, out = BUFFER_INIT;

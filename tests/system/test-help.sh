@@ -49,7 +49,7 @@ overview() {
 
   help=$("$ROOT/build/vailctl" --help)
   fleet=$(sed -n '/^Fleet:$/,/^$/p' <<<"$help" | grep -c '^  fleet ')
-  expect_equal "the commands about the fleet have a section of their own" 8 "$fleet"
+  expect_equal "the commands about the fleet have a section of their own" 9 "$fleet"
   columns=$(sed -nE 's/^(  [a-z]+( [a-z]+)?  +)[A-Z].*/\1/p' <<<"$help" | awk '{ print length }' | sort -u)
   expect_equal "all summaries of commands begin in one column" 1 "$(wc -l <<<"$columns")"
 }

@@ -58,6 +58,17 @@ check_quarantine() {
   expect "it is lifted on this host" eventually quarantine_is null
 }
 
+check_metrics() {
+  local folder=/var/lib/prometheus/node-exporter
+
+  box mkdir -p "$folder"
+  expect "the service of the metrics runs" quietly box systemctl start vaild-metrics.service
+  expect "it writes those of vaild-fleet" box grep -qx 'vaild_fleet_etcd_reached 1' "$folder/vaild.prom"
+  expect "it writes those of vaild" box grep -q '^vaild_build_info' "$folder/vaild.prom"
+  expect_equal "it logs nothing" "" \
+    "$(box journalctl --quiet --no-pager -o cat --unit vaild-metrics.service)"
+}
+
 trap box_stop EXIT
 box_start
 box_install
@@ -79,6 +90,7 @@ expect "the unit starts" quietly box systemctl start "$UNIT"
 expect_match "it runs as a user of its own" '^[1-9]' "$(property UID)"
 expect "the sandbox lets it reach etcd and vaild" eventually hosts_are '^boxed +this host'
 check_quarantine
+check_metrics
 box systemctl stop test-etcd
 expect "the log says that etcd is away" eventually log_has 'etcd is away: http://127.0.0.1:2379: '
 start_etcd

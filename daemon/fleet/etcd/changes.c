@@ -178,6 +178,20 @@ static void send_next(Changes *changes)
 	}
 }
 
+static EtcdChangeKind statistic_of(const Change *change)
+{
+	switch (change->kind) {
+	case CHANGE_DELETE:
+		return ETCD_DELETE;
+	case CHANGE_SWAP:
+		return ETCD_SWAP;
+	case CHANGE_PUT:
+	case CHANGE_PUT_LEASED:
+		break;
+	}
+	return ETCD_PUT;
+}
+
 static void call_settled(Changes *changes)
 {
 	Change *change;
@@ -185,6 +199,7 @@ static void call_settled(Changes *changes)
 	while ((change = TAILQ_FIRST(&changes->settled))) {
 		TAILQ_REMOVE(&changes->settled, change, link);
 		changes->count--;
+		client_of(changes)->statistics.changes[statistic_of(change)][change->outcome]++;
 		if (change->done)
 			change->done(change->context, change->outcome, change->revision,
 				     change->why[0] ? change->why : NULL);

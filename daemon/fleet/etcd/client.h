@@ -41,6 +41,7 @@ struct Etcd {
 	int64_t reached_at;
 	int64_t last_answer; /* the time of the last answer while etcd was reached */
 
+	EtcdStatistics statistics;
 	View view;
 	Lease lease;
 	Changes changes;

@@ -108,6 +108,7 @@ void etcd_answered(Etcd *etcd)
 void etcd_reach(Etcd *etcd)
 {
 	etcd->is_reached = true;
+	etcd->statistics.reached++;
 	etcd->reached_at = etcd->last_answer = etcd_now(etcd);
 	etcd->handlers.on_reach(etcd->context, true, NULL, etcd->reached_at);
 }
@@ -134,6 +135,7 @@ void etcd_break(Etcd *etcd, EtcdBreak kind, const char *format, ...)
 	exchange_cancel(&etcd->lease.exchange);
 	changes_break(&etcd->changes, reason);
 	etcd->is_reached = false;
+	etcd->statistics.breaks += was_reached;
 	if (was_reached && etcd_now(etcd) - etcd->reached_at >= STABLE_AFTER)
 		endpoints_forget(&etcd->endpoints);
 	etcd->retry_at = etcd_now(etcd) + endpoints_pause(&etcd->endpoints, &etcd->clock);
@@ -173,6 +175,11 @@ void etcd_exchange(Etcd *etcd, Exchange *exchange, const char *path, int64_t pat
 }
 
 /* The client */
+
+const EtcdStatistics *etcd_statistics(const Etcd *etcd)
+{
+	return &etcd->statistics;
+}
 
 bool etcd_is_reached(const Etcd *etcd)
 {

@@ -110,6 +110,28 @@ Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const Etcd
  */
 void etcd_free(Etcd *etcd);
 
+typedef enum EtcdChangeKind {
+	ETCD_PUT,
+	ETCD_DELETE,
+	ETCD_SWAP,
+	ETCD_CHANGE_KIND_MAX,
+} EtcdChangeKind;
+
+/* Counts since the start of the client. */
+typedef struct EtcdStatistics {
+	uint64_t reached;    /* times that etcd was reached */
+	uint64_t breaks;     /* times that it was reached no more */
+	uint64_t lists;      /* of all keys, that were shown */
+	uint64_t events;     /* changes that the watch has shown */
+	uint64_t leases;     /* that were granted */
+	uint64_t lost;       /* leases that have ended */
+	uint64_t keepalives; /* that were answered and have prolonged the lease */
+	uint64_t changes[ETCD_CHANGE_KIND_MAX][ETCD_OUTCOME_MAX];
+} EtcdStatistics;
+
+/* The statistics belong to the client, and change with it. */
+const EtcdStatistics *etcd_statistics(const Etcd *etcd);
+
 bool etcd_is_reached(const Etcd *etcd);
 
 /* Tests whether the lease is held now, by the clock. */

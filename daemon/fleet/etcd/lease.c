@@ -40,6 +40,7 @@ void lease_lose(Lease *lease, const char *why)
 	exchange_cancel(&lease->exchange);
 	lease->id = 0;
 	lease->due_at = 0;
+	client_of(lease)->statistics.lost++;
 	tell_missing(lease, why);
 }
 
@@ -76,6 +77,7 @@ static void granted(Lease *lease, const LeaseAnswer *answer)
 	Etcd *etcd = client_of(lease);
 
 	lease->id = answer->lease;
+	etcd->statistics.leases++;
 	prolong(lease, answer->ttl);
 	lease->pause = 0;
 	lease->why[0] = '\0';
@@ -128,10 +130,12 @@ static void on_keepalive_end(Lease *lease, const ExchangeResult *result)
 		return;
 	}
 	etcd_answered(etcd);
-	if (answer.ttl == 0)
+	if (answer.ttl == 0) {
 		lease_lose(lease, "the lease has expired in etcd");
-	else
-		prolong(lease, answer.ttl);
+		return;
+	}
+	etcd->statistics.keepalives++;
+	prolong(lease, answer.ttl);
 }
 
 static void on_end(Exchange *exchange, const ExchangeResult *result)

@@ -160,6 +160,7 @@ static const char *show_event(void *context, const EtcdEntry *entry, bool is_del
 
 	if (!etcd->is_reached)
 		return "the watch begins with a change";
+	etcd->statistics.events++;
 	if (is_deleted)
 		etcd->handlers.on_delete(etcd->context, entry->key, entry->mod_revision);
 	else
@@ -173,6 +174,7 @@ static void show_snapshot(View *view)
 
 	if (etcd->handlers.on_cluster)
 		etcd->handlers.on_cluster(etcd->context, view->cluster);
+	etcd->statistics.lists++;
 	etcd->handlers.on_snapshot(etcd->context, view->entries, view->count, view->revision);
 	forget_entries(view);
 	etcd_reach(etcd);

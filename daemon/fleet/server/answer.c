@@ -210,6 +210,23 @@ static void set_quarantine(Request *request)
 		refuse(&request->refusal, STATUS_NO_MEMORY, "vaild-fleet is out of memory");
 }
 
+static void get_metrics(Request *request)
+{
+	const FleetService *service = request->service;
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	FleetMetrics metrics = { .has_vaild = false };
+
+	service->measure(service->context, &metrics);
+	if (!fleet_metrics_write(&text, service->index, &metrics, service->version, service->now)) {
+		request->writer.failed = true;
+		return;
+	}
+	reply_begin(request);
+	writer_key(&request->writer, "openMetrics");
+	writer_string(&request->writer, buffer_head(&text));
+	reply_end(request);
+}
+
 static const char *const no_parameters[] = { NULL };
 static const char *const where_parameters[] = { "virtualMachineGuid", "name", NULL };
 static const char *const place_parameters[] = { "type", NULL };
@@ -224,6 +241,7 @@ static const FleetMethod methods[] = {
 	{ "Place", RULE_OBSERVER, place_parameters, place },
 	{ "SetQuarantine", RULE_OPERATOR, quarantine_parameters, set_quarantine },
 	{ "ListQuarantines", RULE_OBSERVER, no_parameters, list_quarantines },
+	{ "GetMetrics", RULE_OBSERVER, no_parameters, get_metrics },
 };
 
 /* --- org.varlink.service --------------------------------------------------------------------- */

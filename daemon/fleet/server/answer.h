@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "daemon/fleet/model/index.h"
+#include "daemon/fleet/server/metrics.h"
 #include "proto/json-writer.h"
 #include "proto/vail-status.h"
 
@@ -29,11 +30,15 @@ typedef struct FleetCaller {
 typedef bool FleetChange(void *context, const FleetCaller *caller, const Guid *guid,
 			 const char *reason, uint64_t request);
 
+/* Tells what the index does not know of the metrics. */
+typedef void FleetMeasure(void *context, FleetMetrics *ret);
+
 typedef struct FleetService {
 	const FleetIndex *index;
 	uint64_t now; /* milliseconds on CLOCK_BOOTTIME; set before each answer */
 	const char *version;
 	FleetChange *change;
+	FleetMeasure *measure;
 	void *context;
 	JsonParser *parser;
 } FleetService;

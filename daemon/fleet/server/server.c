@@ -467,6 +467,7 @@ FleetServer *fleet_server_new(struct event_base *base, const FleetServerSettings
 		.service = { .index = settings->index,
 			     .version = settings->version,
 			     .change = settings->change,
+			     .measure = settings->measure,
 			     .context = settings->context,
 			     .parser = json_parser_new() },
 	};

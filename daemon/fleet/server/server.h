@@ -35,6 +35,7 @@ typedef struct FleetServerSettings {
 	const FleetIndex *index; /* has to outlive the server */
 	uint64_t (*now)(void);   /* milliseconds on CLOCK_BOOTTIME */
 	FleetChange *change;     /* the request is answered with fleet_server_changed() */
+	FleetMeasure *measure;
 	void *context;
 } FleetServerSettings;
 

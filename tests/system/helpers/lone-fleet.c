@@ -39,6 +39,7 @@ struct Etcd {
 	int64_t revision;
 	bool is_leased;
 	bool is_reached;
+	EtcdStatistics statistics; /* of leases, puts and swaps; a swap that is won is a put, too */
 };
 
 /* The answer to a change, which arrives in a later turn of the loop. */
@@ -122,6 +123,7 @@ static bool on_put(Etcd *etcd, const char *key, const char *value, bool is_lease
 		printf("put %s %s\n", key, value);
 		put(etcd, key, value, is_leased);
 	}
+	etcd->statistics.changes[ETCD_PUT][is_possible ? ETCD_DONE : ETCD_FAILED]++;
 	answer_later(etcd, is_possible ? ETCD_DONE : ETCD_FAILED, done, context);
 	return true;
 }
@@ -141,7 +143,9 @@ static bool on_swap(Etcd *etcd, const char *name, int64_t mod_revision, const ch
 {
 	Key *key = find(etcd, name);
 
-	if ((key ? key->revision : 0) == mod_revision)
+	bool is_won = (key ? key->revision : 0) == mod_revision;
+	etcd->statistics.changes[ETCD_SWAP][is_won ? ETCD_DONE : ETCD_LOST]++;
+	if (is_won)
 		return value ? on_put(etcd, name, value, false, done, context)
 			     : on_delete(etcd, name, done, context);
 	answer_later(etcd, ETCD_LOST, done, context);
@@ -153,11 +157,18 @@ static bool has_lease(const Etcd *etcd)
 	return etcd->is_leased;
 }
 
+static const EtcdStatistics *statistics(const Etcd *etcd)
+{
+	return &etcd->statistics;
+}
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void set_lease(Etcd *etcd, bool is_held)
 {
 	etcd->is_leased = is_held;
+	etcd->statistics.leases += is_held;
+	etcd->statistics.lost += !is_held;
 	for (size_t i = etcd->count; i > 0 && !is_held; i--)
 		if (etcd->keys[i - 1].is_leased)
 			delete_key(etcd, etcd->keys[i - 1].name);
@@ -218,7 +229,7 @@ static void on_log(void *context, const char *message)
 
 int main(int argc, char **argv)
 {
-	static const FleetEtcd functions = { on_put, on_delete, on_swap, has_lease };
+	static const FleetEtcd functions = { on_put, on_delete, on_swap, has_lease, statistics };
 	FleetSettings settings = { .host_name = "here",
 				   .version = "test",
 				   .listening = -1,

@@ -717,3 +717,41 @@ Test(etcd, pauses_grow_and_are_random)
 	cr_assert_leq(endpoints_pause(&endpoints, &clock), 5000);
 	endpoints_deinit(&endpoints);
 }
+
+Test(etcd, what_was_done_is_counted)
+{
+	BENCH_INIT(bench_reach);
+	const EtcdStatistics *statistics = etcd_statistics(bench.etcd);
+
+	cr_assert_eq(statistics->reached, 1);
+	cr_assert_eq(statistics->lists, 1);
+	cr_assert_eq(statistics->leases, 1);
+	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
+	expect(&bench, "done@4;");
+	cr_assert(etcd_delete(bench.etcd, "a", on_done, &bench));
+	expect(&bench, "done@4;");
+	gateway_script(bench.gateways[0], GATEWAY_TXN, 200, "{" GATEWAY_HEADER "}");
+	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, on_done, &bench));
+	expect(&bench, "lost");
+	cr_assert_eq(statistics->changes[ETCD_PUT][ETCD_DONE], 1);
+	cr_assert_eq(statistics->changes[ETCD_DELETE][ETCD_DONE], 1);
+	cr_assert_eq(statistics->changes[ETCD_SWAP][ETCD_LOST], 1);
+	cr_assert_eq(statistics->changes[ETCD_SWAP][ETCD_DONE], 0);
+	gateway_send(bench.gateways[0],
+		     "{\"result\":{" GATEWAY_HEADER ",\"events\":[{\"kv\":{\"key\":\"" KEY_A
+		     "\",\"mod_revision\":\"5\"}}]}}\n");
+	expect(&bench, "put a=");
+	cr_assert_eq(statistics->events, 1);
+	pass(&bench, 5000);
+	run_until(&bench, statistics->keepalives == 1);
+	gateway_script(bench.gateways[0], GATEWAY_KEEPALIVE, 200,
+		       "{\"result\":{" GATEWAY_HEADER ",\"ID\":\"77\"}}");
+	pass(&bench, 5000);
+	expect(&bench, "no lease: the lease has expired in etcd;");
+	cr_assert_eq(statistics->lost, 1);
+	cr_assert_eq(statistics->keepalives, 1, "one for an expired lease does not count");
+	cr_assert_eq(statistics->breaks, 0);
+	gateway_end_watches(bench.gateways[0]);
+	expect(&bench, "away");
+	cr_assert_eq(statistics->breaks, 1);
+}

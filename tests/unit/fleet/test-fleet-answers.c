@@ -35,6 +35,12 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 	return true;
 }
 
+static void on_measure(void *context, FleetMetrics *ret)
+{
+	(void)context;
+	ret->keepalives = 42;
+}
+
 static void begin(void)
 {
 	HostId self;
@@ -46,6 +52,7 @@ static void begin(void)
 				  .now = 5000,
 				  .version = "1",
 				  .change = on_change,
+				  .measure = on_measure,
 				  .parser = json_parser_new() };
 	out = BUFFER_INIT;
 	changed[0] = '\0';
@@ -89,6 +96,7 @@ Test(fleet_answers, each_method_has_its_callers)
 		FLEET("ListHosts"),       FLEET("ListVirtualMachines"),
 		FLEET("ListGpus"),        FLEET_WITH("Where", "{\"name\":\"x\"}"),
 		FLEET("ListQuarantines"), FLEET_WITH("Place", "{\"type\":\"x\"}"),
+		FLEET("GetMetrics"),
 	};
 	const char *denied = "\"error\":\"io.vaild.Fleet.AccessDenied\"";
 
@@ -205,7 +213,7 @@ Test(fleet_answers, the_interface_file_is_valid_and_declares_each_method)
 		ask(&stranger, request);
 		cr_assert(strstr(buffer_head(&out), "AccessDenied"), "%s", request);
 	}
-	cr_assert_eq(methods, 7);
+	cr_assert_eq(methods, 8);
 	varlink_free(text);
 }
 
@@ -223,4 +231,12 @@ Test(fleet_answers, a_reply_has_a_bound)
 	expect_reply(&observer, FLEET("ListQuarantines"), "STATUS_INSUFFICIENT_RESOURCES");
 	cr_assert_lt(buffer_size(&out), 1000);
 	expect_reply(&observer, FLEET("ListHosts"), "STATUS_SUCCESS");
+}
+
+Test(fleet_answers, metrics_are_one_text)
+{
+	expect_reply(&observer, FLEET("GetMetrics"),
+		     "\"openMetrics\":\"# TYPE vaild_fleet_build_info");
+	expect_reply(&observer, FLEET("GetMetrics"), "vaild_fleet_keepalives_total 42\\n");
+	expect_reply(&observer, FLEET("GetMetrics"), "# EOF\\n\"");
 }

@@ -30,6 +30,12 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 	return false;
 }
 
+static void on_measure(void *context, FleetMetrics *ret)
+{
+	(void)context;
+	ret->has_vaild = true;
+}
+
 static void begin(void)
 {
 	const HostId self = { { 1 } };
@@ -47,7 +53,8 @@ static void begin(void)
 					       .version = "1",
 					       .index = &index_of,
 					       .now = read_now,
-					       .change = on_change };
+					       .change = on_change,
+					       .measure = on_measure };
 	server = fleet_server_new(base, &settings, &error);
 	cr_assert_not_null(server);
 }

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/fleet/server/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "daemon/fleet/model/size.h"
+#include "proto/macros.h"
+
+#define LINE_MAX_LENGTH 256
+
+/* Text under construction. Once failed is set, later calls write nothing. */
+typedef struct Text {
+	Buffer *out;
+	bool failed;
+} Text;
+
+static _printf_(2, 3) void put(Text *text, const char *format, ...)
+{
+	va_list arguments;
+
+	if (text->failed || !buffer_reserve(text->out, LINE_MAX_LENGTH)) {
+		text->failed = true;
+		return;
+	}
+	va_start(arguments, format);
+	int length = vsnprintf(buffer_tail(text->out), LINE_MAX_LENGTH, format, arguments);
+	va_end(arguments);
+	if (length < 0 || length >= LINE_MAX_LENGTH)
+		text->failed = true;
+	else
+		text->out->end += (size_t)length;
+}
+
+static void put_family(Text *text, const char *name, const char *type, const char *unit,
+		       const char *help)
+{
+	put(text, "# TYPE vaild_fleet_%s %s\n", name, type);
+	if (unit)
+		put(text, "# UNIT vaild_fleet_%s %s\n", name, unit);
+	put(text, "# HELP vaild_fleet_%s %s\n", name, help);
+}
+
+static void put_gauge(Text *text, const char *name, const char *unit, uint64_t value,
+		      const char *help)
+{
+	put_family(text, name, "gauge", unit, help);
+	put(text, "vaild_fleet_%s %" PRIu64 "\n", name, value);
+}
+
+static void put_counter(Text *text, const char *name, uint64_t value, const char *help)
+{
+	put_family(text, name, "counter", NULL, help);
+	put(text, "vaild_fleet_%s_total %" PRIu64 "\n", name, value);
+}
+
+/* --- what is known --------------------------------------------------------------------------- */
+
+/* Writes no age if etcd was never reached. */
+static void put_age(Text *text, const FleetIndex *index, uint64_t now)
+{
+	uint64_t age = 0;
+
+	if (!index->is_reached && (index->since == 0 || index->revision == 0))
+		return;
+	if (!index->is_reached && now > index->since)
+		age = now - index->since;
+	put_family(text, "age_seconds", "gauge", "seconds",
+		   "Time since what is shown was right; 0 while etcd is reached.");
+	put(text, "vaild_fleet_age_seconds %" PRIu64 ".%03" PRIu64 "\n", age / 1000, age % 1000);
+}
+
+/* Counts the quarantines that are not lifted. */
+static size_t count_quarantines(const FleetIndex *index)
+{
+	const FleetEntry *entry = fleet_index_first(index, FLEET_KEY_QUARANTINE);
+	size_t count = 0;
+
+	for (; entry; entry = fleet_index_next(entry))
+		count += !entry->value.quarantine.is_released;
+	return count;
+}
+
+static void put_index(Text *text, const FleetIndex *index)
+{
+	put_gauge(text, "hosts", NULL, index->counts[FLEET_KEY_HOST],
+		  "Hosts that are there, with this one.");
+	put_gauge(text, "virtual_machines", NULL, index->counts[FLEET_KEY_VM],
+		  "VMs on hosts that are there; one that several hosts have counts for each.");
+	put_gauge(text, "claims", NULL, index->counts[FLEET_KEY_WHERE],
+		  "VMs that a host has claimed, also one that has gone.");
+	put_gauge(text, "adapters", NULL, index->counts[FLEET_KEY_GPU],
+		  "GPU adapters of hosts that are there.");
+	put_gauge(text, "quarantines", NULL, count_quarantines(index), "Quarantines of the fleet.");
+	put_gauge(text, "index_bytes", "bytes", fleet_index_size(index),
+		  "Memory of what is known of etcd.");
+	put_counter(text, "ignored_keys", index->ignored,
+		    "Keys in etcd that were ignored, because they are malformed or too many.");
+}
+
+/* --- what was done --------------------------------------------------------------------------- */
+
+static void put_changes(Text *text, const FleetMetrics *metrics)
+{
+	static const char *const changes[] = {
+		[METRICS_PUT] = "put", [METRICS_DELETE] = "delete", [METRICS_SWAP] = "swap"
+	};
+	static const char *const outcomes[] = { [METRICS_DONE] = "done",
+						[METRICS_LOST] = "lost",
+						[METRICS_UNKNOWN] = "unknown",
+						[METRICS_FAILED] = "failed" };
+
+	_Static_assert(ARRAY_SIZE(changes) == METRICS_CHANGE_MAX, "each change has a name");
+	_Static_assert(ARRAY_SIZE(outcomes) == METRICS_OUTCOME_MAX, "each outcome has a name");
+	put_family(text, "changes", "counter", NULL,
+		   "Changes of keys in etcd, by kind and outcome; a swap claims a VM.");
+	for (MetricsChange change = 0; change < METRICS_CHANGE_MAX; change++)
+		for (MetricsOutcome outcome = 0; outcome < METRICS_OUTCOME_MAX; outcome++)
+			put(text,
+			    "vaild_fleet_changes_total{change=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+			    changes[change], outcomes[outcome], metrics->changes[change][outcome]);
+}
+
+static void put_work(Text *text, const FleetMetrics *metrics)
+{
+	put_gauge(text, "vaild_present", NULL, metrics->has_vaild,
+		  "1 if the vaild of this host is there, else 0.");
+	put_gauge(text, "lease_held", NULL, metrics->has_lease,
+		  "1 if this host has a lease, so that others see it, else 0.");
+	put_counter(text, "leases", metrics->leases, "Leases that etcd has granted.");
+	put_counter(text, "lost_leases", metrics->leases_lost, "Leases that were lost.");
+	put_counter(text, "keepalives", metrics->keepalives, "Keepalives that etcd has answered.");
+	put_counter(text, "connects", metrics->reached, "Times that etcd was reached.");
+	put_counter(text, "breaks", metrics->breaks, "Times that etcd was reached no more.");
+	put_counter(text, "lists", metrics->lists, "Lists of all keys that were read.");
+	put_counter(text, "events", metrics->events, "Changes of keys that the watch has shown.");
+	put_changes(text, metrics);
+	put_counter(text, "mended_keys", metrics->mended,
+		    "Changes of keys of this host by others, which it has undone.");
+}
+
+bool fleet_metrics_write(Buffer *out, const FleetIndex *index, const FleetMetrics *metrics,
+			 const char *version, uint64_t now)
+{
+	Text text = { .out = out };
+
+	put_family(&text, "build_info", "gauge", NULL, "Version of the running vaild-fleet.");
+	put(&text, "vaild_fleet_build_info{version=\"%s\"} 1\n", version);
+	put_gauge(&text, "etcd_reached", NULL, index->is_reached, "1 if etcd is reached, else 0.");
+	put_gauge(&text, "current", NULL, fleet_index_is_current(index),
+		  "1 if all that is known is of now, else 0.");
+	put_age(&text, index, now);
+	put_index(&text, index);
+	put_work(&text, metrics);
+	put(&text, "# EOF\n");
+	return !text.failed && buffer_append(out, "", 1);
+}
