@@ -15,6 +15,10 @@
 
 #define RETRY_SECONDS 1
 
+/* vaild is away if it does not answer within three intervals. */
+#define PROBE_SECONDS 5
+#define PROBES_MAX    3
+
 /* From a change until the lists are read, so that many changes are read once. */
 #define REFRESH_MICROSECONDS 50000
 
@@ -49,14 +53,16 @@ struct Local {
 	struct event *retry;   /* connects again */
 	struct event *refresh; /* reads the lists */
 	struct event *rearm;   /* after calls from outside the loop's callbacks of a link */
+	struct event *probe;   /* asks whether vaild answers */
 	FleetFacts facts;
 	Replies replies;
-	size_t pending;   /* calls of the refresh in progress */
-	bool has_failed;  /* one of them has */
-	bool is_dirty;    /* something has changed since it began */
-	bool is_watching; /* the watch has reported the present state */
-	bool is_freed;    /* callbacks do nothing */
-	bool is_reported; /* the problem, until vaild is back */
+	unsigned int probes; /* intervals since the probe that is not answered yet; 0 if none */
+	size_t pending;      /* calls of the refresh in progress */
+	bool has_failed;     /* one of them has */
+	bool is_dirty;       /* something has changed since it began */
+	bool is_watching;    /* the watch has reported the present state */
+	bool is_freed;       /* callbacks do nothing */
+	bool is_reported;    /* the problem, until vaild is back */
 	JsonParser *parser;
 };
 
@@ -321,6 +327,43 @@ static void on_retry(evutil_socket_t fd, short what, void *context)
 	link_arm(&local->watch);
 }
 
+/* --- a vaild that hangs --------------------------------------------------------------------- */
+
+static bool on_probed(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
+		      void *context)
+{
+	Local *local = context;
+
+	(void)vail;
+	(void)status;
+	(void)parameters;
+	if (!continues)
+		local->probes = 0;
+	return true;
+}
+
+/* A vaild that hangs closes no connection, so it is asked something now and then. */
+static void on_probe(evutil_socket_t fd, short what, void *context)
+{
+	Local *local = context;
+
+	(void)fd;
+	(void)what;
+	if (local->probes > 0 && local->probes++ < PROBES_MAX)
+		return;
+	if (local->probes > 0) {
+		lose(local, "vaild does not answer");
+		link_close(&local->calls);
+		start_timer(local->retry, 0, 0);
+		local->probes = 0;
+	} else if (local->is_watching && open_calls(local) &&
+		   vail_submit(local->calls.vail, "org.varlink.service.GetInfo", NULL, false,
+			       on_probed, local) == STATUS_SUCCESS) {
+		local->probes = 1;
+		link_arm(&local->calls);
+	}
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
 
 const FleetFacts *local_facts(const Local *local)
@@ -457,6 +500,7 @@ void local_set_quarantine(Local *local, const Guid *guid, const char *reason)
 Local *local_new(struct event_base *base, const char *socket, const char *host_name,
 		 const LocalHandlers *handlers, void *context)
 {
+	static const struct timeval interval = { PROBE_SECONDS, 0 };
 	Local *local = calloc(1, sizeof(*local));
 
 	if (!local)
@@ -472,9 +516,11 @@ Local *local_new(struct event_base *base, const char *socket, const char *host_n
 	local->retry = evtimer_new(base, on_retry, local);
 	local->refresh = evtimer_new(base, on_refresh, local);
 	local->rearm = evtimer_new(base, on_rearm, local);
+	local->probe = event_new(base, -1, EV_PERSIST, on_probe, local);
 	if (!local->parser || !local->host_name || !local->facts.host.name ||
 	    !local->facts.host.version || (socket && !local->socket) || !local->retry ||
-	    !local->refresh || !local->rearm) {
+	    !local->refresh || !local->rearm || !local->probe ||
+	    event_add(local->probe, &interval)) {
 		local_free(local);
 		return NULL;
 	}
@@ -484,7 +530,8 @@ Local *local_new(struct event_base *base, const char *socket, const char *host_n
 
 void local_free(Local *local)
 {
-	struct event **const timers[] = { &local->retry, &local->refresh, &local->rearm };
+	struct event **const timers[] = { &local->retry, &local->refresh, &local->rearm,
+					  &local->probe };
 
 	if (!local)
 		return;
