@@ -359,6 +359,10 @@ $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,te
 
 $(eval $(call command,hostile,run,all helpers build/tests/hostile-neighbours,tests/system/test-hostile-neighbours.sh --seconds $(or $(SECONDS),5) $(if $(ONLY),--only $(ONLY)) $(if $(ATTEMPTS),--attempts $(ATTEMPTS))))
 
+FLEET_TESTED = all helpers preloaded build/sanitized/vaild build/sanitized/vaild-fleet
+$(eval $(call command,check-fleet,fleet,$(FLEET_TESTED),tests/fleet/check && tests/fleet/soak --seconds 60 --seed 1))
+$(eval $(call command,soak-fleet,fleet,$(FLEET_TESTED),tests/fleet/soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))))
+
 # A fuzz target, or several, and for how many seconds each is fuzzed. fuzz-all gives each 20 minutes.
 TARGET = session
 SECONDS =
@@ -525,6 +529,7 @@ help:
 #:                     Debian 13 that is downloaded
 #: make check-libvirt  run the tests of vail-libvirt with the libvirt and QEMU of
 #:                     a Debian 13 that is downloaded
+#: make check-fleet    let each part of four hosts around a real etcd fail
 #: make check-proofs   prove properties of the code with CBMC and spin, from a
 #:                     Debian 13 that is downloaded
 #: make lint           check format, C and shell code, licence lines and plain
@@ -539,6 +544,8 @@ help:
 #:                     same run
 #: make soak           run 10 million operations by 200 clients that crash and
 #:                     hang; SOAK=N, SOAK_CLIENTS=N
+#: make soak-fleet     make random changes and failures of four hosts around a
+#:                     real etcd; SECONDS=N (600), SEED=N
 #: make hostile        attack the daemon as other users can, and measure what
 #:                     honest users notice; ONLY=NAME
 #: make fuzz           run libFuzzer on TARGET=NAME for SECONDS=N, or until

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034 # the scripts use what is set here
+#
+# Three members of etcd, four hosts and four VMs, for the tests in this folder. To be sourced by them.
+
+# shellcheck source=tests/system/lib/system-test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
+
+# needs CONDITION REASON: skips the whole test unless the command succeeds.
+needs() {
+  eval "$1" >/dev/null 2>&1 && return
+  skip "$NAME" "$2"
+  finish
+}
+
+VMS=(1 2 3 4)
+
+# shellcheck source=tests/fleet/members.sh
+. "$ROOT/tests/fleet/members.sh"
+# shellcheck source=tests/fleet/hosts.sh
+. "$ROOT/tests/fleet/hosts.sh"
+# shellcheck source=tests/fleet/shown.sh
+. "$ROOT/tests/fleet/shown.sh"
+
+needs '[ -x "$ROOT/build/sanitized/vaild-fleet" ]' "vaild-fleet is not built here, because libcurl's development files are missing"
+needs 'command -v etcd' "etcd is not installed"
+needs 'command -v ip && unshare --net --time true' "this machine does not allow network and time namespaces"
+
+make_stage() {
+  local member host
+
+  mkdir "$PROGRAMS"
+  cp "$ROOT"/build/sanitized/vaild{,-fleet} "$ROOT/build/tests/jump-clock.so" "$PROGRAMS"
+  cp "$ROOT/build/vaild-fleet" "$PRIVATE/build/"
+  make_fleet_user
+  make_hub
+  for member in "${MEMBERS[@]}"; do start_member "$member"; done
+  for host in "${HOSTS[@]}"; do
+    make_host "$host"
+    start_vaild "$host"
+    start_fleet "$host"
+  done
+}
+
+# Checks that nothing that was stopped in an orderly way, or that runs, has reported a mistake of itself.
+check_ends() {
+  local host
+
+  for host in "${HOSTS[@]}"; do
+    end_program "fleet-$host" TERM
+    expect_equal "vaild-fleet of host $host ends cleanly" 0 "$STATUS"
+    end_program "vaild-$host" TERM
+    expect_equal "vaild of host $host ends cleanly" 0 "$STATUS"
+  done
+  expect_equal "no sanitizer has reported anything" "" \
+    "$(grep -hE 'Sanitizer|runtime error|Assertion' "$PRIVATE"/host*/*.log || true)"
+}
