@@ -252,7 +252,7 @@ int command_fleet_gpus(Tool *tool)
 
 static const TableColumn quarantine_columns[] = {
 	{ .name = "GUID", .prefix = GUID_PREFIX },
-	{ .name = "REASON", .minimum = 12 },
+	{ .name = "REASON", .minimum = 12, .folds = true },
 	{ .name = "WHO", .minimum = 8, .drop = 2 },
 	{ .name = "SINCE", .drop = 1 },
 };
@@ -348,7 +348,7 @@ int command_fleet_where(Tool *tool)
 static const TableColumn place_columns[] = {
 	{ .name = "HOST", .minimum = 8 },
 	{ .name = "FREE", .right = true },
-	{ .name = "REASON", .minimum = 20 },
+	{ .name = "REASON", .minimum = 20, .folds = true },
 };
 
 static void fill_place(Table *table, const JsonValue *item)

@@ -489,8 +489,9 @@ int command_registrations(Tool *tool)
 			      " of this process; operators see all");
 }
 
-static const TableColumn quarantine_columns[] = { { .name = "GUID" },
-						  { .name = "REASON", .minimum = 16 } };
+static const TableColumn quarantine_columns[] = {
+	{ .name = "GUID" }, { .name = "REASON", .minimum = 16, .folds = true }
+};
 
 static void fill_quarantine(Table *table, const JsonValue *quarantine)
 {

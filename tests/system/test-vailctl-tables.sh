@@ -304,6 +304,17 @@ empty_tables() {
   on_terminal 80 24 --no-legend vm quarantines
 }
 
+# People read reasons, so that no part of one may be missing.
+long_reasons() {
+  local guid=90909090-9090-4090-8090-909090909090
+
+  expect_vailctl root 0 "a GUID goes into quarantine" vm quarantine "$guid" --reason "the firmware of its disk was changed by nobody knows whom"
+  on_terminal 80 24 vm quarantines
+  expect_match "vm quarantines: a long reason is folded and not cut" \
+    "$guid  the firmware of its disk was changed by"$'\n'" {38}nobody knows whom" "$SAID"
+  expect_vailctl root 0 "it is released" vm release "$guid"
+}
+
 # watch_on NAME COLUMNS ARGUMENT...: starts vailctl watch on a terminal of that width; its output is in
 # the file NAME.
 watch_on() {
@@ -424,6 +435,7 @@ pipes_are_complete
 pager_is_rare
 limits_and_status
 empty_tables
+long_reasons
 watch_can_be_read
 watch_filters
 expect_clean_stop
