@@ -106,15 +106,15 @@ copy_programs() {
 
 # need_program PATH...: ends the test, with the command that helps, if a program is not built.
 need_program() {
-  local path missing=()
+  local path unbuilt=()
 
   for path; do
     [ -x "$path" ] && continue
     path=${path#"$ROOT/"}
-    missing+=("${path#"$PRIVATE/"}") # a copy of a program
+    unbuilt+=("${path#"$PRIVATE/"}") # a copy of a program
   done
-  [ "${#missing[@]}" -gt 0 ] || return 0
-  echo "not ok $NAME: not built: ${missing[*]}; run: make ${missing[*]}"
+  [ "${#unbuilt[@]}" -gt 0 ] || return 0
+  echo "not ok $NAME: not built: ${unbuilt[*]}; run: make ${unbuilt[*]}"
   exit 1
 }
 
