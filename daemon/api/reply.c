@@ -94,3 +94,11 @@ void reply_failure_instead(Writer *writer, size_t begin, const char *interface,
 	if (writer->failed)
 		buffer_truncate(out, begin);
 }
+
+void reply_failure_append(Buffer *out, const char *interface, const Failure *failure,
+			  char terminator)
+{
+	Writer writer = WRITER_INIT(out);
+
+	reply_failure_instead(&writer, buffer_size(out), interface, failure, terminator);
+}

@@ -28,6 +28,10 @@ void reply_failure(Writer *writer, const char *interface, const Failure *failure
 void reply_failure_instead(Writer *writer, size_t begin, const char *interface,
 			   const Failure *failure, char terminator);
 
+/* Appends the failure to the output. Appends nothing if out of memory. */
+void reply_failure_append(Buffer *out, const char *interface, const Failure *failure,
+			  char terminator);
+
 /* Writes one of Varlink's own errors, with its parameter unless quoted_key is NULL. */
 void reply_varlink_error(Writer *writer, const char *name, const char *quoted_key,
 			 const char *value, char terminator);
