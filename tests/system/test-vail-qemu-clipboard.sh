@@ -21,14 +21,6 @@ A_KEY=30
 
 needs_gdbus "the clipboard on display channels"
 
-# qemu COMMAND: sends a command to fake-qemu. Sets REPLY to its reply, which must be ok, without that.
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-  REPLY=${REPLY#ok}
-  REPLY=${REPLY# }
-}
-
 # guest_pastes TEXT: tests whether the guest gets this text.
 guest_pastes() {
   qemu "paste 0"

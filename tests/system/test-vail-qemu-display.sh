@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/system-test.sh"
+# shellcheck source=tests/system/lib/fake-qemu.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-qemu.sh"
 
 GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
 QMP=$PRIVATE/qmp
@@ -20,12 +22,6 @@ start_agent() {
   "$ROOT/build/sanitized/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --user vail-alice \
     2>"$PRIVATE/agent.log" &
   AGENT=$!
-}
-
-# qemu COMMAND: sends a command to fake-qemu, and sets REPLY to its reply, which must be ok.
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
 }
 
 # object_field NAME FIELD: prints a field of the shared object of this name.

@@ -12,11 +12,6 @@
 AGENT_LOG=$PRIVATE/agent.log
 DROP_IN=$CONFIG/machines.d/50-guest.json
 
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-}
-
 # start_agent_of_libvirt: starts vail-qemu as vail-libvirt does. Sets AGENT to its pid.
 start_agent_of_libvirt() {
   "$PRIVATE/vail-qemu" --qmp "$QMP" --socket "$SOCKET" --settings-source libvirt --user vail-alice \

@@ -14,14 +14,6 @@
 
 ## The guest
 
-# qemu COMMAND: sends a command to fake-qemu. Sets REPLY to its reply, which must be ok, without that.
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-  REPLY=${REPLY#ok}
-  REPLY=${REPLY# }
-}
-
 guest_pastes() {
   qemu "paste 0"
   [ "$REPLY" = "$1" ]

@@ -12,6 +12,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
 # shellcheck source=tests/vm/hand-over-guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/hand-over-guest.sh"
+# shellcheck source=tests/system/lib/fake-qemu.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-qemu.sh"
 
 VIEW=("$PRIVATE/build/vail-view" --socket "$SOCKET")
 FAKE_GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
@@ -257,12 +259,6 @@ check_echo() {
 
 ## The played QEMU
 
-# qemu COMMAND: sends a command to fake-qemu.
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-}
-
 CONSOLE=0 # the one that is looked at
 
 # hears: adds the input that fake-qemu has got since the last time to HEARD, without Ctrl and Alt. On a
@@ -299,7 +295,7 @@ point() { xdotool mousemove --window "$WINDOW" "$1" "$2"; }
 
 has_moved() {
   qemu "moved 0"
-  [ "$REPLY" = "ok $1" ]
+  [ "$REPLY" = "$1" ]
 }
 
 resize() { xdotool windowsize --sync "$WINDOW" "$1" "$2"; }

@@ -15,11 +15,6 @@ PLAYED=$HOME_OF_ALICE/played
 WITHOUT_SOUND=("${WITH_DESKTOP[@]}" SDL_AUDIODRIVER=missing)
 WITH_DESKTOP+=(SDL_AUDIODRIVER=disk "SDL_DISKAUDIOFILE=$PLAYED")
 
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-}
-
 # sound METHOD TYPES VALUE...: QEMU calls its listener. Sound is the bytes 0, 1, 2 and so on.
 sound() { qemu "sound 0 $*"; }
 

@@ -11,6 +11,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib/desktop.sh"
 # shellcheck source=tests/vm/qemu-guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/qemu-guest.sh"
+# shellcheck source=tests/system/lib/fake-qemu.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/fake-qemu.sh"
 
 CONSOLE_GUID=23232323-2323-4323-8323-232323232323
 FAKE_GUID=ffffffff-ffff-4fff-8fff-ffffffffffff
@@ -366,12 +368,6 @@ check_quarantine() {
 }
 
 ## The cursor, with a fake QEMU
-
-# qemu COMMAND: sends a command to fake-qemu.
-qemu() {
-  session_ask qemu "$1"
-  [[ $REPLY = ok* ]] || not_ok "fake-qemu: $1" "it said '$REPLY'"
-}
 
 # expect_cursor CHECK X Y: waits until the window shows the screen with the cursor at this place.
 expect_cursor() {

@@ -3,6 +3,9 @@
 #
 # A guest in fake-qemu, whose display vail-qemu serves on channels. To be sourced after system-test.sh.
 
+# shellcheck source=tests/system/lib/fake-qemu.sh
+. "$(dirname "${BASH_SOURCE[0]}")/fake-qemu.sh"
+
 GUID=1b4e28ba-2c4e-4f4b-9b8b-0d5a3a4a7f10
 QMP=$PRIVATE/guest/qmp
 PREFIX=org.qemu.Display1
