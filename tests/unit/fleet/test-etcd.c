@@ -234,7 +234,7 @@ Test(etcd, later_pages_are_of_the_first_page_s_revision)
 	bench_start(&bench);
 	expect_all(&bench, "snapshot@4 a=A@3/9 b=@2/0;reached;", "reached;");
 	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_RANGE),
-			 "{\"key\":\"L3YvYQA=\",\"range_end\":\"L3Yw\",\"limit\":\"512\","
+			 "{\"key\":\"L3YvYQA=\",\"range_end\":\"L3Yw\",\"limit\":\"2048\","
 			 "\"revision\":\"4\"}");
 }
 
@@ -656,7 +656,7 @@ Test(etcd, a_long_page_is_asked_for_in_parts)
 	bench_start(&bench);
 	expect(&bench, REACHED);
 	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_RANGE),
-			 "{\"key\":\"L3Yv\",\"range_end\":\"L3Yw\",\"limit\":\"128\"}");
+			 "{\"key\":\"L3Yv\",\"range_end\":\"L3Yw\",\"limit\":\"512\"}");
 }
 
 Test(etcd, a_list_without_an_end_is_left)
