@@ -253,6 +253,10 @@ $(eval $(call program,build,build/tests/turns-bench,$(call sources,tests/bench/t
 $(eval $(call program,build,build/tests/va-bench,$(call sources,tests/bench/va),tests/support $(PURE),-ljson-c))
 $(foreach source,$(call sources,tests/bench/frames),$(eval $(call program,build,build/tests/$(basename $(notdir $(source))),$(source),tests/support client/vail-qemu client/common proto,$(call WITH_LIBVAIL,/..) $(CLIENT_LIBS),build/libvail.so)))
 
+ifdef CURL
+$(eval $(call program,build,build/tests/fleet-bench,$(call sources,tests/bench/fleet) daemon/fleet/fleet.c,tests/support $(FLEET) daemon/child daemon/config proto,$(call WITH_LIBVAIL,/..) $(FLEET_LIBS) -lm,build/libvail.so))
+endif
+
 BENCHES = $(filter %-bench build/tests/frame-%,$(PROGRAMS))
 TESTS   = $(filter build/sanitized/% build/tests/%,$(filter-out $(BENCHES),$(PROGRAMS))) \
           $(HELPER_PROGRAMS) $(PRELOADED)
@@ -355,6 +359,9 @@ $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
 $(eval $(call command,check-libvirt,libvirt,$(IN_DEBIAN_13),tests/vm/libvirt))
 $(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && tests/bench/start/run-with-devices && tests/bench/start/run-with-machines && build/tests/turns-bench))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
+# The hosts of the simulated fleet.
+HOSTS = 1000
+$(eval $(call command,bench-fleet,bench-fleet,all benches,tests/bench/fleet/run $(HOSTS)))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
 
 $(eval $(call command,hostile,run,all helpers build/tests/hostile-neighbours,tests/system/test-hostile-neighbours.sh --seconds $(or $(SECONDS),5) $(if $(ONLY),--only $(ONLY)) $(if $(ATTEMPTS),--attempts $(ATTEMPTS))))
@@ -542,6 +549,8 @@ help:
 #:                     floor in the same run
 #: make bench-va       measure GPU virtual addresses beside a plain tree in the
 #:                     same run
+#: make bench-fleet    measure etcd and vaild-fleet with 1000 simulated hosts, or
+#:                     with as many as the CPUs can have; HOSTS=N
 #: make soak           run 10 million operations by 200 clients that crash and
 #:                     hang; SOAK=N, SOAK_CLIENTS=N
 #: make soak-fleet     make random changes and failures of four hosts around a
