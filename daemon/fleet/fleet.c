@@ -185,13 +185,17 @@ static void on_remove(void *context, const char *key)
 		fail_change(fleet, key, pending);
 }
 
-static void on_swap(void *context, const char *key, int64_t mod_revision, const char *value)
+static void on_swap(void *context, const char *key, int64_t mod_revision, const char *value,
+		    const WantedGuard *guard)
 {
 	Fleet *fleet = context;
 	Pending *pending = pending_new(fleet, key, 0);
+	EtcdGuard rests_on = { .leased = NULL };
 
-	if (!pending ||
-	    !fleet->functions->swap(fleet->etcd, key, mod_revision, value, on_done, pending))
+	if (guard)
+		rests_on = (EtcdGuard){ guard->own, guard->other, guard->other_revision };
+	if (!pending || !fleet->functions->swap(fleet->etcd, key, mod_revision, value, &rests_on,
+						on_done, pending))
 		fail_change(fleet, key, pending);
 }
 

@@ -68,7 +68,8 @@ static const char *shown_value(const PlayedHost *host, const char *key)
 }
 
 /* Checks that no other host has the VM, according to the events that this host was shown. */
-static void on_swap(void *context, const char *key, int64_t revision, const char *value)
+static void on_swap(void *context, const char *key, int64_t revision, const char *value,
+		    const WantedGuard *guard)
 {
 	PlayedHost *host = context;
 	const char *where = shown_value(host, key);
@@ -82,6 +83,13 @@ static void on_swap(void *context, const char *key, int64_t revision, const char
 			     "claims a VM that another host has");
 	}
 	add_call(context, CALL_SWAP, key, value, revision);
+	FleetCall *call = &host->calls[host->call_count - 1];
+	call->is_guarded = guard != NULL;
+	if (!guard)
+		return;
+	snprintf(call->own, sizeof(call->own), "%s", guard->own);
+	snprintf(call->other, sizeof(call->other), "%s", guard->other ? guard->other : "");
+	call->other_revision = guard->other_revision;
 }
 
 static void on_quarantine(void *context, const Guid *guid, const char *reason)
@@ -265,6 +273,33 @@ static void check_claim(const PlayedHost *host, const FleetCall *call)
 		     "claims a VM before its own key says that it runs");
 }
 
+/* Tests in etcd what a claim rests on. */
+static bool guard_holds(const FleetRun *run, const FleetCall *call)
+{
+	if (!call->is_guarded)
+		return true;
+	const PlayedKey *own = played_find(&run->etcd, call->own);
+	const PlayedKey *other = call->other[0] ? played_find(&run->etcd, call->other) : NULL;
+
+	return own && own->lease == call->lease &&
+	       (other ? other->mod_revision : 0) == call->other_revision;
+}
+
+/* However late a claim lands, its host has the VM then, and the one before does not. */
+static void check_landing(const PlayedHost *host, const FleetCall *call)
+{
+	const PlayedKey *own = played_find(&host->run->etcd, call->own);
+	const PlayedKey *other = call->other[0] ? played_find(&host->run->etcd, call->other) : NULL;
+
+	if (!call->value)
+		return;
+	fleet_expect(host->run, host, own != NULL, "claims a VM of which it has no key");
+	fleet_expect(host->run, host,
+		     !other || strstr(other->value, "\"incoming\"") ||
+			     strstr(other->value, "\"ended\""),
+		     "takes a VM from a host that has it");
+}
+
 /* Makes a call in etcd. */
 static void make_call(PlayedHost *host, FleetCall *call)
 {
@@ -281,7 +316,10 @@ static void make_call(PlayedHost *host, FleetCall *call)
 		played_delete(&run->etcd, call->key);
 		break;
 	case CALL_SWAP:
-		is_done = played_swap(&run->etcd, call->key, call->revision, call->value);
+		is_done = guard_holds(run, call) &&
+			  played_swap(&run->etcd, call->key, call->revision, call->value);
+		if (is_done)
+			check_landing(host, call);
 		run->late += is_done && call->is_orphan;
 		run->moves += is_done && call->value && call->revision > 0;
 		break;

@@ -27,6 +27,9 @@ typedef struct FleetCall {
 	char *value; /* or NULL */
 	int64_t revision;
 	int64_t lease;
+	bool is_guarded;
+	char own[FLEET_KEY_SIZE], other[FLEET_KEY_SIZE]; /* as in WantedGuard; "" for none */
+	int64_t other_revision;
 	bool is_orphan;   /* its sender has been restarted, or has given it up */
 	bool is_answered; /* etcd has made it, and outcome is on its way */
 	WantedOutcome outcome;

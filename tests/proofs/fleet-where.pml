@@ -4,14 +4,17 @@
  * spin.
  *
  * The VM begins and ends on each host at any time, so also on several at once. Hosts lose their
- * lease and their way to etcd, and see an earlier state of etcd until they look again. A swap lands
- * at any time after it was sent, also when its sender has lost its lease, or never. A host relies on
+ * lease and their way to etcd, and see an earlier state of etcd until they look again. A swap arrives
+ * at any time after it was sent, also when its sender has lost its lease, or never. etcd then compares
+ * what the swap rests on: the epoch, and for a claim also the keys of both hosts. A host relies on
  * its lease no longer than etcd keeps it. Names are those of daemon/fleet/model.
  *
  * - No two hosts ever see different holders at the same epoch, and the epoch that a host sees never
  *   decreases.
  * - A host sends a claim only with a lease, while its own key says "running", and never for a VM
  *   that another host has, as far as it sees. A claim replaces only the holder that its sender saw.
+ * - However late a claim arrives, it succeeds only if its sender has a key of the VM and the earlier
+ *   holder does not have the VM.
  * - Processes may register on a host exactly if its VM runs there and it has no quarantine: neither
  *   a partition nor a lost lease permits anything, and a quarantine is lifted only when the fleet
  *   has lifted it.
@@ -129,11 +132,19 @@ inline forget_swap(h) {
   sent_epoch[h] = 0
 }
 
+/*
+ * WantedGuard. etcd compares revisions, so it refuses also a key that has changed and changed back.
+ * Here it does not, which allows more runs.
+ */
+#define GUARD_HOLDS(h) (sent_release[h] || (key[h] != absent && key[where] != running && key[where] != conflict))
+
 inline land(h) {
   d_step {
     if
-    :: sent_epoch[h] == epoch ->
+    :: sent_epoch[h] == epoch && GUARD_HOLDS(h) ->
       assert(where == holder_of[sent_epoch[h]]);
+      assert(sent_release[h] || (has_lease[h] && key[h] != absent));
+      assert(sent_release[h] || (key[where] != running && key[where] != conflict));
       epoch++;
       where = (sent_release[h] -> NONE : h);
       holder_of[epoch] = where

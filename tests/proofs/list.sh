@@ -20,7 +20,9 @@ mutation hand-over tests/proofs/hand-over.pml 's/:: !alive\[vmm\] -> vmm = incom
 
 model fleet-where fleet-where.pml "one host has a VM at each epoch, whatever is late or lost" \
   "2 hosts, 3 claims" "-DEPOCHS=3 -DSTARTS=2"
-mutation fleet-where tests/proofs/fleet-where.pml 's/:: sent_epoch\[h\] == epoch ->/:: true ->/'
+mutation fleet-where tests/proofs/fleet-where.pml 's/:: sent_epoch\[h\] == epoch \&\& GUARD/:: GUARD/'
+mutation fleet-where tests/proofs/fleet-where.pml 's/(sent_release\[h\] || (key\[h\] != absent \&\& key/(sent_release[h] || (key/'
+mutation fleet-where tests/proofs/fleet-where.pml 's/key\[h\] != absent \&\& key\[where\] != running \&\& key\[where\] != conflict/key[h] != absent/'
 mutation fleet-where tests/proofs/fleet-where.pml 's/runs\[h\] \&\& key\[h\] == running \&\& /runs[h] \&\& /'
 mutation fleet-where tests/proofs/fleet-where.pml 's/(SEEN(h, seen_where\[h\]) == running ||/(false ||/'
 

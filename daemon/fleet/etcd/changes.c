@@ -21,6 +21,9 @@ struct Change {
 	char *key;
 	char *value; /* NULL for a deletion */
 	int64_t mod_revision;
+	char *leased; /* of the guard of a swap, as in EtcdGuard */
+	char *other;
+	int64_t other_revision;
 	EtcdDone *done; /* NULL for none */
 	void *context;
 
@@ -42,6 +45,8 @@ static void change_free(Change *change)
 		return;
 	free(change->key);
 	free(change->value);
+	free(change->leased);
+	free(change->other);
 	free(change);
 }
 
@@ -144,7 +149,10 @@ static bool write_request(Changes *changes, const Change *change, const char **r
 		break;
 	}
 	*ret_path = "v3/kv/txn";
-	return message_swap(request, prefix, change->key, change->mod_revision, change->value);
+	const MessageSwap swap = { change->key,           change->mod_revision, change->value,
+				   change->leased,        etcd->lease.id,       change->other,
+				   change->other_revision };
+	return message_swap(request, prefix, &swap);
 }
 
 /* Returns NULL, or why the change cannot be sent. */
@@ -271,13 +279,26 @@ bool etcd_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context)
 	return add(etcd, change_new(CHANGE_DELETE, key, NULL), done, context);
 }
 
-bool etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value, EtcdDone *done,
-	       void *context)
+/* Copies the guard of a swap. Returns false if out of memory. */
+static bool copy_guard(Change *change, const EtcdGuard *guard)
+{
+	change->leased = guard->leased ? strdup(guard->leased) : NULL;
+	change->other = guard->other ? strdup(guard->other) : NULL;
+	change->other_revision = guard->other_revision;
+	return (change->leased || !guard->leased) && (change->other || !guard->other);
+}
+
+bool etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value,
+	       const EtcdGuard *guard, EtcdDone *done, void *context)
 {
 	Change *change = change_new(CHANGE_SWAP, key, value);
 
 	if (change)
 		change->mod_revision = mod_revision;
+	if (change && guard && !copy_guard(change, guard)) {
+		change_free(change);
+		return false;
+	}
 	return add(etcd, change, done, context);
 }
 

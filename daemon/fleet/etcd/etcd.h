@@ -33,7 +33,7 @@ typedef struct EtcdEntry {
 
 typedef enum EtcdOutcome {
 	ETCD_DONE,
-	ETCD_LOST,    /* the key has another revision than expected; nothing has changed */
+	ETCD_LOST,    /* a key has another revision or lease than expected; nothing has changed */
 	ETCD_UNKNOWN, /* it may have happened; the next snapshot shows that */
 	ETCD_FAILED,  /* nothing has changed */
 	ETCD_OUTCOME_MAX,
@@ -145,15 +145,23 @@ bool etcd_has_lease(const Etcd *etcd);
  * memory; done is then not called.
  *
  * etcd_delete() is done also if there is no such key. etcd_swap() puts the value, without a lease,
- * or deletes the key if value is NULL, if the key's revision is still mod_revision. A mod_revision
- * of 0 means that there must be no such key.
+ * or deletes the key if value is NULL, if the key's revision is still mod_revision, and if the
+ * guard holds, which may be NULL. A revision of 0 means that there must be no such key. The guard
+ * and its texts are copied.
  */
 #define ETCD_CHANGES_MAX 4096
+
+/* Conditions of a swap besides its own key. etcd compares all of them in one transaction. */
+typedef struct EtcdGuard {
+	const char *leased; /* a key that must have the present lease; NULL for none */
+	const char *other;  /* a key that must have other_revision; NULL for none */
+	int64_t other_revision;
+} EtcdGuard;
 
 bool etcd_put(Etcd *etcd, const char *key, const char *value, bool is_leased, EtcdDone *done,
 	      void *context);
 bool etcd_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context);
-bool etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value, EtcdDone *done,
-	       void *context);
+bool etcd_swap(Etcd *etcd, const char *key, int64_t mod_revision, const char *value,
+	       const EtcdGuard *guard, EtcdDone *done, void *context);
 
 #endif

@@ -93,38 +93,61 @@ bool message_delete(Buffer *out, const char *prefix, const char *key)
 	return !writer.failed;
 }
 
-static void write_compare(Writer *writer, const char *prefix, const char *key, int64_t mod_revision)
+static void write_compare_begin(Writer *writer, const char *prefix, const char *key,
+				const char *target)
 {
-	writer_key(writer, "compare");
-	writer_array_begin(writer);
 	writer_object_begin(writer);
 	write_key(writer, prefix, key);
 	writer_key(writer, "target");
-	writer_string(writer, "MOD");
+	writer_string(writer, target);
 	writer_key(writer, "result");
 	writer_string(writer, "EQUAL");
+}
+
+static void write_compare_revision(Writer *writer, const char *prefix, const char *key,
+				   int64_t mod_revision)
+{
+	write_compare_begin(writer, prefix, key, "MOD");
 	writer_key(writer, "mod_revision");
 	write_int64(writer, mod_revision);
 	writer_object_end(writer);
+}
+
+static void write_compare_lease(Writer *writer, const char *prefix, const char *key, int64_t lease)
+{
+	write_compare_begin(writer, prefix, key, "LEASE");
+	writer_key(writer, "lease");
+	write_int64(writer, lease);
+	writer_object_end(writer);
+}
+
+static void write_compares(Writer *writer, const char *prefix, const MessageSwap *swap)
+{
+	writer_key(writer, "compare");
+	writer_array_begin(writer);
+	write_compare_revision(writer, prefix, swap->key, swap->mod_revision);
+	if (swap->leased)
+		write_compare_lease(writer, prefix, swap->leased, swap->lease);
+	if (swap->other)
+		write_compare_revision(writer, prefix, swap->other, swap->other_revision);
 	writer_array_end(writer);
 }
 
-bool message_swap(Buffer *out, const char *prefix, const char *key, int64_t mod_revision,
-		  const char *value)
+bool message_swap(Buffer *out, const char *prefix, const MessageSwap *swap)
 {
 	Writer writer = WRITER_INIT(out);
 
 	writer_object_begin(&writer);
-	write_compare(&writer, prefix, key, mod_revision);
+	write_compares(&writer, prefix, swap);
 	writer_key(&writer, "success");
 	writer_array_begin(&writer);
 	writer_object_begin(&writer);
-	if (value) {
+	if (swap->value) {
 		writer_key(&writer, "request_put");
-		write_put(&writer, prefix, key, value, 0);
+		write_put(&writer, prefix, swap->key, swap->value, 0);
 	} else {
 		writer_key(&writer, "request_delete_range");
-		write_delete(&writer, prefix, key);
+		write_delete(&writer, prefix, swap->key);
 	}
 	writer_object_end(&writer);
 	writer_array_end(&writer);

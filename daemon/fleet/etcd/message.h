@@ -30,9 +30,18 @@ bool message_put(Buffer *out, const char *prefix, const char *key, const char *v
 		 int64_t lease);
 bool message_delete(Buffer *out, const char *prefix, const char *key);
 
-/* Puts the value, or deletes the key if it is NULL, if the key has this revision. */
-bool message_swap(Buffer *out, const char *prefix, const char *key, int64_t mod_revision,
-		  const char *value);
+/* Puts the value, or deletes the key if it is NULL, if everything else is true. */
+typedef struct MessageSwap {
+	const char *key;
+	int64_t mod_revision; /* of the key; 0 if it must be absent */
+	const char *value;
+	const char *leased; /* a key that must have the lease; NULL for none */
+	int64_t lease;
+	const char *other; /* a key that must have the next revision; NULL for none */
+	int64_t other_revision;
+} MessageSwap;
+
+bool message_swap(Buffer *out, const char *prefix, const MessageSwap *swap);
 
 /*
  * Asks for keys with the prefix. after: the last key of the page before, as it is in etcd, or NULL

@@ -145,9 +145,12 @@ static void want_removal(Wanted *wanted, WantedKey *key, uint64_t now)
 	wanted->actions.remove(wanted->actions.context, fleet_key_format(&key->key, name));
 }
 
-/* Swaps where/GUID from the revision that the index shows; value: NULL to delete it. */
+/*
+ * Swaps where/GUID from the revision that the index shows. value: NULL to delete it. guard: of a
+ * claim.
+ */
 static void want_swap(Wanted *wanted, WantedKey *key, const FleetIndex *index, const char *value,
-		      uint64_t now)
+		      const WantedGuard *guard, uint64_t now)
 {
 	const FleetEntry *where = fleet_index_find(index, &key->key);
 	int64_t revision = where ? where->mod_revision : 0;
@@ -159,7 +162,7 @@ static void want_swap(Wanted *wanted, WantedKey *key, const FleetIndex *index, c
 	key->is_in_progress = true;
 	wanted->claims++;
 	wanted->actions.swap(wanted->actions.context, fleet_key_format(&key->key, name), revision,
-			     value);
+			     value, guard);
 }
 
 /* --- the plan -------------------------------------------------------------------------------- */
@@ -206,6 +209,23 @@ static char *format_where(const Plan *plan, const FleetLocalVm *local)
 	return fleet_value_format(&value);
 }
 
+/* Begins the claim of a VM, with all that it rests on. */
+static void claim(const Plan *plan, WantedKey *key, const WantedKey *vm_key, const char *value)
+{
+	const FleetEntry *where = fleet_index_where(plan->index, &key->key.vm);
+	char own[FLEET_KEY_SIZE], other[FLEET_KEY_SIZE];
+	WantedGuard guard = { .own = fleet_key_format(&vm_key->key, own) };
+
+	if (where) {
+		const FleetKey holder = fleet_key_vm(&key->key.vm, &where->value.where.host);
+		const FleetEntry *vm = fleet_index_find(plan->index, &holder);
+
+		guard.other = fleet_key_format(&holder, other);
+		guard.other_revision = vm ? vm->mod_revision : 0;
+	}
+	want_swap(plan->wanted, key, plan->index, value, &guard, plan->now);
+}
+
 /* Claims where/GUID of a running VM unless it names this host already. */
 static bool plan_claim(const Plan *plan, const FleetLocalVm *local, WantedKey *key,
 		       WantedKey *vm_key)
@@ -215,7 +235,7 @@ static bool plan_claim(const Plan *plan, const FleetLocalVm *local, WantedKey *k
 	_cleanup_free_ char *value = format_where(plan, local);
 	if (!value)
 		return false;
-	want_swap(plan->wanted, key, plan->index, value, plan->now);
+	claim(plan, key, vm_key, value);
 	vm_key->memory.has_tried |= key->is_in_progress;
 	return true;
 }
@@ -289,7 +309,7 @@ static void plan_unwanted(const Plan *plan, WantedKey *key)
 	key->memory = (ClaimMemory){ .has_held = false };
 	if (key->key.kind == FLEET_KEY_WHERE) {
 		if (claim_is_left_over(plan->index, &key->key.vm))
-			want_swap(wanted, key, plan->index, NULL, plan->now);
+			want_swap(wanted, key, plan->index, NULL, NULL, plan->now);
 		else if (!key->is_in_progress)
 			key_free(wanted, key);
 	} else if (key->may_exist || is_shown) {

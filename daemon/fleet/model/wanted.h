@@ -13,7 +13,8 @@
  * - Each key has one change in progress at a time.
  * - A leased key is put again with each new lease. Without a lease nothing is put or claimed.
  * - A change whose outcome is unknown is begun again only after a pause, if the index does not show
- *   it. Every claim is fenced by the revision of the key, so a late one changes nothing.
+ *   it. Every claim is fenced by the revision of the key and by what it rests on, see WantedGuard,
+ *   so a late one changes nothing.
  * - A host claims a VM only once its own key says "running" with the present lease, because another
  *   host would take the VM from one that has no such key.
  * - A leased key is put at most once in WANTED_INTERVAL with the same lease, so that a user who
@@ -27,10 +28,20 @@
 
 typedef enum WantedOutcome {
 	WANTED_DONE,
-	WANTED_LOST,    /* the key has another revision */
+	WANTED_LOST,    /* the key has another revision, or the guard does not hold */
 	WANTED_UNKNOWN, /* it may have happened */
 	WANTED_FAILED,
 } WantedOutcome;
+
+/*
+ * Conditions of a claim, which etcd compares in the same transaction: the host's own key of the VM
+ * has its present lease, and the key of the host that where/GUID names is as the index shows it.
+ */
+typedef struct WantedGuard {
+	const char *own;
+	const char *other;      /* NULL if there is no where/GUID */
+	int64_t other_revision; /* 0 if there is no such key */
+} WantedGuard;
 
 /*
  * The changes. Each is answered with wanted_answered(), exactly once; from within these functions
@@ -40,8 +51,9 @@ typedef struct WantedActions {
 	void *context;
 	void (*put)(void *context, const char *key, const char *value); /* with the lease */
 	void (*remove)(void *context, const char *key);
-	/* value: NULL to delete the key */
-	void (*swap)(void *context, const char *key, int64_t mod_revision, const char *value);
+	/* value and guard: NULL to delete the key */
+	void (*swap)(void *context, const char *key, int64_t mod_revision, const char *value,
+		     const WantedGuard *guard);
 } WantedActions;
 
 typedef struct WantedKey {

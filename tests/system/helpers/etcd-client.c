@@ -119,7 +119,7 @@ static void obey(Program *program, char *line)
 		etcd_delete(program->etcd, words[1], print_outcome, NULL);
 	else if (strcmp(words[0], "swap") == 0)
 		etcd_swap(program->etcd, words[1], atoll(words[2]),
-			  strcmp(words[3], "-") == 0 ? NULL : words[3], print_outcome, NULL);
+			  strcmp(words[3], "-") == 0 ? NULL : words[3], NULL, print_outcome, NULL);
 	else if (strcmp(words[0], "hold") == 0)
 		hold(program, words[1], words[2]);
 	else if (strcmp(words[0], "fill") == 0)

@@ -138,12 +138,27 @@ static bool on_delete(Etcd *etcd, const char *key, EtcdDone *done, void *context
 	return true;
 }
 
-static bool on_swap(Etcd *etcd, const char *name, int64_t mod_revision, const char *value,
-		    EtcdDone *done, void *context)
+static bool has_revision(Etcd *etcd, const char *name, int64_t revision)
 {
-	Key *key = find(etcd, name);
+	const Key *key = find(etcd, name);
 
-	bool is_won = (key ? key->revision : 0) == mod_revision;
+	return (key ? key->revision : 0) == revision;
+}
+
+static bool is_leased(Etcd *etcd, const char *name)
+{
+	const Key *key = find(etcd, name);
+
+	return key && key->is_leased;
+}
+
+static bool on_swap(Etcd *etcd, const char *name, int64_t mod_revision, const char *value,
+		    const EtcdGuard *guard, EtcdDone *done, void *context)
+{
+	bool is_won = has_revision(etcd, name, mod_revision) &&
+		      (!guard->leased || is_leased(etcd, guard->leased)) &&
+		      (!guard->other || has_revision(etcd, guard->other, guard->other_revision));
+
 	etcd->statistics.changes[ETCD_SWAP][is_won ? ETCD_DONE : ETCD_LOST]++;
 	if (is_won)
 		return value ? on_put(etcd, name, value, false, done, context)

@@ -80,14 +80,23 @@ Test(etcd_message, requests)
 			  "\"lease\":\"9223372036854775807\"}");
 	cr_assert(message_delete(&out, "/v/", "a"));
 	expect_text(&out, "{\"key\":\"L3YvYQ==\"}");
-	cr_assert(message_swap(&out, "/v/", "a", 0, "hello"));
+	cr_assert(message_swap(&out, "/v/", &(MessageSwap){ .key = "a", .value = "hello" }));
 	expect_text(&out, "{\"compare\":[{\"key\":\"L3YvYQ==\",\"target\":\"MOD\","
 			  "\"result\":\"EQUAL\",\"mod_revision\":\"0\"}],\"success\":["
 			  "{\"request_put\":{\"key\":\"L3YvYQ==\",\"value\":\"aGVsbG8=\"}}]}");
-	cr_assert(message_swap(&out, "/v/", "a", 7, NULL));
+	cr_assert(message_swap(&out, "/v/", &(MessageSwap){ .key = "a", .mod_revision = 7 }));
 	expect_text(&out, "{\"compare\":[{\"key\":\"L3YvYQ==\",\"target\":\"MOD\","
 			  "\"result\":\"EQUAL\",\"mod_revision\":\"7\"}],\"success\":["
 			  "{\"request_delete_range\":{\"key\":\"L3YvYQ==\"}}]}");
+	const MessageSwap guarded = { "a", 7, "hello", "a", 5, "a", 9 };
+	cr_assert(message_swap(&out, "/v/", &guarded));
+	expect_text(&out, "{\"compare\":[{\"key\":\"L3YvYQ==\",\"target\":\"MOD\","
+			  "\"result\":\"EQUAL\",\"mod_revision\":\"7\"},"
+			  "{\"key\":\"L3YvYQ==\",\"target\":\"LEASE\","
+			  "\"result\":\"EQUAL\",\"lease\":\"5\"},"
+			  "{\"key\":\"L3YvYQ==\",\"target\":\"MOD\","
+			  "\"result\":\"EQUAL\",\"mod_revision\":\"9\"}],\"success\":["
+			  "{\"request_put\":{\"key\":\"L3YvYQ==\",\"value\":\"aGVsbG8=\"}}]}");
 	cr_assert(message_range(&out, "/v/", NULL, 100, 0));
 	expect_text(&out, "{\"key\":\"L3Yv\",\"range_end\":\"L3Yw\",\"limit\":\"100\"}");
 	cr_assert(buffer_append(&after, "/v/a", 4));

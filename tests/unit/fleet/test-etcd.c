@@ -292,10 +292,17 @@ Test(etcd, changes_have_outcomes)
 			 "{\"key\":\"" KEY_A "\",\"value\":\"" VALUE_A "\"}");
 	cr_assert(etcd_delete(bench.etcd, "a", on_done, &bench));
 	expect_all(&bench, "done@4;", "done");
-	cr_assert(etcd_swap(bench.etcd, "a", 3, "A", on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 3, "A", NULL, on_done, &bench));
 	expect_all(&bench, "done@4;", "done");
+	const EtcdGuard guard = { .leased = "a" };
+	cr_assert(etcd_swap(bench.etcd, "a", 3, "A", &guard, on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
+	cr_assert_not_null(strstr(gateway_last(gateway, GATEWAY_TXN),
+				  "{\"key\":\"" KEY_A "\",\"target\":\"LEASE\","
+				  "\"result\":\"EQUAL\",\"lease\":\"77\"}"),
+			   "a guard compares the present lease");
 	gateway_script(gateway, GATEWAY_TXN, 200, "{" GATEWAY_HEADER "}");
-	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, NULL, on_done, &bench));
 	expect_all(&bench, "lost: the key has changed in the meantime;", "lost");
 }
 
@@ -348,7 +355,7 @@ Test(etcd, a_full_etcd_is_shown_and_grants_no_lease)
 		   "no lease");
 	cr_assert(etcd_put(bench.etcd, "a", "A", true, on_done, &bench));
 	expect_all(&bench, "failed: there is no lease;", "failed");
-	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", NULL, on_done, &bench));
 	expect_all(&bench, "failed: there is no lease;", ";");
 	cr_assert_eq(gateway_count(gateway, GATEWAY_TXN), 0u);
 	cr_assert(etcd_put(bench.etcd, "a", "A", false, on_done, &bench));
@@ -427,7 +434,7 @@ Test(etcd, a_host_that_was_suspended_swaps_nothing)
 {
 	BENCH_INIT(bench_reach);
 
-	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", NULL, on_done, &bench));
 	bench.time += 15000;
 	run_until(&bench, has_told(&bench, "failed") || has_told(&bench, "done"));
 	cr_assert(has_told(&bench, "failed: there is no lease;"));
@@ -534,7 +541,7 @@ Test(etcd, a_change_without_an_answer_is_unknown)
 	BENCH_INIT(bench_reach);
 
 	gateway_script_silence(bench.gateways[0], GATEWAY_TXN);
-	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", NULL, on_done, &bench));
 	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_TXN) == 1);
 	pass(&bench, 5000);
 	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1 &&
@@ -562,7 +569,7 @@ Test(etcd, a_swap_is_never_sent_twice)
 
 	/* libcurl repeats a request that fails on a connection that was used before. */
 	gateway_script_hang_up(bench.gateways[0], GATEWAY_TXN);
-	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 0, "A", NULL, on_done, &bench));
 	run_until(&bench, has_told(&bench, "unknown") || has_told(&bench, "done"));
 	cr_assert(has_told(&bench, "unknown"));
 	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 1u);

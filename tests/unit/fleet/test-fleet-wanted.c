@@ -21,7 +21,8 @@ typedef struct Stage {
 	FleetIndex index;
 	Wanted wanted;
 	FleetFacts facts;
-	char log[2048]; /* changes since the last look */
+	char log[2048];  /* changes since the last look */
+	char guard[256]; /* of the last swap: the own key, the other key, and its revision */
 	int64_t revision;
 	uint64_t now;
 } Stage;
@@ -57,11 +58,15 @@ static void on_remove(void *context, const char *key)
 	note("remove", key, "");
 }
 
-static void on_swap(void *context, const char *key, int64_t revision, const char *value)
+static void on_swap(void *context, const char *key, int64_t revision, const char *value,
+		    const WantedGuard *guard)
 {
 	char detail[64];
 
 	(void)context;
+	snprintf(stage.guard, sizeof(stage.guard), "%s %s %d", guard ? guard->own : "-",
+		 guard && guard->other ? guard->other : "-",
+		 guard ? (int)guard->other_revision : 0);
 	snprintf(detail, sizeof(detail), " from %d%s", (int)revision, value ? "" : " to nothing");
 	note("swap", key, detail);
 }
@@ -249,6 +254,35 @@ Test(fleet_wanted, who_may_be_replaced)
 		done(SELF_VM);
 		expect(rows[i].is_replaced ? "swap where/" VM " from 101;" : "");
 	}
+}
+
+/* A swap may land late, so etcd has to compare what it rests on. */
+Test(fleet_wanted, a_claim_rests_on_both_hosts_keys)
+{
+	static const struct {
+		const char *vm; /* the other host's key; NULL for none */
+		const char *guard;
+	} rows[] = { { NULL, SELF_VM " " OTHER_VM " 0" },
+		     { "{\"state\":\"incoming\"}", SELF_VM " " OTHER_VM " 103" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		end();
+		begin();
+		show("hosts/" OTHER, "{}");
+		show("where/" VM, HERE(OTHER));
+		if (rows[i].vm)
+			show(OTHER_VM, rows[i].vm);
+		expect("put " SELF_VM " running;put hosts/" SELF ";");
+		done(SELF_VM);
+		expect("swap where/" VM " from 102;");
+		cr_assert_str_eq(stage.guard, rows[i].guard);
+	}
+}
+
+Test(fleet_wanted, a_claim_from_nobody_rests_on_the_own_key)
+{
+	settle();
+	cr_assert_str_eq(stage.guard, SELF_VM " - 0");
 }
 
 Test(fleet_wanted, a_migration_flips_once)
