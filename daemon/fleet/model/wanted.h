@@ -18,13 +18,13 @@
  * - A host claims a VM only once its own key says "running" with the present lease, because another
  *   host would take the VM from one that has no such key.
  * - A leased key is put at most once in WANTED_INTERVAL with the same lease, so that a user who
- *   changes a VM all the time wears nobody out. Only another state of a VM, or of vaild, never
- * waits.
+ *   changes a VM all the time wears nobody out. Yet all hosts show a change within a second. Only
+ *   another state of a VM, or of vaild, never waits.
  * - If somebody else changes a key of this host, it is put again, at most once in WANTED_PAUSE.
  */
 
 #define WANTED_PAUSE    5000 /* milliseconds */
-#define WANTED_INTERVAL 3000 /* milliseconds */
+#define WANTED_INTERVAL 800  /* milliseconds */
 
 typedef enum WantedOutcome {
 	WANTED_DONE,

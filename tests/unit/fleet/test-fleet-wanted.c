@@ -174,6 +174,15 @@ Test(fleet_wanted, a_vm_that_changes_all_the_time_is_put_once_in_an_interval)
 	expect("put " SELF_VM " running;");
 }
 
+Test(fleet_wanted, a_second_change_is_put_within_a_second)
+{
+	settle();
+	rename_vm("second");
+	expect("");
+	stage.now += 999;
+	expect("put " SELF_VM " running;");
+}
+
 Test(fleet_wanted, another_state_is_put_at_once)
 {
 	settle();
