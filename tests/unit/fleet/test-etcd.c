@@ -738,7 +738,7 @@ Test(etcd, what_was_done_is_counted)
 	cr_assert(etcd_delete(bench.etcd, "a", on_done, &bench));
 	expect(&bench, "done@4;");
 	gateway_script(bench.gateways[0], GATEWAY_TXN, 200, "{" GATEWAY_HEADER "}");
-	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, on_done, &bench));
+	cr_assert(etcd_swap(bench.etcd, "a", 3, NULL, NULL, on_done, &bench));
 	expect(&bench, "lost");
 	cr_assert_eq(statistics->changes[ETCD_PUT][ETCD_DONE], 1);
 	cr_assert_eq(statistics->changes[ETCD_DELETE][ETCD_DONE], 1);
