@@ -550,13 +550,14 @@ static void check_vm(FleetRun *run, size_t vm)
 		PlayedHost *host = &run->hosts[i];
 		const FleetKey vm_key = fleet_key_vm(&run->guids[vm], &host->id);
 		const PlayedKey *found = key_of(run, &vm_key);
-		char id[HANDLE_TEXT_LENGTH + 1];
+		char id[HANDLE_TEXT_LENGTH + 1], named[HANDLE_TEXT_LENGTH + 16];
 
 		fleet_expect(run, host, (found != NULL) == host->runs[vm], "its key of a VM");
 		if (!found)
 			continue;
 		hosts++;
-		bool is_there = where && strstr(where->value, handle_format(&host->id, id));
+		snprintf(named, sizeof(named), "{\"host\":\"%s\"", handle_format(&host->id, id));
+		bool is_there = where && strstr(where->value, named);
 		holders += is_there;
 		fleet_expect(run, host, is_there == (strstr(found->value, "\"running\"") != NULL),
 			     "says running if and only if it is where the VM is");

@@ -14,6 +14,19 @@ static bool is_present(const FleetIndex *index, const HostId *host)
 	return entry && !entry->value.host.is_vaild_away;
 }
 
+void claim_recall(const FleetIndex *index, const Guid *vm, ClaimMemory *memory)
+{
+	const FleetEntry *where = fleet_index_where(index, vm);
+	const FleetKey key = fleet_key_vm(vm, &index->self);
+	const FleetEntry *own = fleet_index_find(index, &key);
+
+	if (own)
+		memory->has_held |= own->value.vm.state == FLEET_VM_RUNNING ||
+				    own->value.vm.state == FLEET_VM_CONFLICT;
+	else if (where)
+		memory->has_held |= handle_compare(&where->value.where.previous, &index->self) == 0;
+}
+
 uint64_t claim_time(const FleetIndex *index, const FleetEntry *where, uint64_t patience)
 {
 	if (!where)

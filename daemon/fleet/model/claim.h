@@ -39,6 +39,13 @@ typedef struct ClaimMemory {
 #define CLAIM_OVERLAP_MAX 5000
 
 /*
+ * Finds out whether where/GUID has named this host for a VM that ran before vaild-fleet started:
+ * the host's own key says so as long as the lease of its earlier life lasts, and where/GUID tells
+ * from whom the present host has claimed the VM.
+ */
+void claim_recall(const FleetIndex *index, const Guid *vm, ClaimMemory *memory);
+
+/*
  * Finds when another host may claim the VM from the host that where/GUID names, if nothing changes.
  * patience: milliseconds for which that host may be away. Returns 0 for now, and UINT64_MAX for
  * never. where may be NULL.

@@ -132,8 +132,12 @@ static bool read_where(const JsonValue *object, FleetWhere *where)
 {
 	const char *host = json_string(json_member(object, "host"));
 
+	const char *previous = json_string(json_member(object, "previousHost"));
+
 	if (host)
 		host_id_parse(host, &where->host);
+	if (previous)
+		host_id_parse(previous, &where->previous);
 	return read_text(object, "name", &where->host_name) &&
 	       read_text(object, "virtualMachineName", &where->vm_name) &&
 	       read_text(object, "since", &where->date);
@@ -285,8 +289,14 @@ static void write_gpu(Writer *writer, const FleetGpu *gpu)
 
 static void write_where(Writer *writer, const FleetWhere *where)
 {
+	static const HostId nobody = { 0 };
+
 	writer_key(writer, "host");
 	writer_handle(writer, &where->host);
+	if (handle_compare(&where->previous, &nobody) != 0) {
+		writer_key(writer, "previousHost");
+		writer_handle(writer, &where->previous);
+	}
 	write_text(writer, "name", where->host_name);
 	write_text(writer, "virtualMachineName", where->vm_name);
 	write_text(writer, "since", where->date);

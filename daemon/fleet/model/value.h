@@ -69,6 +69,7 @@ typedef struct FleetGpu {
 
 typedef struct FleetWhere {
 	HostId host;     /* nil if the value is malformed */
+	HostId previous; /* the host from which it has claimed the VM; nil for none */
 	char *host_name; /* or empty */
 	char *vm_name;   /* or empty */
 	char *date;

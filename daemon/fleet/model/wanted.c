@@ -199,13 +199,17 @@ static bool plan_host(const Plan *plan)
 /* Writes where/GUID of a VM of this host. Returns NULL if out of memory. */
 static char *format_where(const Plan *plan, const FleetLocalVm *local)
 {
-	const FleetValue value = {
+	const FleetEntry *where = fleet_index_where(plan->index, &local->guid);
+	FleetValue value = {
 		.kind = FLEET_KEY_WHERE,
 		.where = { .host = plan->index->self,
 			   .host_name = plan->facts->host.name,
 			   .vm_name = local->vm.name,
 			   .date = (char *)plan->date },
 	};
+
+	if (where)
+		value.where.previous = where->value.where.host;
 	return fleet_value_format(&value);
 }
 
@@ -266,6 +270,8 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 
 	if (!key || !where_key)
 		return false;
+	if (!plan->wanted->has_planned)
+		claim_recall(plan->index, &local->guid, &key->memory);
 	if (local->guest == FLEET_GUEST_INCOMING)
 		value.vm.state = FLEET_VM_INCOMING;
 	else if (local->guest == FLEET_GUEST_MIGRATED)
@@ -347,6 +353,7 @@ bool wanted_plan(Wanted *wanted, const FleetIndex *index, const FleetFacts *fact
 	/* While vaild is away, nobody knows whether a VM has ended. */
 	if (!facts->is_known)
 		return true;
+	wanted->has_planned = true;
 	for (key = RB_MIN(WantedKeyTree, &wanted->tree); key; key = next) {
 		next = RB_NEXT(WantedKeyTree, &wanted->tree, key);
 		if (!key->is_wanted)

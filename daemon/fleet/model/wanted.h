@@ -78,8 +78,9 @@ typedef RB_HEAD(WantedKeyTree, WantedKey) WantedKeyTree;
 typedef struct Wanted {
 	WantedKeyTree tree;
 	bool is_leased;
-	uint64_t lease; /* counts the leases */
-	uint64_t due;   /* when to plan again at the latest; 0 for no time */
+	bool has_planned; /* with the facts of vaild */
+	uint64_t lease;   /* counts the leases */
+	uint64_t due;     /* when to plan again at the latest; 0 for no time */
 
 	/* Milliseconds for which a host may be away before its VMs are claimed; set once. */
 	uint64_t patience;

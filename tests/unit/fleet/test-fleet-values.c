@@ -60,6 +60,7 @@ Test(fleet_values, round_trip)
 				 "\"holders\":[]}" },
 		{ FLEET_KEY_WHERE, "{\"host\":\"" HOST "\",\"name\":\"a\","
 				   "\"virtualMachineName\":\"vm\",\"since\":\"today\"}" },
+		{ FLEET_KEY_WHERE, "{\"host\":\"" HOST "\",\"previousHost\":\"" HOST "\"}" },
 		{ FLEET_KEY_QUARANTINE, "{\"reason\":\"r\",\"who\":\"root\",\"when\":\"today\"}" },
 		{ FLEET_KEY_QUARANTINE, "{}" },
 	};

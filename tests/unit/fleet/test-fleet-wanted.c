@@ -23,6 +23,7 @@ typedef struct Stage {
 	FleetFacts facts;
 	char log[2048];  /* changes since the last look */
 	char guard[256]; /* of the last swap: the own key, the other key, and its revision */
+	char value[512]; /* of it */
 	int64_t revision;
 	uint64_t now;
 } Stage;
@@ -64,6 +65,7 @@ static void on_swap(void *context, const char *key, int64_t revision, const char
 	char detail[64];
 
 	(void)context;
+	snprintf(stage.value, sizeof(stage.value), "%s", value ? value : "");
 	snprintf(stage.guard, sizeof(stage.guard), "%s %s %d", guard ? guard->own : "-",
 		 guard && guard->other ? guard->other : "-",
 		 guard ? (int)guard->other_revision : 0);
@@ -442,6 +444,59 @@ Test(fleet_wanted, a_host_that_is_replaced_while_its_vm_runs_is_in_conflict)
 	show(OTHER_VM, RUNNING);
 	show("where/" VM, HERE(OTHER));
 	expect("put " SELF_VM " conflict;");
+}
+
+/* vaild-fleet was away, and another host has claimed the VM meanwhile. */
+Test(fleet_wanted, after_a_restart_a_vm_that_ran_before_is_in_conflict)
+{
+	static const struct {
+		const char *own; /* key of the earlier life; NULL if its lease has expired */
+		const char *where;
+		const char *changes;
+	} rows[] = {
+		{ RUNNING, HERE(OTHER), "put " SELF_VM " conflict;put hosts/" SELF ";" },
+		{ "{\"state\":\"conflict\"}", HERE(OTHER),
+		  "put " SELF_VM " conflict;put hosts/" SELF ";" },
+		{ NULL, "{\"host\":\"" OTHER "\",\"previousHost\":\"" SELF "\"}",
+		  "put " SELF_VM " conflict;put hosts/" SELF ";" },
+		/* The destination of a migration, which waits. */
+		{ "{\"state\":\"incoming\"}",
+		  "{\"host\":\"" OTHER "\",\"previousHost\":\"" SELF "\"}",
+		  "put " SELF_VM " incoming;put hosts/" SELF ";" },
+		{ NULL, "{\"host\":\"" OTHER "\",\"previousHost\":\"" THIRD "\"}",
+		  "put " SELF_VM " incoming;put hosts/" SELF ";" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		end();
+		begin();
+		show("where/" VM, rows[i].where);
+		show(OTHER_VM, RUNNING);
+		if (rows[i].own)
+			show(SELF_VM, rows[i].own);
+		expect(rows[i].changes);
+	}
+}
+
+/* A migration back is none of this, because vaild-fleet has seen the VM end here. */
+Test(fleet_wanted, a_vm_that_comes_later_is_incoming)
+{
+	fleet_facts_clear_vms(&stage.facts);
+	expect("put hosts/" SELF ";");
+	done("hosts/" SELF);
+	show("where/" VM, "{\"host\":\"" OTHER "\",\"previousHost\":\"" SELF "\"}");
+	show(OTHER_VM, RUNNING);
+	add_vm();
+	expect("put " SELF_VM " incoming;");
+}
+
+Test(fleet_wanted, a_claim_names_the_host_before)
+{
+	show("where/" VM, HERE(THIRD));
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
+	done(SELF_VM);
+	expect("swap where/" VM " from 101;");
+	cr_assert_not_null(strstr(stage.value, "\"previousHost\":\"" THIRD "\""));
 }
 
 Test(fleet_wanted, a_vm_that_comes_back_is_not_in_conflict)
