@@ -262,6 +262,7 @@ bool replies_read(const Replies *replies, const char *host_name, double now, Fle
 		fleet_facts_deinit(&found);
 		return false;
 	}
+	fleet_facts_sort(&found);
 	fleet_facts_deinit(facts);
 	*facts = found;
 	return true;

@@ -36,7 +36,8 @@ typedef struct FleetLocalQuarantine {
 
 /*
  * If is_known is false, vaild is away. The rest is then as it was last, and empty if vaild was
- * never there. Names and dates are in the host's own texts.
+ * never there. Names and dates are in the host's own texts. VMs and quarantines are in ascending
+ * order of their GUIDs.
  */
 typedef struct FleetFacts {
 	bool is_known;
@@ -49,9 +50,15 @@ typedef struct FleetFacts {
 	size_t quarantine_count;
 } FleetFacts;
 
-/* Returns the VM or the quarantine with this GUID, or NULL. */
+/* Bring VMs and quarantines into their order. */
+void fleet_facts_sort(FleetFacts *facts);
+
+/* Return the VM or the quarantine with this GUID, or NULL. */
 const FleetLocalVm *fleet_facts_vm(const FleetFacts *facts, const Guid *guid);
 const FleetLocalQuarantine *fleet_facts_quarantine(const FleetFacts *facts, const Guid *guid);
+
+/* Returns the first quarantine whose GUID is not below this one, or NULL. */
+const FleetLocalQuarantine *fleet_facts_quarantine_from(const FleetFacts *facts, const Guid *guid);
 
 /* Free what the lists own, and empty them. */
 void fleet_facts_clear_vms(FleetFacts *facts);

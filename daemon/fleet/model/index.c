@@ -288,6 +288,14 @@ const FleetEntry *fleet_index_first(const FleetIndex *index, FleetKeyKind kind)
 	return entry && entry->key.kind == kind ? entry : NULL;
 }
 
+const FleetEntry *fleet_index_quarantine_from(const FleetIndex *index, const Guid *vm)
+{
+	const FleetKey key = fleet_key_quarantine(vm);
+	const FleetEntry *entry = find_from(index, &key);
+
+	return entry && entry->key.kind == FLEET_KEY_QUARANTINE ? entry : NULL;
+}
+
 const FleetEntry *fleet_index_next(const FleetEntry *entry)
 {
 	const FleetEntry *next = RB_NEXT(FleetEntryTree, NULL, (FleetEntry *)entry);

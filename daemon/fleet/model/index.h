@@ -99,6 +99,9 @@ const FleetEntry *fleet_index_first_gpu(const FleetIndex *index, const HostId *h
 const FleetEntry *fleet_index_next_of_vm(const FleetEntry *entry);
 const FleetEntry *fleet_index_next_gpu(const FleetEntry *entry);
 
+/* Returns the first quarantine whose GUID is not below this one, or NULL. */
+const FleetEntry *fleet_index_quarantine_from(const FleetIndex *index, const Guid *vm);
+
 /* Returns the entry of a host, or NULL if it is not there now. */
 const FleetEntry *fleet_index_host(const FleetIndex *index, const HostId *host);
 

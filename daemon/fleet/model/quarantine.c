@@ -7,22 +7,30 @@
 
 #include "proto/macros.h"
 
+static int compare_changes(const QuarantineChange *a, const QuarantineChange *b)
+{
+	return guid_compare(&a->guid, &b->guid);
+}
+
+RB_GENERATE_INTERNAL(QuarantineChangeTree, QuarantineChange, link, compare_changes,
+		     __attribute__((unused)) static)
+
 void quarantines_init(Quarantines *quarantines, QuarantineSet *set, void *context)
 {
 	*quarantines = (Quarantines){ .set = set, .context = context };
-	TAILQ_INIT(&quarantines->changes);
+	RB_INIT(&quarantines->changes);
 }
 
 static void change_free(Quarantines *quarantines, QuarantineChange *change)
 {
-	TAILQ_REMOVE(&quarantines->changes, change, link);
+	RB_REMOVE(QuarantineChangeTree, &quarantines->changes, change);
 	free(change);
 }
 
 void quarantines_deinit(Quarantines *quarantines)
 {
-	while (!TAILQ_EMPTY(&quarantines->changes))
-		change_free(quarantines, TAILQ_FIRST(&quarantines->changes));
+	while (!RB_EMPTY(&quarantines->changes))
+		change_free(quarantines, RB_ROOT(&quarantines->changes));
 }
 
 bool quarantine_is_of_fleet(const FleetLocalQuarantine *local)
@@ -31,24 +39,42 @@ bool quarantine_is_of_fleet(const FleetLocalQuarantine *local)
 		       strlen(QUARANTINE_REASON_OF_FLEET)) == 0;
 }
 
-char *quarantine_reason(const FleetQuarantine *quarantine)
+#define REASON_SIZE (sizeof(QUARANTINE_REASON_OF_FLEET) + FLEET_TEXT_MAX)
+
+static const char *write_reason(const FleetQuarantine *quarantine, char text[REASON_SIZE])
 {
-	char text[sizeof(QUARANTINE_REASON_OF_FLEET) + FLEET_TEXT_MAX];
 	const char *reason = quarantine->reason;
 
-	snprintf(text, sizeof(text), QUARANTINE_REASON_OF_FLEET "%s",
+	snprintf(text, REASON_SIZE, QUARANTINE_REASON_OF_FLEET "%s",
 		 reason[0] ? reason : "no reason was given");
-	return fleet_text_copy(text);
+	return text;
+}
+
+char *quarantine_reason(const FleetQuarantine *quarantine)
+{
+	char text[REASON_SIZE];
+
+	return fleet_text_copy(write_reason(quarantine, text));
+}
+
+/* Tests whether the local quarantine has the reason of the fleet's, which may have been cut. */
+static bool has_reason(const FleetLocalQuarantine *local, const FleetQuarantine *quarantine)
+{
+	char text[REASON_SIZE];
+	size_t length = strlen(local->reason), whole = strlen(write_reason(quarantine, text));
+
+	if (whole <= FLEET_TEXT_MAX)
+		return strcmp(text, local->reason) == 0;
+	/* The cut is behind a whole character of at most 4 bytes. */
+	return length > FLEET_TEXT_MAX - 4 && strncmp(text, local->reason, length) == 0;
 }
 
 static QuarantineChange *find_change(const Quarantines *quarantines, const Guid *guid)
 {
-	QuarantineChange *change;
+	const QuarantineChange wanted = { .guid = *guid };
 
-	TAILQ_FOREACH (change, &quarantines->changes, link)
-		if (guid_compare(&change->guid, guid) == 0)
-			return change;
-	return NULL;
+	return RB_FIND(QuarantineChangeTree, (QuarantineChangeTree *)&quarantines->changes,
+		       (QuarantineChange *)&wanted);
 }
 
 /* Tests whether a change of the GUID may begin now, and notes when to try again if not. */
@@ -74,7 +100,7 @@ static QuarantineChange *get_change(Quarantines *quarantines, const Guid *guid)
 	if (!change)
 		return NULL;
 	change->guid = *guid;
-	TAILQ_INSERT_TAIL(&quarantines->changes, change, link);
+	RB_INSERT(QuarantineChangeTree, &quarantines->changes, change);
 	return change;
 }
 
@@ -87,42 +113,23 @@ bool quarantines_deleted(Quarantines *quarantines, const Guid *guid)
 	return change != NULL;
 }
 
-/* Begins a change. Returns false if out of memory. */
-static bool begin(Quarantines *quarantines, const Guid *guid, const char *reason, uint64_t now)
-{
-	QuarantineChange *change = get_change(quarantines, guid);
-
-	if (!change)
-		return false;
-	if (!may_begin(quarantines, change, now))
-		return true;
-	change->is_in_progress = true;
-	change->is_deleted &= !reason;
-	quarantines->set(quarantines->context, guid, reason);
-	return true;
-}
-
 /* The fleet says this about a GUID. */
 typedef struct Word {
-	char *reason;     /* with which it has to be in quarantine; NULL for none */
-	bool is_released; /* it must not be in quarantine; otherwise nothing is known without a
-			     reason */
+	const FleetQuarantine *imposed; /* NULL for none */
+	bool is_released; /* it must not be in quarantine; otherwise nothing is known without one
+			   */
 } Word;
 
-/* Finds the word of the fleet. Returns false if out of memory. The caller frees the reason. */
-static bool find_word(const Quarantines *quarantines, const FleetIndex *index, const Guid *guid,
-		      Word *ret_word)
+static Word find_word(const FleetIndex *index, const Guid *guid, const QuarantineChange *change)
 {
 	const FleetKey key = fleet_key_quarantine(guid);
 	const FleetEntry *entry = fleet_index_find(index, &key);
-	const QuarantineChange *change = find_change(quarantines, guid);
 
-	*ret_word = (Word){ .is_released = entry ? entry->value.quarantine.is_released
-						 : change && change->is_deleted };
-	if (!entry || ret_word->is_released)
-		return true;
-	ret_word->reason = quarantine_reason(&entry->value.quarantine);
-	return ret_word->reason != NULL;
+	if (!entry)
+		return (Word){ .is_released = change && change->is_deleted };
+	if (entry->value.quarantine.is_released)
+		return (Word){ .is_released = true };
+	return (Word){ .imposed = &entry->value.quarantine };
 }
 
 /*
@@ -135,65 +142,156 @@ static bool is_settled(const FleetFacts *facts, const Guid *guid, const Word *wo
 
 	if (local && !quarantine_is_of_fleet(local))
 		return true;
-	if (word->reason)
-		return local && strcmp(local->reason, word->reason) == 0;
+	if (word->imposed)
+		return local && has_reason(local, word->imposed);
 	return !word->is_released || !local;
 }
 
-/* Imposes, changes or lifts the quarantine of one GUID. Returns false if out of memory. */
-static bool plan_guid(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
-		      const Guid *guid, uint64_t now)
-{
-	Word word;
+/* The result of a look at a GUID. */
+typedef enum Look {
+	LOOK_DONE,
+	LOOK_FULL, /* no other change can begin now */
+	LOOK_NO_MEMORY,
+} Look;
 
-	if (!find_word(quarantines, index, guid, &word))
-		return false;
-	_cleanup_free_ char *reason = word.reason;
-	if (is_settled(facts, guid, &word) || (!reason && !fleet_index_is_current(index)))
-		return true;
-	return begin(quarantines, guid, reason, now);
+static Look begin(Quarantines *quarantines, const Guid *guid, const FleetQuarantine *imposed,
+		  uint64_t now)
+{
+	QuarantineChange *change = get_change(quarantines, guid);
+
+	if (!change)
+		return LOOK_NO_MEMORY;
+	if (!may_begin(quarantines, change, now))
+		return LOOK_DONE;
+	if (quarantines->in_progress >= QUARANTINE_CHANGES_MAX)
+		return LOOK_FULL;
+	_cleanup_free_ char *reason = imposed ? quarantine_reason(imposed) : NULL;
+	if (imposed && !reason)
+		return LOOK_NO_MEMORY;
+	change->is_in_progress = true;
+	change->is_deleted &= !reason;
+	quarantines->in_progress++;
+	quarantines->set(quarantines->context, guid, reason);
+	return LOOK_DONE;
 }
 
-/* Forgets the changes that the facts show. */
-static bool drop_settled(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts)
+/*
+ * Imposes, changes or lifts the quarantine of one GUID, or forgets a change that the facts show.
+ */
+static Look look_at(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
+		    const Guid *guid, uint64_t now)
 {
-	QuarantineChange *change, *next;
+	QuarantineChange *change = find_change(quarantines, guid);
+	const Word word = find_word(index, guid, change);
 
-	for (change = TAILQ_FIRST(&quarantines->changes); change; change = next) {
-		Word word;
-
-		next = TAILQ_NEXT(change, link);
-		if (!find_word(quarantines, index, &change->guid, &word))
-			return false;
-		_cleanup_free_ char *reason = word.reason;
-		if (!change->is_in_progress && is_settled(facts, &change->guid, &word))
+	quarantines->looks++;
+	if (is_settled(facts, guid, &word)) {
+		if (change && !change->is_in_progress)
 			change_free(quarantines, change);
+		return LOOK_DONE;
 	}
-	return true;
+	if (!word.imposed && !fleet_index_is_current(index))
+		return LOOK_DONE;
+	return begin(quarantines, guid, word.imposed, now);
+}
+
+/* Finds the first GUID of the present round that is not before the next one. */
+static bool find_next(const Quarantines *quarantines, const FleetIndex *index,
+		      const FleetFacts *facts, Guid *ret_guid)
+{
+	const QuarantineChange wanted = { .guid = quarantines->next };
+	const QuarantineChange *change;
+	const FleetLocalQuarantine *local;
+	const FleetEntry *entry;
+
+	switch (quarantines->round) {
+	case QUARANTINE_ROUND_FLEET:
+		entry = fleet_index_quarantine_from(index, &quarantines->next);
+		if (entry)
+			*ret_guid = entry->key.vm;
+		return entry != NULL;
+	case QUARANTINE_ROUND_LOCAL:
+		local = fleet_facts_quarantine_from(facts, &quarantines->next);
+		if (local)
+			*ret_guid = local->guid;
+		return local != NULL;
+	case QUARANTINE_ROUND_CHANGES:
+		change = RB_NFIND(QuarantineChangeTree,
+				  (QuarantineChangeTree *)&quarantines->changes,
+				  (QuarantineChange *)&wanted);
+		if (change)
+			*ret_guid = change->guid;
+		return change != NULL;
+	case QUARANTINE_ROUND_MAX:
+		break;
+	}
+	return false;
+}
+
+/* Makes the GUID behind this one the next. Returns false if there is none. */
+static bool step_behind(Quarantines *quarantines, const Guid *guid)
+{
+	quarantines->next = *guid;
+	for (size_t i = sizeof(guid->bytes); i > 0; i--)
+		if (++quarantines->next.bytes[i - 1] != 0)
+			return true;
+	return false;
+}
+
+/* Looks at the rest of the present round, and begins the next round. */
+static Look plan_round(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
+		       uint64_t now)
+{
+	bool has_more = true;
+	Guid guid;
+
+	while (has_more && find_next(quarantines, index, facts, &guid)) {
+		Look look = look_at(quarantines, index, facts, &guid, now);
+
+		quarantines->next = guid;
+		if (look != LOOK_DONE)
+			return look;
+		has_more = step_behind(quarantines, &guid);
+	}
+	quarantines->next = (Guid){ .bytes = { 0 } };
+	quarantines->round = (quarantines->round + 1) % QUARANTINE_ROUND_MAX;
+	return LOOK_DONE;
 }
 
 bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
 		      uint64_t now)
 {
-	const FleetEntry *entry = fleet_index_first(index, FLEET_KEY_QUARANTINE);
+	Look look = LOOK_DONE;
+	bool is_middle = quarantines->round != 0 || !guid_is_nil(&quarantines->next);
+	int rounds = QUARANTINE_ROUND_MAX + (is_middle ? 1 : 0);
 
 	quarantines->due = 0;
 	if (!facts->is_known)
 		return true;
-	bool has_memory = drop_settled(quarantines, index, facts);
-	for (; has_memory && entry; entry = fleet_index_next(entry))
-		has_memory = plan_guid(quarantines, index, facts, &entry->key.vm, now);
-	for (size_t i = 0; has_memory && i < facts->quarantine_count; i++)
-		has_memory = plan_guid(quarantines, index, facts, &facts->quarantines[i].guid, now);
-	return has_memory;
+	/* If it begins in the middle of a round, it ends with that round. */
+	for (; look == LOOK_DONE && rounds > 0; rounds--)
+		look = plan_round(quarantines, index, facts, now);
+	if (look == LOOK_DONE) {
+		quarantines->round = QUARANTINE_ROUND_FLEET;
+		quarantines->next = (Guid){ .bytes = { 0 } };
+	}
+	return look != LOOK_NO_MEMORY;
 }
 
 void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_done, uint64_t now)
 {
 	QuarantineChange *change = find_change(quarantines, guid);
 
-	if (!change)
+	if (!change || !change->is_in_progress)
 		return;
 	change->is_in_progress = false;
-	change->quiet_until = now + (is_done ? QUARANTINE_SHOWN : QUARANTINE_PAUSE);
+	quarantines->in_progress--;
+	if (is_done) {
+		change->refusals = 0;
+		change->quiet_until = now + QUARANTINE_SHOWN;
+		return;
+	}
+	change->quiet_until = now + ((uint64_t)QUARANTINE_PAUSE << change->refusals);
+	if (change->refusals < QUARANTINE_DOUBLINGS)
+		change->refusals++;
 }

@@ -18,18 +18,40 @@
  * lifted.
  */
 
-/* Milliseconds before a refused change is tried again, or one that the facts do not show. */
-#define QUARANTINE_PAUSE 5000
-#define QUARANTINE_SHOWN 1000
+/*
+ * Milliseconds before a refused change is tried again, or one that the facts do not show. The first
+ * pause doubles with each refusal, up to QUARANTINE_DOUBLINGS times.
+ */
+#define QUARANTINE_PAUSE     5000
+#define QUARANTINE_DOUBLINGS 6
+#define QUARANTINE_SHOWN     1000
+
+/* Changes in progress at a time. */
+#define QUARANTINE_CHANGES_MAX 64
 
 /* A change in progress, or one that the facts do not show yet. */
 typedef struct QuarantineChange {
 	Guid guid;
 	bool is_in_progress;
-	bool is_deleted; /* the host has seen how the key was deleted */
+	bool is_deleted;       /* the host has seen how the key was deleted */
+	unsigned int refusals; /* without a success between them */
 	uint64_t quiet_until;
-	TAILQ_ENTRY(QuarantineChange) link;
+	RB_ENTRY(QuarantineChange) link;
 } QuarantineChange;
+
+typedef RB_HEAD(QuarantineChangeTree, QuarantineChange) QuarantineChangeTree;
+
+/*
+ * GUIDs are looked at in three rounds, each in ascending order. A plan that cannot begin another
+ * change stops there, and the next one goes on. So many quarantines are not looked at again for
+ * each one that is done.
+ */
+typedef enum QuarantineRound {
+	QUARANTINE_ROUND_FLEET,   /* those of the index */
+	QUARANTINE_ROUND_LOCAL,   /* those of the facts */
+	QUARANTINE_ROUND_CHANGES, /* those in the tree below */
+	QUARANTINE_ROUND_MAX,
+} QuarantineRound;
 
 /*
  * Imposes a quarantine on the local vaild, or lifts it if reason is NULL. Answered later with
@@ -38,10 +60,14 @@ typedef struct QuarantineChange {
 typedef void QuarantineSet(void *context, const Guid *guid, const char *reason);
 
 typedef struct Quarantines {
-	TAILQ_HEAD(, QuarantineChange) changes;
+	QuarantineChangeTree changes;
+	size_t in_progress;
+	QuarantineRound round; /* of the GUID at which the next plan begins */
+	Guid next;             /* that GUID, or one before it */
 	QuarantineSet *set;
 	void *context;
-	uint64_t due; /* when to plan again at the latest; 0 for no time */
+	uint64_t looks; /* at GUIDs, since the start */
+	uint64_t due;   /* when to plan again at the latest; 0 for no time */
 } Quarantines;
 
 void quarantines_init(Quarantines *quarantines, QuarantineSet *set, void *context);

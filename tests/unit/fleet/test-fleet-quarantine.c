@@ -186,3 +186,75 @@ Test(fleet_quarantine, a_deleted_key_lifts_once_and_a_new_one_imposes)
 	expect("lift");
 	end();
 }
+
+#define MANY 50000
+
+static Guid many_guid(size_t number)
+{
+	Guid guid = { .bytes = { 1 } };
+
+	memcpy(guid.bytes + 8, &number, sizeof(number));
+	return guid;
+}
+
+static size_t begun;
+static Guid last_begun[QUARANTINE_CHANGES_MAX];
+
+static void on_many(void *context, const Guid *guid, const char *reason)
+{
+	(void)context;
+	(void)reason;
+	cr_assert_lt(begun, QUARANTINE_CHANGES_MAX);
+	last_begun[begun++] = *guid;
+}
+
+/* Plans and answers until there is nothing to do. The facts do not show the results meanwhile. */
+static size_t impose_all(void)
+{
+	size_t count = 0;
+
+	do {
+		begun = 0;
+		cr_assert(quarantines_plan(&stage.quarantines, &stage.index, &stage.facts,
+					   stage.now));
+		for (size_t i = 0; i < begun; i++)
+			quarantines_answered(&stage.quarantines, &last_begun[i], true, stage.now);
+		count += begun;
+	} while (begun > 0);
+	return count;
+}
+
+Test(fleet_quarantine, many_are_looked_at_only_a_few_times)
+{
+	begin_with(NULL);
+	stage.quarantines.set = on_many;
+	for (size_t i = 0; i < MANY; i++) {
+		const Guid guid = many_guid(i);
+		const FleetKey fleet_key = fleet_key_quarantine(&guid);
+		char key[FLEET_KEY_SIZE];
+
+		fleet_index_put(&stage.index, fleet_key_format(&fleet_key, key), "{}",
+				(int64_t)i + 1, stage.now);
+	}
+	cr_assert_eq(impose_all(), MANY);
+	cr_assert_leq(stage.quarantines.looks, 6 * MANY);
+	end();
+}
+
+Test(fleet_quarantine, a_change_that_is_refused_again_waits_longer)
+{
+	uint64_t pause = QUARANTINE_PAUSE;
+
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{}", 1, 1);
+	for (int i = 0; i < QUARANTINE_DOUBLINGS + 2; i++) {
+		expect("fleet: no reason was given");
+		quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+		expect("");
+		cr_assert_eq(stage.quarantines.due, stage.now + pause);
+		stage.now = stage.quarantines.due;
+		if (i < QUARANTINE_DOUBLINGS)
+			pause *= 2;
+	}
+	end();
+}
