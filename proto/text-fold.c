@@ -99,7 +99,7 @@ static size_t command_length(const char *text)
 	return end;
 }
 
-/* Returns the length of a command with its quotation marks, and what follows up to a space. */
+/* Returns the length of a command with its quotation marks and the text behind it up to a space. */
 static size_t quoted_length(const char *text)
 {
 	const char *end = strchr(text + 1, *text);

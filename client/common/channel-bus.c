@@ -42,7 +42,7 @@ int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max)
 	bus->feed = pair[0];
 	input = pair[1];
 	int result = sd_bus_new(&bus->bus);
-	/* vaild has decided who is there. A passed socket has no credentials of the peer. */
+	/* vaild has authenticated the peer, and a passed socket has no credentials of it. */
 	if (result >= 0)
 		result = sd_bus_set_anonymous(bus->bus, true);
 	if (result >= 0)

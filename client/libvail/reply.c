@@ -75,7 +75,7 @@ static char *copy_member(const JsonValue *parameters, const char *name)
 	return text ? strdup(text) : NULL;
 }
 
-/* Stores an error in the handle. sentence is used if the error has no message of its own. */
+/* Stores an error in the handle. sentence: used if the error has no message. */
 static void record_error(struct vail *vail, const char *name, NTSTATUS status,
 			 const JsonValue *parameters, const char *sentence)
 {

@@ -352,7 +352,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, ""); /* for names in messages and tables */
 	if (completion_wanted(argc, argv))
 		return completion_run(long_options, complete, argc, argv);
-	signal(SIGPIPE, SIG_IGN); /* it goes on when nobody reads its messages any more */
+	signal(SIGPIPE, SIG_IGN); /* it goes on when the reader of its messages has gone */
 	parse_options(argc, argv, &options);
 	virSetErrorFunc(NULL, ignore_error);
 	if (virEventRegisterDefaultImpl() < 0 || virInitialize() < 0) {

@@ -8,7 +8,7 @@
 
 #include <vail.h>
 
-/* How pixels of an object that vail-qemu shares are handed to a viewer. */
+/* Hands the pixels of an object that vail-qemu shares to a viewer. */
 
 typedef enum PixelsKind {
 	PIXELS_UNKNOWN, /* they cannot be handed on */

@@ -324,7 +324,7 @@ static int send_due(ChannelViewer *viewer)
 	return result;
 }
 
-/* Sends what is due unless the viewer has still to reply. */
+/* Sends the calls that are due, unless a reply of the viewer is missing. */
 static int send_next(ChannelViewer *viewer, int64_t now)
 {
 	int result = 0;

@@ -12,7 +12,7 @@
 /* Time for a viewer to read and to reply, in milliseconds. */
 #define VIEWER_LIMIT 10000
 
-/* How a viewer has got the screen, and so how it hears of updates. */
+/* The form in which a viewer has the screen, which decides how it gets updates. */
 typedef enum ViewerScreen {
 	VIEWER_NONE,
 	VIEWER_MAP,    /* as memory */
@@ -62,7 +62,7 @@ void channel_viewer_free(ChannelViewer *viewer);
  */
 void channel_viewer_note(ChannelViewer *viewer);
 
-/* Handles input, and sends what is due. Sets is_lost or is_slow when the viewer has to be freed. */
+/* Handles input, and sends due calls. Sets is_lost or is_slow if the caller must free it. */
 void channel_viewer_process(ChannelViewer *viewer, int64_t now);
 
 /* Returns the milliseconds until channel_viewer_process() must be called, or -1. */

@@ -18,7 +18,7 @@
 
 /*
  * Time for QEMU to let vail-qemu join its clipboard and sound, in milliseconds. After that, the
- * channel is served, and gets what is missing as soon as QEMU agrees.
+ * channel is served without them, and gets them as soon as QEMU agrees.
  */
 #define JOINING_LIMIT 5000
 
@@ -171,7 +171,7 @@ static const sd_bus_vtable audio_both[] = {
 	SD_BUS_VTABLE_END,
 };
 
-/* By the directions that are served, one bit for each. */
+/* Indexed by a bit for each direction that is served. */
 static const sd_bus_vtable *const audio[1 << SOUND_DIRECTIONS] = {
 	[1 << SOUND_PLAYED] = audio_played,
 	[1 << SOUND_RECORDED] = audio_recorded,

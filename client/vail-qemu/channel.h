@@ -86,8 +86,8 @@ void channel_close(Channel *channel);
 void channel_note(Channel *channel);
 
 /*
- * Handles input of the viewer, and sends what is due. Sets is_ended when the channel has to be
- * closed.
+ * Handles input of the viewer, and sends the replies and calls that are due. Sets is_ended when the
+ * caller must close the channel.
  *
  * accepts: whether QEMU can take input now.
  * now: the clock of the display, in milliseconds.

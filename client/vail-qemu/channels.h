@@ -47,7 +47,7 @@ int channels_poll_for(const Channels *channels, struct pollfd *poll_fds);
 /* Notes what QEMU has drawn. Call after display_process(), and before agent_flush(). */
 void channels_note(Channels *channels);
 
-/* Handles input from vaild and from the viewers, and sends to them what is due. */
+/* Handles input from vaild and the viewers, and sends the replies and calls that are due. */
 void channels_process(Channels *channels);
 
 #endif

@@ -357,7 +357,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, ""); /* for names in messages */
 	if (completion_wanted(argc, argv))
 		return options_complete(argc, argv);
-	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when nobody reads its messages any more */
+	signal(SIGPIPE, SIG_IGN); /* it goes on sharing when the reader of its messages has gone */
 	raise_fd_limit();
 	options_parse(argc, argv, &options);
 	return start(&bridge, &options) ? run(&bridge) : give_up(&bridge);

@@ -82,7 +82,7 @@ void follower_close_surplus(Follower *follower, const Screen *opened);
 void follower_close_hidden(Follower *follower);
 
 /*
- * Shows the wanted object, or none if there is none. Returns STATUS_SUCCESS, or the failure of
+ * Shows the wanted object, or nothing without one. Returns STATUS_SUCCESS, or the failure of
  * vail_open_object() if no event will report it.
  */
 NTSTATUS follower_switch(Follower *follower);

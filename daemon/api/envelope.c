@@ -26,7 +26,7 @@ static bool is_object(JsonText text)
 	return text.length > 0 && *text.start == '{';
 }
 
-/* Builds a part of the message if it is there, and notes a name that stands twice in it. */
+/* Builds a part of the message unless it is missing, and notes a name that stands twice in it. */
 static JsonValue *build_part(Envelope *envelope, JsonParser *parser, JsonText text)
 {
 	const char *error;

@@ -23,8 +23,8 @@ NTSTATUS machine_resolve_vmm(Request *request, ResolvedProcess *ret);
 bool machine_is_for_libvirt(const Request *request);
 
 /*
- * Resolves name, display clients and agent. What the message does not name is taken from the
- * drop-ins of choice. If those name no display client either, vmm is the display client; with
+ * Resolves name, display clients and agent. Settings that the message lacks come from the drop-ins
+ * of choice. If those name no display client either, vmm is the display client; with
  * must_log_in its user must then be a login user. For a VM with metadata of libvirt, nobody is: the
  * caller sets ret->has_metadata for an existing one. Pass NULL as vmm to leave the display clients
  * unset. In any case the caller deinitialises *ret.

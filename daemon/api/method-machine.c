@@ -52,7 +52,7 @@ typedef enum Registering {
 	REGISTERING_AGAIN,     /* repeated: changes nothing */
 	REGISTERING_TAKE_OVER, /* an operator's, of a VM that was found */
 	REGISTERING_HAND_OVER, /* names another VMM for the existing VM */
-	REGISTERING_COLLISION, /* the existing VM is none of the caller's */
+	REGISTERING_COLLISION, /* the existing VM belongs to others */
 } Registering;
 
 static Registering classify(const Request *request, const VirtualMachine *existing,

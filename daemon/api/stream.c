@@ -348,7 +348,7 @@ static void watch_send(WatchVisit *visit, Stream *watch)
 		return;
 	if (!watch_admits(watch, event->entity) && !watch_loses_role(watch, event))
 		return;
-	/* The caller knows of its own registration from elsewhere. */
+	/* The caller gets the end of its own registration, whose beginning a reply has reported. */
 	if (ended_before_watch(watch, event->entity) &&
 	    !is_callers_registration(event->entity, watch->session->caller))
 		return;
@@ -383,7 +383,7 @@ static void watches_send(Service *service, const Event *event)
 void streams_send(Service *service, const Event *event)
 {
 	watches_send(service, event);
-	/* Last, because a server that ends is an event of its own. */
+	/* Last, because this can end a server, which is another event. */
 	display_streams_send(service, event);
 }
 

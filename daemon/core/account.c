@@ -108,7 +108,7 @@ static uint64_t operator_minimum(const Limits *limits, LimitKind kind)
 
 	if (kind == LIMIT_CONNECTIONS)
 		return LIMIT_OPERATOR_CONNECTIONS;
-	/* The service manager drops what it has no room for, so these are never exceeded. */
+	/* The service manager drops fds beyond its room, so these limits are never exceeded. */
 	return reserve < LIMIT_OPERATOR_CONNECTIONS ? reserve : LIMIT_OPERATOR_CONNECTIONS;
 }
 

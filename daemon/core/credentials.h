@@ -79,7 +79,7 @@ typedef enum Difference {
 	DIFFERENCE_CAPABILITIES,
 	DIFFERENCE_LABEL,
 	DIFFERENCE_UNREADABLE, /* a field could not be read, parsed or stored */
-	DIFFERENCE_NO_CLIENT,  /* there is nobody to compare with */
+	DIFFERENCE_NO_CLIENT,  /* there is no display client to compare with */
 	DIFFERENCE_MAX,
 } Difference;
 

@@ -42,7 +42,7 @@ typedef struct Ending Ending;
  */
 typedef bool EndingStep(Broker *broker, Ending *ending);
 
-/* Embedded in what ends. Zero unless it is ending. */
+/* Embedded in everything that ends in slices. Zero unless its end is under way. */
 struct Ending {
 	EndingStep *step;
 	uint64_t number; /* rises with each end that begins */

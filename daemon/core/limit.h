@@ -112,8 +112,8 @@ const char *limit_entity_name(LimitKind kind);
 #define LIMIT_BUFFERED_PER_UID (8u << 20)
 
 /*
- * Parts of a list in one reply: its items, and what they contain, such as the vGPUs of a VM. The
- * reply is usually below LIMIT_UNREAD_PER_CONNECTION then. Longer lists need "more".
+ * Parts of a list in one reply: its items, and their own items, such as the vGPUs of a VM. With
+ * that many, a reply is usually below LIMIT_UNREAD_PER_CONNECTION. Longer lists need "more".
  */
 #define LIMIT_LIST_PARTS 4096
 

@@ -44,7 +44,7 @@ struct Task {
 struct TurnOwner {
 	TAILQ_HEAD(, Task) tasks;
 	uint64_t used;  /* time, in microseconds, comparable between owners */
-	uint64_t order; /* among owners that have used the same: who has waited longest */
+	uint64_t order; /* among owners that have used the same; the lowest waits longest */
 	RB_ENTRY(TurnOwner) by_used;
 };
 

@@ -76,8 +76,8 @@ Adapter *restore_find_adapter(Restore *restore, uint64_t serial);
 VirtualMachine *restore_find_vm(Restore *restore, uint64_t serial);
 
 /*
- * Takes the fd with this id from the fd store. fd->facts describe what it must be. On failure
- * fd->fd is FD_NONE, or else has to be released.
+ * Takes the fd with this id from the fd store. fd->facts: what the fd must be. On failure, the
+ * caller must release fd->fd unless that is FD_NONE.
  */
 RestoreReason restore_find_fd(Restore *restore, uint64_t id, ObjectFd *fd);
 

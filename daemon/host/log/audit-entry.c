@@ -220,7 +220,7 @@ static void add_denial(LogEntry *entry, const AuditRecord *decision)
 	log_entry_add(entry, "VAIL_ADVICE=%s", advice_on_denial(reason));
 }
 
-/* Adds how to take back what was allowed. */
+/* Adds the command that withdraws the permission. */
 static void add_advice_on_grant(LogEntry *entry, const AuditRecord *decision, const char *guid)
 {
 	if (guid && strcmp(decision->method, "io.vaild.RegisterVailProcess") == 0)

@@ -168,7 +168,7 @@ static void log_end(const Event *event)
 		       end_reason_name(event->reason));
 }
 
-/* Logs that a VM has another VMM now, or that its incoming VMM is gone. */
+/* Logs that a VM has another VMM, or has lost its incoming VMM. */
 static void log_hand_over(const Event *event)
 {
 	pid_t former = event->former_vmm ? event->former_vmm->pid : 0;

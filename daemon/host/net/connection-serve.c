@@ -68,8 +68,7 @@ void connection_drop_unsent(Connection *connection)
 	connection->unsent = NULL;
 }
 
-/* Moves what is left in the spare buffer to one of the connection. Returns false if out of memory.
- */
+/* Moves unsent bytes from the spare buffer to the connection. Returns false if out of memory. */
 static bool connection_take_unsent(Connection *connection, Buffer *spare)
 {
 	Buffer *unsent = calloc(1, sizeof(*unsent));

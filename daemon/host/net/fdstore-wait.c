@@ -65,7 +65,7 @@ static bool has_room(FdstoreWaits *waits)
 		return true;
 	if (anybody_waits(waits))
 		return false;
-	/* It may still be added for somebody who has stopped waiting. */
+	/* The event may still be added for an earlier waiter that has given up. */
 	event_del(&waits->event);
 	event_assign(&waits->event, waits->base, notify, EV_WRITE, on_room, waits);
 	event_priority_set(&waits->event, 1);

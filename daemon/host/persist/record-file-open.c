@@ -143,7 +143,7 @@ static int save_damaged(const RecordFile *file, const RecordFileOptions *options
 	return error;
 }
 
-/* Makes the file one of this version, so that an older daemon refuses what is appended to it. */
+/* Raises the file's version to this one, so that an older daemon refuses the file. */
 static int raise_version(const RecordFile *file, OldFile *old)
 {
 	char *line = old->contents.data + old->contents.start;
