@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONGEST_DOUBLINGS 2 /* of the patience */
+
 static uint32_t draw(const EtcdClock *clock)
 {
 	return clock->random(clock->context);
@@ -55,6 +57,13 @@ int64_t endpoints_pause(Endpoints *endpoints, const EtcdClock *clock)
 			longest = ENDPOINTS_LONGEST_PAUSE;
 	}
 	return longest / 2 + (int64_t)draw(clock) % (longest / 2 + 1);
+}
+
+int64_t endpoints_patience(const Endpoints *endpoints, int64_t milliseconds)
+{
+	size_t rounds = endpoints->failures / endpoints->count;
+
+	return milliseconds << (rounds < LONGEST_DOUBLINGS ? rounds : LONGEST_DOUBLINGS);
 }
 
 void endpoints_next(Endpoints *endpoints)

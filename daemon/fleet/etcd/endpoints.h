@@ -36,6 +36,13 @@ static inline const char *endpoints_current(const Endpoints *endpoints)
 /* Counts a failure. Returns the pause before the next attempt, in milliseconds. */
 int64_t endpoints_pause(Endpoints *endpoints, const EtcdClock *clock);
 
+/*
+ * Returns how long to wait for an answer that usually takes at most the milliseconds. The time
+ * doubles whenever all endpoints have failed in a row, up to 4 times as long. Many hosts that come
+ * back together make etcd slow, and if each gave up early and began again, none would succeed.
+ */
+int64_t endpoints_patience(const Endpoints *endpoints, int64_t milliseconds);
+
 void endpoints_next(Endpoints *endpoints);
 
 /*

@@ -118,6 +118,11 @@ static void on_keepalive_end(Lease *lease, const ExchangeResult *result)
 			  buffer_size(&lease->exchange.answer) };
 	LeaseAnswer answer;
 
+	/* While the view is being made, it decides whether the endpoint is too slow. */
+	if (result->status == 0 && !etcd->is_reached) {
+		lease->due_at = etcd_now(etcd) + FIRST_PAUSE;
+		return;
+	}
 	if (result->status != 200) {
 		etcd_break_for(etcd, &lease->exchange, result);
 		return;
@@ -157,6 +162,7 @@ static void send(Lease *lease)
 	bool is_grant = lease->id == 0;
 	Buffer *request = &lease->exchange.request;
 	int64_t ttl = is_grant ? (int64_t)etcd->settings.ttl * 1000 : lease->ttl;
+	int64_t patience = ttl / 5 < ETCD_PATIENCE ? ttl / 5 : ETCD_PATIENCE;
 
 	buffer_truncate(request, 0);
 	lease->sent_at = etcd_now(etcd);
@@ -164,7 +170,7 @@ static void send(Lease *lease)
 		     : message_lease(request, lease->id))
 		etcd_exchange(etcd, &lease->exchange,
 			      is_grant ? "v3/lease/grant" : "v3/lease/keepalive",
-			      ttl / 5 < ETCD_PATIENCE ? ttl / 5 : ETCD_PATIENCE);
+			      endpoints_patience(&etcd->endpoints, patience));
 	else
 		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
 }

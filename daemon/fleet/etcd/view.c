@@ -70,7 +70,8 @@ static void ask_for_page(View *view)
 	buffer_truncate(&view->list.request, 0);
 	if (message_range(&view->list.request, etcd->settings.prefix,
 			  is_first ? NULL : &view->last_key, view->page, view->revision))
-		etcd_exchange(etcd, &view->list, "v3/kv/range", ETCD_PATIENCE);
+		etcd_exchange(etcd, &view->list, "v3/kv/range",
+			      endpoints_patience(&etcd->endpoints, ETCD_PATIENCE));
 	else
 		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
 }
@@ -82,7 +83,8 @@ static void begin_watch(View *view)
 	view->stream = (MessageStream){ 0 };
 	buffer_truncate(&view->watch.request, 0);
 	if (message_watch(&view->watch.request, etcd->settings.prefix, view->revision + 1))
-		etcd_exchange(etcd, &view->watch, "v3/watch", ETCD_PATIENCE);
+		etcd_exchange(etcd, &view->watch, "v3/watch",
+			      endpoints_patience(&etcd->endpoints, ETCD_PATIENCE));
 	else
 		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
 }

@@ -484,6 +484,50 @@ Test(etcd, an_endpoint_that_is_silent_from_the_start_is_left)
 	cr_assert_eq(gateway_count(bench.gateways[1], GATEWAY_RANGE), 1u);
 }
 
+Test(etcd, a_list_goes_on_while_a_keepalive_gets_no_answer)
+{
+	BENCH_INIT(bench_reach);
+	const Gateway *next = bench.gateways[1];
+
+	gateway_fall_silent(bench.gateways[1]);
+	gateway_end_watches(bench.gateways[0]);
+	expect(&bench, "away");
+	pass(&bench, 50);
+	run_until(&bench, gateway_count(next, GATEWAY_RANGE) == 1 &&
+				  gateway_count(next, GATEWAY_KEEPALIVE) == 1);
+	pass(&bench, 3000);
+	cr_assert_str_eq(bench.told, "", "a slow keepalive does not end the list");
+	pass(&bench, 500);
+	run_until(&bench, gateway_count(next, GATEWAY_KEEPALIVE) == 2);
+	pass(&bench, 1500);
+	cr_assert_str_eq(bench.told, "away since 1000000: 1: no answer;");
+	cr_assert_eq(gateway_count(next, GATEWAY_RANGE), 1u);
+}
+
+Test(etcd, patience_grows_while_all_endpoints_fail)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_fall_silent(bench.gateways[0]);
+	gateway_fall_silent(bench.gateways[1]);
+	bench_start(&bench);
+	for (size_t i = 0; i < ARRAY_SIZE(bench.gateways); i++) {
+		run_until(&bench, gateway_count(bench.gateways[i], GATEWAY_RANGE) == 1);
+		pass(&bench, ETCD_PATIENCE);
+		expect(&bench, "away");
+		pass(&bench, 250);
+	}
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_RANGE) == 2);
+	pass(&bench, 2 * ETCD_PATIENCE - 1);
+	cr_assert(exchange_runs(&bench.etcd->view.list));
+	pass(&bench, 1);
+	cr_assert(!exchange_runs(&bench.etcd->view.list));
+	bench.etcd->endpoints.failures = UINT32_MAX;
+	cr_assert_eq(endpoints_patience(&bench.etcd->endpoints, 5000), 20000);
+	endpoints_forget(&bench.etcd->endpoints);
+	cr_assert_eq(endpoints_patience(&bench.etcd->endpoints, 5000), 5000);
+}
+
 Test(etcd, a_watch_that_does_not_begin_is_left)
 {
 	BENCH_INIT(bench_init);
