@@ -62,12 +62,19 @@ static void settle(Changes *changes, EtcdOutcome outcome, int64_t revision, cons
 	snprintf(change->why, sizeof(change->why), "%s", why);
 }
 
+/* Settles those that run, or that ran until now. */
+static void settle_running(Changes *changes, EtcdOutcome outcome, int64_t revision, const char *why)
+{
+	for (; changes->running > 0; changes->running--)
+		settle(changes, outcome, revision, why);
+}
+
 void changes_break(Changes *changes, const char *why)
 {
-	if (exchange_runs(&changes->exchange)) {
-		exchange_cancel(&changes->exchange);
-		settle(changes, ETCD_UNKNOWN, 0, why);
-	}
+	EtcdOutcome outcome = exchange_runs(&changes->exchange) ? ETCD_UNKNOWN : ETCD_FAILED;
+
+	exchange_cancel(&changes->exchange);
+	settle_running(changes, outcome, 0, why);
 	while (!TAILQ_EMPTY(&changes->waiting))
 		settle(changes, ETCD_FAILED, 0, why);
 }
@@ -85,14 +92,14 @@ static void on_answer(Changes *changes)
 		message_read_change(etcd->parser, text, change->kind == CHANGE_SWAP, &answer);
 
 	if (fault) {
-		settle(changes, ETCD_UNKNOWN, 0, fault);
+		settle_running(changes, ETCD_UNKNOWN, 0, fault);
 		etcd_break(etcd, ETCD_BREAK_FAILURE, "%s", fault);
 	} else if (answer.has_succeeded) {
 		etcd_answered(etcd);
-		settle(changes, ETCD_DONE, answer.revision, "");
+		settle_running(changes, ETCD_DONE, answer.revision, "");
 	} else {
 		etcd_answered(etcd);
-		settle(changes, ETCD_LOST, 0, "the key has changed in the meantime");
+		settle_running(changes, ETCD_LOST, 0, "the key has changed in the meantime");
 	}
 }
 
@@ -109,7 +116,8 @@ static void on_refusal(Changes *changes, const ExchangeResult *result)
 	char why[ETCD_WHY_SIZE];
 
 	etcd_describe_error(etcd, &changes->exchange, result, why);
-	settle(changes, is_refused || !result->was_sent ? ETCD_FAILED : ETCD_UNKNOWN, 0, why);
+	settle_running(changes, is_refused || !result->was_sent ? ETCD_FAILED : ETCD_UNKNOWN, 0,
+		       why);
 	if (is_lease_gone)
 		lease_lose(&etcd->lease, "the lease has expired in etcd");
 	else if (!is_refused)
@@ -127,6 +135,55 @@ static void on_end(Exchange *exchange, const ExchangeResult *result)
 }
 
 /* Requests */
+
+/*
+ * Bounds of the puts that are sent at once. etcd takes 128 in one request, and 1.5 MiB of base64.
+ */
+#define BATCH_CHANGES 64
+#define BATCH_BYTES   262144
+
+static bool has_key_before(const Change *change, const Change *end)
+{
+	const char *key = end->key;
+
+	for (; change != end; change = TAILQ_NEXT(change, link))
+		if (strcmp(change->key, key) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Counts the changes that can be sent at once: leased puts of different keys. With one revision for
+ * all, etcd tells each other host in one message, which costs it much less than one for each.
+ */
+static size_t count_batch(const Changes *changes)
+{
+	const Change *first = TAILQ_FIRST(&changes->waiting), *change;
+	size_t count = 0, bytes = 0;
+
+	for (change = first; change && change->kind == CHANGE_PUT_LEASED && count < BATCH_CHANGES;
+	     change = TAILQ_NEXT(change, link)) {
+		bytes += strlen(change->key) + strlen(change->value);
+		if (bytes > BATCH_BYTES || has_key_before(first, change))
+			break;
+		count++;
+	}
+	return count > 1 ? count : 1;
+}
+
+static bool write_batch(Changes *changes, size_t count)
+{
+	const Etcd *etcd = client_of(changes);
+	const Change *change = TAILQ_FIRST(&changes->waiting);
+	MessageBatch batch;
+
+	buffer_truncate(&changes->exchange.request, 0);
+	message_batch_begin(&batch, &changes->exchange.request);
+	for (; count > 0; count--, change = TAILQ_NEXT(change, link))
+		message_batch_put(&batch, etcd->settings.prefix, change->key, change->value,
+				  etcd->lease.id);
+	return message_batch_end(&batch);
+}
 
 static bool write_request(Changes *changes, const Change *change, const char **ret_path)
 {
@@ -166,20 +223,33 @@ static const char *obstacle(const Etcd *etcd, const Change *change)
 	return NULL;
 }
 
+/* Writes the request for the first changes. Returns how many, or 0 if out of memory. */
+static size_t write_next(Changes *changes, const char **ret_path)
+{
+	size_t count = count_batch(changes);
+
+	if (count == 1)
+		return write_request(changes, TAILQ_FIRST(&changes->waiting), ret_path) ? 1 : 0;
+	*ret_path = "v3/kv/txn";
+	return write_batch(changes, count) ? count : 0;
+}
+
 static void send_next(Changes *changes)
 {
 	Etcd *etcd = client_of(changes);
 	const Change *change;
 	const char *path = NULL;
+	size_t count = 0;
 
 	while (!exchange_runs(&changes->exchange) && (change = TAILQ_FIRST(&changes->waiting))) {
 		const char *why = obstacle(etcd, change);
-		if (!why && !write_request(changes, change, &path))
+		if (!why && (count = write_next(changes, &path)) == 0)
 			why = "out of memory";
 		if (why) {
 			settle(changes, ETCD_FAILED, 0, why);
 			continue;
 		}
+		changes->running = count;
 		changes->exchange.is_sent_once = change->kind == CHANGE_SWAP;
 		/* etcd answers after 7 seconds if it has no quorum. */
 		etcd_exchange(etcd, &changes->exchange, path, 2 * ETCD_PATIENCE);

@@ -10,7 +10,8 @@ typedef struct Change Change;
 
 typedef struct Changes {
 	Exchange exchange;
-	TAILQ_HEAD(, Change) waiting; /* the first one runs if the exchange does */
+	TAILQ_HEAD(, Change) waiting; /* the first ones run if the exchange does */
+	size_t running;               /* the number of those */
 	TAILQ_HEAD(, Change) settled; /* EtcdDone has to be called */
 	size_t count;                 /* of both */
 } Changes;
@@ -18,10 +19,10 @@ typedef struct Changes {
 void changes_init(Changes *changes);
 void changes_deinit(Changes *changes);
 
-/* Calls EtcdDone for settled changes, and sends the next change. */
+/* Calls EtcdDone for settled changes, and sends the next changes. */
 void changes_wake(Changes *changes);
 
-/* Settles all changes. The one that runs may have happened. */
+/* Settles all changes. Those that run may have happened. */
 void changes_break(Changes *changes, const char *why);
 
 /* Returns the time at which changes_wake() is due: now or never. */

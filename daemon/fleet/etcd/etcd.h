@@ -138,11 +138,12 @@ bool etcd_is_reached(const Etcd *etcd);
 bool etcd_has_lease(const Etcd *etcd);
 
 /*
- * Changes a key. Changes happen one after another in the order of the calls. A change fails at once
+ * Changes a key. Changes happen one after another in the order of the calls, but leased puts of
+ * different keys that wait together happen at once, with the same outcome. A change fails at once
  * if the client does not reach etcd, if it is leased or a swap and no lease is held, or if
- * ETCD_CHANGES_MAX are in progress. A break ends all that are in progress: the first may have
- * happened, the others have failed. The texts are copied. done may be NULL. Returns false if out of
- * memory; done is then not called.
+ * ETCD_CHANGES_MAX are in progress. A break ends all that are in progress: those that were
+ * sent may have happened, the others have failed. The texts are copied. done may be NULL. Returns
+ * false if out of memory; done is then not called.
  *
  * etcd_delete() is done also if there is no such key. etcd_swap() puts the value, without a lease,
  * or deletes the key if value is NULL, if the key's revision is still mod_revision, and if the

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/fleet/etcd/base64.h"
-#include "proto/json-writer.h"
 #include "proto/macros.h"
 
 static const char NO_MEMORY[] = "out of memory";
@@ -91,6 +90,30 @@ bool message_delete(Buffer *out, const char *prefix, const char *key)
 
 	write_delete(&writer, prefix, key);
 	return !writer.failed;
+}
+
+void message_batch_begin(MessageBatch *batch, Buffer *out)
+{
+	*batch = (MessageBatch){ .writer = WRITER_INIT(out) };
+	writer_object_begin(&batch->writer);
+	writer_key(&batch->writer, "success");
+	writer_array_begin(&batch->writer);
+}
+
+void message_batch_put(MessageBatch *batch, const char *prefix, const char *key, const char *value,
+		       int64_t lease)
+{
+	writer_object_begin(&batch->writer);
+	writer_key(&batch->writer, "request_put");
+	write_put(&batch->writer, prefix, key, value, lease);
+	writer_object_end(&batch->writer);
+}
+
+bool message_batch_end(MessageBatch *batch)
+{
+	writer_array_end(&batch->writer);
+	writer_object_end(&batch->writer);
+	return !batch->writer.failed;
 }
 
 static void write_compare_begin(Writer *writer, const char *prefix, const char *key,

@@ -5,6 +5,7 @@
 #include "daemon/fleet/etcd/etcd.h"
 #include "proto/buffer.h"
 #include "proto/json-scan.h"
+#include "proto/json-writer.h"
 #include "proto/json.h"
 
 /*
@@ -29,6 +30,16 @@
 bool message_put(Buffer *out, const char *prefix, const char *key, const char *value,
 		 int64_t lease);
 bool message_delete(Buffer *out, const char *prefix, const char *key);
+
+/* Puts several keys at once: begin, add each, end. No key may occur twice. */
+typedef struct MessageBatch {
+	Writer writer;
+} MessageBatch;
+
+void message_batch_begin(MessageBatch *batch, Buffer *out);
+void message_batch_put(MessageBatch *batch, const char *prefix, const char *key, const char *value,
+		       int64_t lease);
+bool message_batch_end(MessageBatch *batch);
 
 /* Puts the value, or deletes the key if it is NULL, if everything else is true. */
 typedef struct MessageSwap {

@@ -321,6 +321,83 @@ Test(etcd, changes_keep_their_order)
 	cr_assert(etcd_is_reached(bench.etcd), "a refused change is no reason for a break");
 }
 
+static void put_leased(Bench *bench, const char *key)
+{
+	cr_assert(etcd_put(bench->etcd, key, "A", true, on_done, bench));
+}
+
+#define LEASED_PUT(key) \
+	"{\"request_put\":{\"key\":\"" key "\",\"value\":\"" VALUE_A "\",\"lease\":\"77\"}}"
+
+Test(etcd, leased_puts_that_wait_together_are_one_request)
+{
+	BENCH_INIT(bench_reach);
+
+	put_leased(&bench, "a");
+	put_leased(&bench, "b");
+	put_leased(&bench, "a");
+	expect_all(&bench, "done@4;done@4;done@4;", "done@4;done@4;done@4;");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 1u);
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_TXN),
+			 "{\"success\":[" LEASED_PUT(KEY_A) "," LEASED_PUT(KEY_B) "]}");
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_PUT), 1u,
+		     "etcd refuses a request with a key twice");
+}
+
+Test(etcd, a_refused_request_with_several_puts_fails_them_all)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script(bench.gateways[0], GATEWAY_TXN, 404, "{\"message\":\"no lease\"}");
+	put_leased(&bench, "a");
+	put_leased(&bench, "b");
+	expect_all(&bench,
+		   "no lease: the lease has expired in etcd;"
+		   "failed: HTTP 404, no lease;failed: HTTP 404, no lease;lease;",
+		   ";lease;");
+}
+
+Test(etcd, several_puts_without_an_answer_are_all_unknown)
+{
+	BENCH_INIT(bench_reach);
+
+	gateway_script_silence(bench.gateways[0], GATEWAY_TXN);
+	put_leased(&bench, "a");
+	put_leased(&bench, "b");
+	cr_assert(etcd_delete(bench.etcd, "c", on_done, &bench));
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_TXN) == 1);
+	bench.etcd->lease.due_at = INT64_MAX; /* no keepalive meanwhile */
+	pass(&bench, 2 * ETCD_PATIENCE);
+	expect_all(&bench,
+		   "away since 1000000: 0: no answer;unknown: no answer;unknown: no answer;"
+		   "failed: no answer;",
+		   "failed");
+}
+
+Test(etcd, many_and_long_puts_are_several_requests)
+{
+	BENCH_INIT(bench_reach);
+	size_t size = 65000;
+	_cleanup_free_ char *value = malloc(size + 1);
+	char key[8];
+
+	memset(value, 'x', size);
+	value[size] = '\0';
+	for (size_t i = 0; i < 9; i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		cr_assert(etcd_put(bench.etcd, key, value, true, NULL, NULL));
+	}
+	for (size_t i = 10; i < 10 + 64; i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		cr_assert(etcd_put(bench.etcd, key, "", true, NULL, NULL));
+	}
+	cr_assert(etcd_delete(bench.etcd, "last", on_done, &bench));
+	expect_all(&bench, "done@4;", "done");
+	/* Four and four long ones, the ninth with 63 others, and the last alone. */
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 3u);
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_PUT), 1u);
+}
+
 Test(etcd, too_many_changes_are_refused)
 {
 	BENCH_INIT(bench_reach);
