@@ -128,7 +128,7 @@ make_host() {
   echo '{"quarantineGroup":"vaild-quarantine"}' >"$folder/config/vaild.json"
   echo "{\"endpoints\":[${endpoints%,}],\"prefix\":\"$PREFIX\",\"ttl\":$TTL}" >"$folder/config/fleet.json"
   unshare --mount --propagation private --uts --net --pid --time --boottime $((100000 * $1)) --fork --kill-child \
-    --mount-proc sleep infinity &
+    --mount-proc sleep infinity 2>>"$folder/log" &
   wrapper=$!
   eventually_unless_gone "$wrapper" has_child "$wrapper"
   INIT[$1]=$(child_of "$wrapper")

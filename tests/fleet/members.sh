@@ -69,9 +69,20 @@ stop_member() {
   MEMBER_STATE[$1]=stopped
 }
 
-# mend_member NAME: makes a stopped or killed member run again.
+# fill_disk NAME: leaves a member no space. It ends itself when its database has to grow.
+fill_disk() {
+  dd if=/dev/zero of="$PRIVATE/member-$1/everything" bs=1M status=none 2>/dev/null || true
+  MEMBER_STATE[$1]=full
+}
+
+# mend_member NAME: makes a stopped or killed member, or one without space, run again.
 mend_member() {
   case ${MEMBER_STATE[$1]} in
+  full)
+    rm "$PRIVATE/member-$1/everything"
+    kill_member "$1"
+    start_member "$1"
+    ;;
   stopped)
     kill -CONT "${MEMBER[$1]}"
     MEMBER_STATE[$1]=up
@@ -180,20 +191,29 @@ requests_of_fill() {
   done 2>/dev/null
 }
 
+# Fills the database until etcd takes no more keys.
+exceed_quota() {
+  until [ -n "$(post "$(member_up)" maintenance/alarm '{"action":"GET"}' | jq -r '.alarms // [] | .[].alarm')" ]; do
+    fill 10 1000000
+  done
+}
+
 drop_filler() { ask_etcd .header.revision kv/deleterange "{$(range "${PREFIX}filler/")}" >/dev/null; }
 
 ## The history
 
 # Turns an answer of a watch into changes, one a line.
-CHANGES='.result.events // [] | .[] | {type: (.type // "PUT"), key: (.kv.key | @base64d), value: (.kv.value // "" | .[0:4000] | @base64d),
+READ_CHANGES='.result.events // [] | .[] | {type: (.type // "PUT"), key: (.kv.key | @base64d), value: (.kv.value // "" | .[0:4000] | @base64d),
   lease: (.kv.lease // "0"), revision: (.kv.mod_revision | tonumber)}'
 
-# Prints the first member that runs.
+# Prints the first member that runs, or else the first that still may.
 member_up() {
-  local member
+  local member state
 
-  for member in "${MEMBERS[@]}"; do
-    [ "${MEMBER_STATE[$member]}" != up ] || { echo "$member" && return; }
+  for state in up full; do
+    for member in "${MEMBERS[@]}"; do
+      [ "${MEMBER_STATE[$member]}" != "$state" ] || is_gone_or_zombie "${MEMBER[$member]}" || { echo "$member" && return; }
+    done
   done
 }
 
@@ -208,7 +228,7 @@ changes_until() {
   while IFS= read -r line; do
     echo "$line"
     [[ $line != *"\"revision\":$1}" ]] || break
-  done < <(sed -u '1,/^\r$/d' <&"$answers" | jq --unbuffered -c "$CHANGES")
+  done < <(sed -u '1,/^\r$/d' <&"$answers" | jq --unbuffered -c "$READ_CHANGES")
   exec {answers}<&-
   kill "$watch" 2>/dev/null || true # it may have ended itself
   wait "$watch" 2>/dev/null || true

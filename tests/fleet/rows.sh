@@ -85,39 +85,28 @@ row_quorum_killed() { quorum_fails "two members are killed" kill_member; }
 row_disk_full() {
   local check="the disks of etcd are full" member host
 
-  for member in "${MEMBERS[@]}"; do
-    dd if=/dev/zero of="$PRIVATE/member-$member/everything" bs=1M status=none 2>/dev/null || true
-  done
-  # A member ends itself when its database cannot grow.
-  eventually etcd_ends_on_full_disk
+  for member in "${MEMBERS[@]}"; do fill_disk "$member"; done
+  until etcd_has_ended; do fill 1 1000000; done
   for host in $ALL; do expect "$check: host $host says that what it shows is old" eventually is_old "$host" 1; done
   during "$check" "$ALL" "$ALL"
-  for member in "${MEMBERS[@]}"; do
-    rm "$PRIVATE/member-$member/everything"
-    kill_member "$member"
-  done
-  for member in "${MEMBERS[@]}"; do start_member "$member"; done
+  for member in "${MEMBERS[@]}"; do mend_member "$member"; done
   drop_filler
   clear_etcd
   settle "$check"
 }
 
-# Writes to etcd, and tests whether it has no quorum any more.
-etcd_ends_on_full_disk() {
+# Tests whether two members have ended, so that etcd has no quorum.
+etcd_has_ended() {
   local member ended=0
 
-  for member in "${MEMBERS[@]}"; do
-    ! is_gone_or_zombie "${MEMBER[$member]}" || MEMBER_STATE[$member]=killed ended=$((ended + 1))
-  done
-  [ "$ended" -ge 2 ] || { fill 1 1000000 && false; }
+  for member in "${MEMBERS[@]}"; do ! is_gone_or_zombie "${MEMBER[$member]}" || ended=$((ended + 1)); done
+  [ "$ended" -ge 2 ]
 }
 
 row_quota() {
   local check="etcd is over its quota" host
 
-  until [ -n "$(post "$(member_up)" maintenance/alarm '{"action":"GET"}' | jq -r '.alarms // [] | .[].alarm')" ]; do
-    fill 10 1000000
-  done
+  exceed_quota
   during "$check" "$ALL" "$ALL"
   # etcd takes no key of a VM that begins now.
   start_vm 2 4
@@ -271,8 +260,8 @@ row_cut_off_and_claimed() {
   expect "$check: both VMs are served" serves 4 3
   reconnect 3
   expect_truth "$check: one of the two has it"
-  expect_equal "$check: the other is shown as a conflict" '["conflict","running"]' \
-    "$(shown 1 "[.virtualMachines[] | select(.virtualMachineGuid == \"$(guid 3)\").state] | sort" vms)"
+  expect "$check: the other is shown as a conflict" eventually shows 1 '["conflict","running"]' \
+    "[.virtualMachines[] | select(.virtualMachineGuid == \"$(guid 3)\").state] | sort" vms
   end_vm 4 3
   settle "$check"
 }

@@ -26,8 +26,44 @@ needs '[ -x "$ROOT/build/sanitized/vaild-fleet" ]' "vaild-fleet is not built her
 needs 'command -v etcd' "etcd is not installed"
 needs 'command -v ip && unshare --net --time true' "this machine does not allow network and time namespaces"
 
+## Hangs
+
+# No wait has a deadline, because machines differ in speed. But a run hangs if it prints no result for
+# HANG_SECONDS.
+HANG_SECONDS=${VAILD_HANG_SECONDS:-1800}
+PROGRESS=$PRIVATE/progress
+
+ok() {
+  echo "ok $*"
+  : >"$PROGRESS"
+}
+
+# note_wait COMMAND...: says what a check waits for, and what the hosts show meanwhile.
+note_wait() {
+  local host
+
+  echo "# still waiting: $*"
+  for host in "${HOSTS[@]}"; do
+    echo "#   host $host: $(timeout 10 nsenter --target "${INIT[$host]}" --mount --uts --net --pid -- \
+      "$PRIVATE/build/vailctl" fleet vms --json 2>&1)"
+  done
+}
+
+# Ends the test if it hangs. The test is the first process of its pid namespace, which nobody can kill
+# from within, and notices the signal when its command has ended.
+watch_for_hangs() {
+  : >"$PROGRESS"
+  while [ $(($(date +%s) - $(stat -c %Y "$PROGRESS"))) -lt "$HANG_SECONDS" ]; do sleep 5; done
+  echo "not ok $NAME: HANG: it printed no result for $HANG_SECONDS s"
+  kill -USR1 $$
+  kill -KILL -1
+}
+
 make_stage() {
   local member host
+
+  trap 'exit 1' USR1
+  watch_for_hangs &
 
   mkdir "$PROGRAMS"
   cp "$ROOT"/build/sanitized/vaild{,-fleet} "$ROOT/build/tests/jump-clock.so" "$PROGRAMS"
