@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "daemon/fleet/local/local.h"
 #include "daemon/fleet/local/wall-clock.h"
 #include "daemon/fleet/model/quarantine.h"
+#include "daemon/fleet/model/viewers.h"
 #include "daemon/fleet/model/wanted.h"
 #include "daemon/fleet/server/server.h"
 #include "proto/macros.h"
@@ -36,6 +38,7 @@ struct Fleet {
 	FleetIndex index;
 	Wanted wanted;
 	Quarantines quarantines;
+	Viewers viewers;
 	Local *local;
 	FleetServer *server;
 	Etcd *etcd;
@@ -268,7 +271,20 @@ const EtcdHandlers fleet_etcd_handlers = {
 
 static void on_facts(void *context)
 {
-	plan_soon(context);
+	Fleet *fleet = context;
+
+	viewers_note(&fleet->viewers, local_facts(fleet->local));
+	plan_soon(fleet);
+}
+
+static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid)
+{
+	const Fleet *fleet = context;
+	const struct passwd *user = getpwuid(caller->uid);
+	char uid[16];
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)caller->uid);
+	return viewers_contain(&fleet->viewers, guid, uid, user ? user->pw_name : NULL);
 }
 
 static void on_problem(void *context, const char *message)
@@ -376,6 +392,7 @@ static FleetServer *make_server(Fleet *fleet, struct event_base *base, int *ret_
 		.now = boot_clock,
 		.change = on_change,
 		.measure = on_measure,
+		.is_viewer = on_is_viewer,
 		.context = fleet,
 	};
 
@@ -395,6 +412,7 @@ Fleet *fleet_new(struct event_base *base, const FleetSettings *settings, int *re
 	TAILQ_INIT(&fleet->pending);
 	wanted_init(&fleet->wanted, &actions);
 	fleet->wanted.patience = UINT64_C(1000) * settings->ttl;
+	viewers_init(&fleet->viewers);
 	quarantines_init(&fleet->quarantines, on_set_quarantine, fleet);
 	fleet->host_name = fleet_text_copy(settings->host_name);
 	fleet->plan = evtimer_new(base, on_plan, fleet);
@@ -425,6 +443,7 @@ void fleet_free(Fleet *fleet)
 		pending_free(TAILQ_FIRST(&fleet->pending));
 	if (fleet->plan)
 		event_free(fleet->plan);
+	viewers_deinit(&fleet->viewers);
 	quarantines_deinit(&fleet->quarantines);
 	wanted_deinit(&fleet->wanted);
 	fleet_index_deinit(&fleet->index);

@@ -91,6 +91,26 @@ static bool is_published(const JsonValue *item)
 	return is_operators;
 }
 
+/* Reads the users that are display clients. Returns false if out of memory. */
+static bool read_users(const JsonValue *item, FleetLocalVm *vm)
+{
+	const JsonValue *clients = json_member(item, "displayClients");
+	size_t count = json_array_size(clients);
+
+	vm->users = calloc(count + 1, sizeof(*vm->users));
+	for (size_t i = 0; vm->users && i < count; i++) {
+		const char *user = text_of(json_array_at(clients, i), "user");
+
+		if (user[0] == '\0')
+			continue;
+		vm->users[vm->user_count] = strdup(user);
+		if (!vm->users[vm->user_count])
+			return false;
+		vm->user_count++;
+	}
+	return vm->users != NULL;
+}
+
 static FleetGuest guest_of(const JsonValue *item)
 {
 	static const char *const names[] = {
@@ -121,7 +141,7 @@ static bool read_vm(const JsonValue *item, const FleetFacts *earlier, double now
 	facts->vm_count++;
 	facts->host.vms++;
 	facts->host.registrations += vm->vm.registrations;
-	return vm->vm.name && vm->vm.date;
+	return read_users(item, vm) && vm->vm.name && vm->vm.date;
 }
 
 static bool read_vms(const Replies *replies, const FleetFacts *earlier, double now,

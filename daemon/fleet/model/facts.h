@@ -21,6 +21,8 @@ typedef struct FleetLocalVm {
 	Guid guid;
 	FleetVm vm; /* without its state, see claim.h */
 	FleetGuest guest;
+	char **users; /* display clients: names or decimal uids */
+	size_t user_count;
 	double since; /* seconds on CLOCK_BOOTTIME */
 } FleetLocalVm;
 
@@ -59,6 +61,9 @@ const FleetLocalQuarantine *fleet_facts_quarantine(const FleetFacts *facts, cons
 
 /* Returns the first quarantine whose GUID is not below this one, or NULL. */
 const FleetLocalQuarantine *fleet_facts_quarantine_from(const FleetFacts *facts, const Guid *guid);
+
+/* Frees the array and its texts. Accepts NULL. */
+void fleet_users_free(char **users, size_t count);
 
 /* Free what the lists own, and empty them. */
 void fleet_facts_clear_vms(FleetFacts *facts);

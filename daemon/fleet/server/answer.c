@@ -26,6 +26,7 @@ typedef struct Request {
 
 typedef enum Rule {
 	RULE_ANYBODY,
+	RULE_VIEWER,   /* display clients of the VM, observers and operators */
 	RULE_OBSERVER, /* and operators */
 	RULE_OPERATOR,
 } Rule;
@@ -237,7 +238,7 @@ static const FleetMethod methods[] = {
 	{ "ListHosts", RULE_OBSERVER, no_parameters, list_hosts },
 	{ "ListVirtualMachines", RULE_OBSERVER, no_parameters, list_vms },
 	{ "ListGpus", RULE_OBSERVER, no_parameters, list_gpus },
-	{ "Where", RULE_OBSERVER, where_parameters, where },
+	{ "Where", RULE_VIEWER, where_parameters, where },
 	{ "Place", RULE_OBSERVER, place_parameters, place },
 	{ "SetQuarantine", RULE_OPERATOR, quarantine_parameters, set_quarantine },
 	{ "ListQuarantines", RULE_OBSERVER, no_parameters, list_quarantines },
@@ -330,11 +331,28 @@ static const FleetMethod *find_method(Request *request, const char *name)
 	return row;
 }
 
-static bool may_call(const FleetCaller *caller, Rule rule)
+/* Tests whether the caller is a display client of the VM that the request names. */
+static bool is_viewer(const Request *request)
 {
+	const FleetService *service = request->service;
+	const char *text = json_string(json_member(request->parameters, "virtualMachineGuid"));
+	const char *name = json_string(json_member(request->parameters, "name"));
+	Guid guid;
+
+	return ((text && guid_parse(text, &guid)) ||
+		(name && fleet_index_find_name(service->index, name, &guid) == 1)) &&
+	       service->is_viewer && service->is_viewer(service->context, request->caller, &guid);
+}
+
+static bool may_call(const Request *request, Rule rule)
+{
+	const FleetCaller *caller = request->caller;
+
 	switch (rule) {
 	case RULE_ANYBODY:
 		return true;
+	case RULE_VIEWER:
+		return caller->is_observer || caller->is_operator || is_viewer(request);
 	case RULE_OBSERVER:
 		return caller->is_observer || caller->is_operator;
 	case RULE_OPERATOR:
@@ -359,6 +377,16 @@ static void check_parameters(Request *request, const FleetMethod *method)
 	}
 }
 
+static const char *const denials[] = {
+	[RULE_VIEWER] = "only operators and observers of vaild, and users that are display clients "
+			"of the VM on this host, may do this; become root, or join the observers' "
+			"group",
+	[RULE_OBSERVER] = "only operators and observers of vaild may do this; become root, or join "
+			  "the observers' group",
+	[RULE_OPERATOR] = "only operators of vaild may do this; become root, or join the "
+			  "operators' group",
+};
+
 static void call(Request *request, const FleetMethod *method, bool is_foreign)
 {
 	if (is_foreign)
@@ -366,13 +394,8 @@ static void call(Request *request, const FleetMethod *method, bool is_foreign)
 		       "another process than the one that connected has sent this; connect from "
 		       "the "
 		       "process that calls");
-	else if (!may_call(request->caller, method->rule))
-		refuse(&request->refusal, STATUS_ACCESS_DENIED,
-		       method->rule == RULE_OPERATOR
-			       ? "only operators of vaild may do this; become root, or join the "
-				 "operators' group"
-			       : "only operators and observers of vaild may do this; become root, "
-				 "or join the observers' group");
+	else if (!may_call(request, method->rule))
+		refuse(&request->refusal, STATUS_ACCESS_DENIED, denials[method->rule]);
 	else
 		check_parameters(request, method);
 	if (!is_refused(request))

@@ -33,12 +33,16 @@ typedef bool FleetChange(void *context, const FleetCaller *caller, const Guid *g
 /* Tells what the index does not know of the metrics. */
 typedef void FleetMeasure(void *context, FleetMetrics *ret);
 
+/* Tests whether the caller is a display client of a VM that is or was on this host. */
+typedef bool FleetIsViewer(void *context, const FleetCaller *caller, const Guid *guid);
+
 typedef struct FleetService {
 	const FleetIndex *index;
 	uint64_t now; /* milliseconds on CLOCK_BOOTTIME; set before each answer */
 	const char *version;
 	FleetChange *change;
 	FleetMeasure *measure;
+	FleetIsViewer *is_viewer; /* NULL if nobody is */
 	void *context;
 	JsonParser *parser;
 } FleetService;

@@ -468,6 +468,7 @@ FleetServer *fleet_server_new(struct event_base *base, const FleetServerSettings
 			     .version = settings->version,
 			     .change = settings->change,
 			     .measure = settings->measure,
+			     .is_viewer = settings->is_viewer,
 			     .context = settings->context,
 			     .parser = json_parser_new() },
 	};

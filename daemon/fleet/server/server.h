@@ -18,7 +18,7 @@ struct event_base;
 #define FLEET_CONNECTIONS_MAX         256
 #define FLEET_CONNECTIONS_RESERVED    16 /* of those, for root */
 #define FLEET_CONNECTIONS_PER_UID_MAX 32 /* of other uids than 0 */
-#define FLEET_STRANGERS_MAX           64 /* of all users who may call nothing */
+#define FLEET_STRANGERS_MAX           64 /* of all users who are neither operators nor observers */
 #define FLEET_STRANGERS_PER_UID_MAX   4
 
 /* Milliseconds for the whole of a message that has begun, and for the reading of its answer. */
@@ -36,6 +36,7 @@ typedef struct FleetServerSettings {
 	uint64_t (*now)(void);   /* milliseconds on CLOCK_BOOTTIME */
 	FleetChange *change;     /* the request is answered with fleet_server_changed() */
 	FleetMeasure *measure;
+	FleetIsViewer *is_viewer;
 	void *context;
 } FleetServerSettings;
 

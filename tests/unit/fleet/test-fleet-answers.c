@@ -41,6 +41,15 @@ static void on_measure(void *context, FleetMetrics *ret)
 	ret->keepalives = 42;
 }
 
+/* The stranger is a display client of this VM. */
+static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid)
+{
+	Guid vm;
+
+	(void)context;
+	return caller->uid == stranger.uid && guid_parse(VM, &vm) && guid_compare(&vm, guid) == 0;
+}
+
 static void begin(void)
 {
 	HostId self;
@@ -53,6 +62,7 @@ static void begin(void)
 				  .version = "1",
 				  .change = on_change,
 				  .measure = on_measure,
+				  .is_viewer = on_is_viewer,
 				  .parser = json_parser_new() };
 	out = BUFFER_INIT;
 	changed[0] = '\0';
@@ -112,6 +122,32 @@ Test(fleet_answers, each_method_has_its_callers)
 	cr_assert_str_eq(changed, "");
 	cr_assert_eq(ask(&operator_caller, RELEASE), ANSWER_LATER);
 	cr_assert_str_eq(changed, "lift");
+}
+
+#define OTHER_VM "02000000-0000-0000-0000-000000000000"
+
+/* Other users do not even learn whether the fleet has a VM. */
+Test(fleet_answers, a_display_client_hears_where_its_vm_is)
+{
+	const char *denied = "\"error\":\"io.vaild.Fleet.AccessDenied\"";
+
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
+		     "io.vaild.Fleet.NotFound");
+	fleet_index_put(&index_of, "where/" VM,
+			"{\"host\":\"" HOST_2 "\",\"name\":\"there\","
+			"\"virtualMachineName\":\"web\"}",
+			3, 1000);
+	fleet_index_put(&index_of, "where/" OTHER_VM,
+			"{\"host\":\"" HOST_2 "\",\"virtualMachineName\":\"other\"}", 3, 1000);
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
+		     "\"hostName\":\"there\"");
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"name\":\"web\"}"),
+		     "\"hostName\":\"there\"");
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"name\":\"other\"}"), denied);
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"name\":\"none\"}"), denied);
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" OTHER_VM "\"}"),
+		     denied);
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":1}"), denied);
 }
 
 Test(fleet_answers, bytes_of_another_process_are_refused)
