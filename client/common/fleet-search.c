@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <vail.h>
 
 #include "client/common/json-members.h"
@@ -12,6 +13,10 @@
 #include "proto/macros.h"
 
 #define ANSWER_MILLISECONDS 2000
+
+/* How often to look for a VM that has ended here. */
+#define MOVE_LOOKS_PER_SECOND 5
+#define MOVE_LOOKS            15
 
 const char *fleet_socket_path(void)
 {
@@ -57,38 +62,75 @@ static char *ask_where(const char *machine)
 	return reply;
 }
 
-/* Words where the VM is. Returns NULL if it is on this host, or if out of memory. */
-static char *make_note(const JsonValue *where, const char *machine, const char *program)
-{
-	const char *host = member_text(where, "hostName");
-	double seconds;
-	char *note;
+typedef enum Place {
+	PLACE_UNKNOWN,
+	PLACE_HERE,
+	PLACE_ELSEWHERE,
+	PLACE_UNREACHABLE, /* on another host, which has gone */
+} Place;
 
+/* Asks for the host of the VM. Sets *ret_host, to be freed by the caller, if it is another one. */
+static Place find_place(const char *machine, char **ret_host)
+{
+	_cleanup_free_ char *reply = ask_where(machine);
+	JsonParser *parser = reply ? json_parser_new() : NULL;
+	Place place = PLACE_UNKNOWN;
+	const char *error;
+	double seconds;
+
+	*ret_host = NULL;
+	if (!parser)
+		return PLACE_UNKNOWN;
+	JsonValue *where = json_parse(parser, reply, strlen(reply), &error);
+	const char *host = member_text(where, "hostName");
 	if (!host || !*host)
 		host = member_text(where, "host");
-	if (!host || member_flag(where, "self"))
-		return NULL;
-	bool is_gone = json_read_real(json_member(where, "unreachable"), &seconds);
-	int length = is_gone ? asprintf(&note,
-					"virtual machine %s was last on the host %s, which cannot "
-					"be reached now",
-					machine, host)
-			     : asprintf(&note, "virtual machine %s is on the host %s; run %s there",
-					machine, host, program);
+	if (host && member_flag(where, "self"))
+		place = PLACE_HERE;
+	else if (host && (*ret_host = strdup(host)))
+		place = json_read_real(json_member(where, "unreachable"), &seconds)
+				? PLACE_UNREACHABLE
+				: PLACE_ELSEWHERE;
+	json_free(where);
+	json_parser_free(parser);
+	return place;
+}
+
+/* Returns NULL if the place is not on another host, or if out of memory. */
+static char *make_note(Place place, const char *machine, const char *verb, const char *host,
+		       const char *program)
+{
+	char *note = NULL;
+	int length = 0;
+
+	if (place == PLACE_UNREACHABLE)
+		length = asprintf(&note,
+				  "virtual machine %s was last on the host %s, which cannot be "
+				  "reached now",
+				  machine, host);
+	else if (place == PLACE_ELSEWHERE)
+		length = asprintf(&note, "virtual machine %s %s the host %s; run %s there", machine,
+				  verb, host, program);
 	return length < 0 ? NULL : note;
 }
 
 char *fleet_note(const char *machine, const char *program)
 {
-	_cleanup_free_ char *reply = ask_where(machine);
-	JsonParser *parser = reply ? json_parser_new() : NULL;
-	const char *error;
+	_cleanup_free_ char *host = NULL;
+	Place place = find_place(machine, &host);
 
-	if (!parser)
-		return NULL;
-	JsonValue *where = json_parse(parser, reply, strlen(reply), &error);
-	char *note = make_note(where, machine, program);
-	json_free(where);
-	json_parser_free(parser);
-	return note;
+	return make_note(place, machine, "is on", host, program);
+}
+
+char *fleet_moved_note(const char *guid, const char *machine, const char *program)
+{
+	const struct timespec pause = { .tv_nsec = 1000000000 / MOVE_LOOKS_PER_SECOND };
+	_cleanup_free_ char *host = NULL;
+	Place place = find_place(guid, &host);
+
+	for (int i = 0; i < MOVE_LOOKS && place == PLACE_HERE; i++) {
+		nanosleep(&pause, NULL);
+		place = find_place(guid, &host);
+	}
+	return make_note(place, machine, "has moved to", host, program);
 }

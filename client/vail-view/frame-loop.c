@@ -151,7 +151,7 @@ static bool deliver(View *view, int *ret_exit_status)
 static bool is_finished(const View *view, int *ret_exit_status)
 {
 	const ViewOptions *options = view->options;
-	char sentence[WAIT_MESSAGE_SIZE], typed[PLAIN_QUOTE_SIZE];
+	char sentence[WAIT_MESSAGE_SIZE];
 
 	*ret_exit_status = EXIT_FAILED;
 	if (view->output.is_writing)
@@ -161,8 +161,7 @@ static bool is_finished(const View *view, int *ret_exit_status)
 		return true;
 	}
 	if (view->viewer.state == VIEWER_ENDED) {
-		log_message("the virtual machine %s has ended",
-			    plain_quote(options->machine, typed));
+		viewer_log_end(&view->viewer);
 		if (options->frames == 0 && view->delivered > 0)
 			*ret_exit_status = EXIT_DONE;
 		return true;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/common/client-list.h"
+#include "client/common/fleet-search.h"
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "client/vail-view/clock.h"
@@ -41,6 +42,15 @@ static const struct {
 	{ "quarantined", "have an operator run: vailctl vm release VM" },
 };
 
+/* Logs on which host the VM is, if it has moved to another one. */
+static void log_other_host(const PassedChannel *channel, const char *machine)
+{
+	_cleanup_free_ char *note = fleet_moved_note(channel->guid, machine, program_name);
+
+	if (note)
+		log_message("%s", note);
+}
+
 static void log_end(const PassedChannel *channel, const char *reason)
 {
 	char typed[PLAIN_QUOTE_SIZE];
@@ -59,6 +69,8 @@ static void log_end(const PassedChannel *channel, const char *reason)
 		log_message("the display channel of %s has ended: %s; to see the VM, run: vailctl "
 			    "show %s",
 			    machine, ending, shell_quote(channel->machine, quoted));
+	if (reason && strcmp(reason, "vmmExited") == 0)
+		log_other_host(channel, machine);
 }
 
 /* Says which rights the program lacks, if it was not asked for less than the user has. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/fleet-search.h"
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "proto/macros.h"
@@ -166,6 +167,26 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 
 /* ---- Events ---- */
 
+/* Handles the end of the VM. Without a vaild-fleet on this host, nothing waits here. */
+static void end(Viewer *viewer)
+{
+	char typed[PLAIN_QUOTE_SIZE];
+
+	viewer->state = VIEWER_ENDED;
+	free(viewer->moved);
+	viewer->moved =
+		fleet_moved_note(viewer->guid, plain_quote(viewer->machine, typed), program_name);
+}
+
+void viewer_log_end(const Viewer *viewer)
+{
+	char typed[PLAIN_QUOTE_SIZE];
+
+	log_message("the virtual machine %s has ended", plain_quote(viewer->machine, typed));
+	if (viewer->moved)
+		log_message("%s", viewer->moved);
+}
+
 /* Handles the end of the registration or of the VM. */
 static void handle_end(Viewer *viewer, const VailEvent *event)
 {
@@ -177,7 +198,7 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 		reason = "it is in quarantine";
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
 	    event->status == STATUS_NOT_FOUND) {
-		viewer->state = VIEWER_ENDED;
+		end(viewer);
 	} else {
 		log_message("this process is no longer registered for virtual machine %s: %s (%s)",
 			    plain_quote(viewer->machine, typed), reason,
@@ -239,7 +260,7 @@ static bool watch_event(struct vail *vail, NTSTATUS status, const VailEvent *eve
 	if (vail != viewer->watch)
 		return false; /* the handle is being closed */
 	if (!event && status == STATUS_NOT_FOUND)
-		viewer->state = VIEWER_ENDED; /* the VM existed when we registered */
+		end(viewer); /* the VM existed when we registered */
 	else if (!event)
 		handle_failure(viewer, vail, status);
 	else if (viewer->state == VIEWER_WATCHING)
@@ -309,6 +330,7 @@ void viewer_deinit(Viewer *viewer)
 	follower_deinit(&viewer->cursor);
 	vail_close(viewer->vail);
 	pictures_clear(&viewer->pictures);
+	free(viewer->moved);
 }
 
 void viewer_retry(Viewer *viewer)
@@ -338,7 +360,8 @@ void viewer_describe_wait(const Viewer *viewer, char ret_sentence[WAIT_MESSAGE_S
 	if (viewer->state == VIEWER_FAILED)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "%s", viewer->failure);
 	else if (viewer->state == VIEWER_ENDED)
-		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "the virtual machine has ended");
+		snprintf(ret_sentence, WAIT_MESSAGE_SIZE, "%s",
+			 viewer->moved ? viewer->moved : "the virtual machine has ended");
 	else if (viewer->state == VIEWER_RECONNECTING)
 		snprintf(ret_sentence, WAIT_MESSAGE_SIZE,
 			 "vaild at %s cannot be reached, or does not know the virtual machine yet",

@@ -36,11 +36,12 @@ typedef struct Viewer {
 	struct vail *vail;   /* for calls */
 	struct vail *watch;  /* for events; NULL before the first watch */
 	ViewerState state;
-	char failure[FAILURE_SIZE];     /* the reason of VIEWER_FAILED, without a period */
-	bool is_in_quarantine;          /* that is the reason */
-	bool was_registered;            /* registered once, so a lost connection is retried */
-	uint64_t rights_changes;        /* times that the rights of this process may have changed */
-	uint64_t shares;                /* times that an object was shared, or an agent came */
+	char failure[FAILURE_SIZE]; /* the reason of VIEWER_FAILED, without a period */
+	char *moved;                /* a sentence if the VM has moved to another host, or NULL */
+	bool is_in_quarantine;      /* that is the reason */
+	bool was_registered;        /* registered once, so a lost connection is retried */
+	uint64_t rights_changes;    /* times that the rights of this process may have changed */
+	uint64_t shares;            /* times that an object was shared, or an agent came */
 	char context[VAIL_HANDLE_SIZE]; /* that it has created in vaild; "" if none */
 	int64_t retry_at;               /* next attempt to reconnect, in now_milliseconds() */
 } Viewer;
@@ -75,6 +76,9 @@ bool viewer_next_frame(Viewer *viewer);
 
 /* The same for the cursor. */
 bool viewer_next_cursor(Viewer *viewer);
+
+/* Logs that the VM has ended, and where it is now if it has moved to another host. */
+void viewer_log_end(const Viewer *viewer);
 
 /* Buffer size for viewer_describe_wait(). */
 #define WAIT_MESSAGE_SIZE (PICTURES_NAMES_SIZE + 400)

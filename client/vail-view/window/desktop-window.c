@@ -295,7 +295,7 @@ static bool wait_for_events(Desktop *desktop)
 }
 
 /* Shows the window until it is closed. Returns the exit status. */
-static int run(Desktop *desktop, const char *machine)
+static int run(Desktop *desktop)
 {
 	bool has_ended = false;
 
@@ -303,7 +303,7 @@ static int run(Desktop *desktop, const char *machine)
 		show(desktop);
 		watch(desktop);
 		if (desktop->viewer.state == VIEWER_ENDED && !has_ended)
-			log_message("the virtual machine %s has ended", machine);
+			viewer_log_end(&desktop->viewer);
 		has_ended = desktop->viewer.state == VIEWER_ENDED;
 	} while (wait_for_events(desktop));
 	if (desktop->viewer.state == VIEWER_FAILED || (has_ended && !desktop->has_shown))
@@ -357,7 +357,7 @@ static int open_and_run(Desktop *desktop, const WindowRequest *request)
 	if (error < 0) {
 		log_message("cannot start a thread: %s", strerror(-error));
 	} else {
-		exit_status = run(desktop, request->machine);
+		exit_status = run(desktop);
 		waker_stop(&desktop->waker);
 	}
 	microphone_deinit(&desktop->microphone);
