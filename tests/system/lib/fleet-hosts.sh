@@ -5,7 +5,7 @@
 # be sourced after system-test.sh.
 
 VAILD_FLEET=${VAILD_FLEET:-$ROOT/build/sanitized/vaild-fleet}
-TTL=3
+TTL=${TTL:-3}
 declare -A NETWORK # of each host, a process in its network
 declare -A FLEETS  # of each host, its vaild-fleet
 
