@@ -216,6 +216,14 @@ static bool is_found(const JsonValue *vm)
 	return source && strcmp(source, "machined") == 0;
 }
 
+/* Returns the state of the guest, which is running if nobody has told another one. */
+static const char *guest_state(const JsonValue *vm)
+{
+	const char *state = member_text(vm, "guestState");
+
+	return state ? state : "running";
+}
+
 static void fill_machine(Table *table, const JsonValue *vm, const Listing *registrations)
 {
 	table_add(table, member_text(vm, "virtualMachineGuid"));
@@ -227,7 +235,7 @@ static void fill_machine(Table *table, const JsonValue *vm, const Listing *regis
 	else if (is_found(vm))
 		table_add_coloured(table, TABLE_GREEN, "found");
 	else
-		table_add_coloured(table, TABLE_GREEN, "running");
+		table_add_coloured(table, TABLE_GREEN, guest_state(vm));
 	table_add_number(table, vm, "vmmPid");
 	table_add_format(table, "%zu", json_array_size(json_member(vm, "virtualGpus")));
 	table_add_number(table, vm, "registrations");

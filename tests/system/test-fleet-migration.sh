@@ -149,6 +149,8 @@ check_migration() {
   start_viewer 1
   await_guest_on 2
   expect "migration: the vaild of host 2 knows that its QEMU waits" eventually guest_is 2 incoming
+  expect_match "migration: vailctl of host 2 shows it" "$GUID +a guest +incoming " \
+    "$("$PRIVATE/build/vailctl" --socket "$PRIVATE/host2/run/vaild.sock" list)"
   expect_both "migration: it is shown as incoming" '["host1 running","host2 incoming"]' "$STATES" vms
   expect_equal "migration: where has not changed" "" "$(flips)"
   begin_migration 1 2
