@@ -30,16 +30,12 @@ typedef struct Link {
 } Link;
 
 /*
- * A change of a quarantine in progress. The facts are a little old, so the quarantines are read
- * again first. vaild then changes only a quarantine that still has the reason that was read.
+ * A change of a quarantine in progress. The facts are a little old, so vaild is told which reason
+ * the quarantine has in them, and changes none that has another one by now.
  */
 typedef struct Change {
 	Local *local;
 	Guid guid;
-	char *reason;      /* NULL to lift it */
-	char *expected;    /* the reason of the fleet's present quarantine; NULL if there is none */
-	bool is_operators; /* the GUID has a quarantine of this host's operators */
-	bool has_failed;   /* a reply is missing */
 } Change;
 
 struct Local {
@@ -375,22 +371,23 @@ const FleetFacts *local_facts(const Local *local)
  * Writes the parameters of SetQuarantine. Returns NULL if out of memory. Where no quarantine is
  * expected, QUARANTINE_REASON_OF_FLEET alone equals no reason that one imposed meanwhile may have.
  */
-static char *write_parameters(const Change *change)
+static char *write_parameters(const Local *local, const Guid *guid, const char *reason)
 {
+	const FleetLocalQuarantine *known = fleet_facts_quarantine(&local->facts, guid);
 	Buffer out = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&out);
 
 	writer_object_begin(&writer);
 	writer_key(&writer, "virtualMachineGuid");
-	writer_guid(&writer, &change->guid);
+	writer_guid(&writer, guid);
 	writer_key(&writer, "quarantined");
-	writer_boolean(&writer, change->reason != NULL);
-	if (change->reason) {
+	writer_boolean(&writer, reason != NULL);
+	if (reason) {
 		writer_key(&writer, "reason");
-		writer_string(&writer, change->reason);
+		writer_string(&writer, reason);
 	}
 	writer_key(&writer, "expectedReason");
-	writer_string(&writer, change->expected ? change->expected : QUARANTINE_REASON_OF_FLEET);
+	writer_string(&writer, known ? known->reason : QUARANTINE_REASON_OF_FLEET);
 	writer_object_end(&writer);
 	writer_terminator(&writer, '\0');
 	char *text = writer.failed ? NULL : strdup(buffer_head(&out));
@@ -407,17 +404,6 @@ static void on_rearm(evutil_socket_t fd, short what, void *context)
 	link_arm(&local->calls);
 }
 
-static void change_end(Change *change, bool is_done)
-{
-	Local *local = change->local;
-
-	if (!local->is_freed)
-		local->handlers.on_quarantine(local->context, &change->guid, is_done);
-	free(change->reason);
-	free(change->expected);
-	free(change);
-}
-
 static bool on_set(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
 		   void *context)
 {
@@ -426,73 +412,29 @@ static bool on_set(struct vail *vail, NTSTATUS status, const char *parameters, b
 
 	(void)parameters;
 	(void)continues;
-	if (status != STATUS_SUCCESS && !local->is_freed)
+	/* If the quarantine has another reason by now, the facts show it soon. */
+	if (status != STATUS_SUCCESS && status != STATUS_INVALID_DEVICE_STATE && !local->is_freed)
 		local->handlers.on_problem(local->context, vail_error_message(vail));
-	change_end(change, status == STATUS_SUCCESS);
-	return true;
-}
-
-/* Sets the quarantine, unless the operators have one for the GUID by now. */
-static void change_set(Change *change)
-{
-	_cleanup_free_ char *parameters = write_parameters(change);
-
-	if (change->is_operators || !parameters ||
-	    vail_submit(change->local->calls.vail, "io.vaild.Machine.SetQuarantine", parameters,
-			false, on_set, change) != STATUS_SUCCESS)
-		change_end(change, false);
-}
-
-/* Notes whether a reply with one quarantine is about the GUID, and whose that is. */
-static void change_compare(Change *change, const JsonValue *reply)
-{
-	const JsonValue *item = json_array_at(json_member(reply, "quarantines"), 0);
-	const char *guid_text = json_string(json_member(item, "virtualMachineGuid"));
-	const char *reason = json_string(json_member(item, "reason"));
-	const FleetLocalQuarantine found = { .reason = (char *)(reason ? reason : "") };
-	Guid guid;
-
-	if (!guid_text || !guid_parse(guid_text, &guid) || guid_compare(&guid, &change->guid) != 0)
-		return;
-	free(change->expected);
-	change->expected = quarantine_is_of_fleet(&found) ? strdup(found.reason) : NULL;
-	change->is_operators = !change->expected; /* also if out of memory */
-}
-
-static bool on_compare(struct vail *vail, NTSTATUS status, const char *parameters, bool continues,
-		       void *context)
-{
-	Change *change = context;
-	Local *local = change->local;
-
-	(void)vail;
-	JsonValue *reply = local->is_freed ? NULL : parse_reply(local, status, parameters);
-	change_compare(change, reply);
-	change->has_failed |= !reply;
-	json_free(reply);
-	if (!continues && change->has_failed)
-		change_end(change, false);
-	else if (!continues)
-		change_set(change);
+	if (!local->is_freed)
+		local->handlers.on_quarantine(local->context, &change->guid,
+					      status == STATUS_SUCCESS);
+	free(change);
 	return true;
 }
 
 void local_set_quarantine(Local *local, const Guid *guid, const char *reason)
 {
+	_cleanup_free_ char *parameters = write_parameters(local, guid, reason);
 	Change *change = calloc(1, sizeof(*change));
 
 	if (change)
-		*change = (Change){ .local = local,
-				    .guid = *guid,
-				    .reason = reason ? strdup(reason) : NULL };
-	if (change && (!reason || change->reason) && open_calls(local) &&
-	    vail_submit(local->calls.vail, "io.vaild.Machine.ListQuarantines", NULL, true,
-			on_compare, change) == STATUS_SUCCESS) {
+		*change = (Change){ .local = local, .guid = *guid };
+	if (change && parameters && open_calls(local) &&
+	    vail_submit(local->calls.vail, "io.vaild.Machine.SetQuarantine", parameters, false,
+			on_set, change) == STATUS_SUCCESS) {
 		event_active(local->rearm, EV_TIMEOUT, 0);
 		return;
 	}
-	if (change)
-		free(change->reason);
 	free(change);
 	local->handlers.on_quarantine(local->context, guid, false);
 }
