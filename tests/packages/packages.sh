@@ -109,6 +109,17 @@ none_runs() { [ "$(box sh -c 'pgrep -x "$0" >/dev/null; echo $?' "$1")" = 1 ]; }
 # Prints the version of vaild that is installed in the box.
 version_of_vaild() { box dpkg-query -W -f '${Version}' vaild; }
 
+# expect_fleet_quarantines CHECK STATUS: expects this status when the user of vaild-fleet puts a VM in
+# quarantine, and when it releases the VM.
+expect_fleet_quarantines() {
+  local guid=44444444-4444-4444-8444-444444444444 quarantined
+
+  expect_equal "$1" "$2 $2" "$(for quarantined in true false; do
+    echo "$(call io.vaild.Machine.SetQuarantine "{\"virtualMachineGuid\":\"$guid\",\"quarantined\":$quarantined}")"
+  done | box setpriv --reuid vaild-fleet --regid vaild-fleet --init-groups --inh-caps=-all -- \
+    "${SOCAT[@]}" - "UNIX-CONNECT:$SOCKET" | statuses)"
+}
+
 start_vmm() {
   # shellcheck disable=SC2016
   VMM=$(box sh -c 'setpriv --reuid "$0" --regid "$0" --init-groups --inh-caps=-all -- \

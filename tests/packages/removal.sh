@@ -13,6 +13,7 @@
 
 VM=77777777-7777-4777-8777-777777777777
 GUEST=22222222-2222-4222-8222-222222222222
+FLEET_DROP_IN=$BOX_ROOT/etc/vaild/vaild.json.d/50-vaild-fleet.json
 METRICS=$BOX_ROOT/var/lib/prometheus/node-exporter/vaild.prom
 
 quarantines() {
@@ -55,28 +56,29 @@ check_agent() {
     "$(find "$links" -name 'vail-qemu@*' -printf '%f\n')"
 }
 
-# vaild's configuration stays right without vaild-fleet.
+# A running vaild knows at once what the user of vaild-fleet may do, and its configuration stays right
+# without vaild-fleet.
 check_fleet() {
-  local drop_in=$BOX_ROOT/etc/vaild/vaild.json.d/50-vaild-fleet.json
-
   expect_install "vaild-fleet installs" this vaild-fleet
-  expect "its drop-in is there" test -e "$drop_in"
+  expect "its drop-in is there" test -e "$FLEET_DROP_IN"
+  expect_fleet_quarantines "installed: its user imposes quarantines at once" STATUS_SUCCESS
   echo '{ "endpoints": ["http://127.0.0.1:2379"] }' >"$BOX_ROOT/etc/vaild/fleet.json"
   expect "it starts with a configuration, also without an etcd" quietly box systemctl start vaild-fleet
   expect_apt "vaild-fleet is removed" remove vaild-fleet
   expect "removed: it does not run" none_runs vaild-fleet
   expect "removed: its configuration stays" test -e "$BOX_ROOT/etc/vaild/fleet.json"
   expect "removed: the configuration of vaild is right" quietly box systemctl reload vaild
-  rm "$drop_in"
+  rm "$FLEET_DROP_IN"
   expect_install "vaild-fleet installs again" this vaild-fleet
-  expect "installed again: the deleted drop-in stays deleted" not test -e "$drop_in"
+  expect "installed again: the deleted drop-in stays deleted" not test -e "$FLEET_DROP_IN"
   expect_apt "vaild-fleet is purged" purge vaild-fleet
   expect "purged: its configuration is gone" not test -e "$BOX_ROOT/etc/vaild/fleet.json"
   expect_install "vaild-fleet installs after the purge" this vaild-fleet
-  expect "installed after the purge: its drop-in is there" test -e "$drop_in"
+  expect "installed after the purge: its drop-in is there" test -e "$FLEET_DROP_IN"
   expect_apt "vaild-fleet is purged again" purge vaild-fleet
-  expect "purged: its drop-in is gone" not test -e "$drop_in"
-  expect "purged: the administrator's drop-in stays" test -e "${drop_in%/*}/mine.json"
+  expect "purged: its drop-in is gone" not test -e "$FLEET_DROP_IN"
+  expect_fleet_quarantines "purged: its user imposes no quarantines any more" STATUS_ACCESS_DENIED
+  expect "purged: the administrator's drop-in stays" test -e "${FLEET_DROP_IN%/*}/mine.json"
   expect "purged: the configuration of vaild is right" quietly box systemctl reload vaild
 }
 
@@ -110,6 +112,7 @@ expect_stopped() {
     "$(for unit in vaild.service vaild.socket vaild-metrics.timer; do
       property ActiveState "$unit"
     done | paste -sd' ')"
+  expect_silent "$1: no unit is failed" box systemctl list-units --failed --plain --no-legend 'vail*'
   expect "$1: no process is left" none_runs vaild
   expect "$1: the metrics are not reported for ever" not test -e "$METRICS"
 }
@@ -128,6 +131,17 @@ check_purge() {
   expect_stopped "purged"
   expect_install "vaild installs after that" this vaild libvail0
   expect_equal "installed after the purge: no quarantine is left" none "$(quarantines)"
+}
+
+# vaild-fleet is removed with vaild. If then vaild alone is purged, files of vaild-fleet stay.
+check_purge_of_one() {
+  expect_install "vaild-fleet installs once more" this vaild-fleet
+  expect_apt "vaild and vaild-fleet are removed" remove vaild
+  expect_apt "vaild alone is purged" purge vaild
+  expect_equal "purged alone: only the drop-in of vaild-fleet is left" 50-vaild-fleet.json \
+    "$(find "$BOX_ROOT/etc/vaild" -type f -printf '%f\n')"
+  expect_install "both install after that" this vaild libvail0 vaild-fleet
+  expect_fleet_quarantines "installed again: the user of vaild-fleet imposes quarantines" STATUS_SUCCESS
 }
 
 # expect_no_traces: expects that no file has the name or the user of a package. The folders of drop-ins
@@ -160,6 +174,7 @@ check_agent
 check_timer
 check_removal
 check_purge
+check_purge_of_one
 check_purge_of_all
 box_log_on_failure
 finish
