@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/system/lib/system-test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/lib/system-test.sh"
+# shellcheck source=tests/packages/systemd-rpm.sh
+. "$ROOT/tests/packages/systemd-rpm.sh"
 
 PACKAGES=$ROOT/build/packages
 
@@ -52,7 +54,13 @@ if ! command -v rpmbuild >/dev/null; then
   skip "the RPM packages" "rpmbuild is not installed"
   finish
 fi
-expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm"
+LOAD=()
+if get_systemd_rpm; then
+  LOAD=(--load "$SYSTEMD_MACROS")
+else
+  skip "systemd's macros in the RPM packages" "apt cannot download Debian's source of systemd"
+fi
+expect "the RPM packages build" quietly "$ROOT/packaging/build-rpm" "$PACKAGES/rpm" "${LOAD[@]}"
 rm -f "$PACKAGES"/rpm/*debug*.rpm "$PACKAGES"/rpm/*.src.rpm
 deb_files >"$PRIVATE/deb-files"
 rpm_files >"$PRIVATE/rpm-files"
