@@ -48,6 +48,7 @@ struct Fleet {
 	uint64_t problem_time;
 	bool has_told_mended;
 	bool has_told_overflow;
+	bool has_told_crowded;
 	struct event *plan; /* runs the model, once for all changes in a turn of the loop */
 	TAILQ_HEAD(, Pending) pending;
 };
@@ -97,6 +98,21 @@ static void tell_overflow(Fleet *fleet)
 		   "those that no host of the fleet has put");
 }
 
+/* Tells of a host with more keys than the index keeps of one. */
+static void tell_crowded(Fleet *fleet)
+{
+	char host[HANDLE_TEXT_LENGTH + 1], text[256];
+
+	if (fleet->has_told_crowded || !fleet->index.has_crowded)
+		return;
+	fleet->has_told_crowded = true;
+	snprintf(text, sizeof(text),
+		 "the host %s has more than %zu VMs and adapters in etcd, and the rest is ignored; "
+		 "delete those that it has not put",
+		 handle_format(&fleet->index.crowded_host, host), FLEET_ENTRIES_PER_HOST_MAX);
+	say(fleet, text);
+}
+
 static void on_plan(evutil_socket_t fd, short what, void *context)
 {
 	Fleet *fleet = context;
@@ -114,6 +130,7 @@ static void on_plan(evutil_socket_t fd, short what, void *context)
 	has_memory &= quarantines_plan(&fleet->quarantines, &fleet->index, facts, now);
 	tell_mended(fleet);
 	tell_overflow(fleet);
+	tell_crowded(fleet);
 	plan_at(fleet, has_memory ? fleet->wanted.due : now + RETRY_MILLISECONDS,
 		fleet->quarantines.due, now);
 }

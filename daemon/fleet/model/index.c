@@ -12,10 +12,19 @@ static int compare_entries(const FleetEntry *a, const FleetEntry *b)
 RB_GENERATE_INTERNAL(FleetEntryTree, FleetEntry, link, compare_entries,
 		     __attribute__((unused)) static)
 
+static int compare_host_counts(const FleetHostCount *a, const FleetHostCount *b)
+{
+	return handle_compare(&a->host, &b->host);
+}
+
+RB_GENERATE_INTERNAL(FleetHostCountTree, FleetHostCount, link, compare_host_counts,
+		     __attribute__((unused)) static)
+
 bool fleet_index_init(FleetIndex *index, const HostId *self)
 {
 	*index = (FleetIndex){ .self = *self };
 	RB_INIT(&index->tree);
+	RB_INIT(&index->host_counts);
 	TAILQ_INIT(&index->own);
 	index->parser = json_parser_new();
 	return index->parser != NULL;
@@ -42,11 +51,70 @@ static void entry_unlink_own(FleetIndex *index, FleetEntry *entry)
 	entry->text = NULL;
 }
 
+static bool is_counted(const FleetKey *key)
+{
+	return key->kind == FLEET_KEY_VM || key->kind == FLEET_KEY_GPU;
+}
+
+static FleetHostCount *find_host_count(const FleetIndex *index, const HostId *host)
+{
+	const FleetHostCount wanted = { .host = *host };
+
+	return RB_FIND(FleetHostCountTree, (FleetHostCountTree *)&index->host_counts,
+		       (FleetHostCount *)&wanted);
+}
+
+/* Counts a new entry for its host. Returns false if out of memory. */
+static bool count_entry(FleetIndex *index, const FleetKey *key)
+{
+	FleetHostCount *found = is_counted(key) ? find_host_count(index, &key->host) : NULL;
+
+	if (!found && is_counted(key)) {
+		found = calloc(1, sizeof(*found));
+		if (!found)
+			return false;
+		found->host = key->host;
+		RB_INSERT(FleetHostCountTree, &index->host_counts, found);
+	}
+	if (found)
+		found->count++;
+	index->counts[key->kind]++;
+	return true;
+}
+
+static void uncount_entry(FleetIndex *index, const FleetKey *key)
+{
+	FleetHostCount *found = is_counted(key) ? find_host_count(index, &key->host) : NULL;
+
+	index->counts[key->kind]--;
+	if (!found || --found->count > 0)
+		return;
+	RB_REMOVE(FleetHostCountTree, &index->host_counts, found);
+	free(found);
+}
+
+/* Tests whether there is room for another entry, and notes if not. Own keys always have room. */
+static bool has_room(FleetIndex *index, const FleetKey *key)
+{
+	const FleetHostCount *found = is_counted(key) ? find_host_count(index, &key->host) : NULL;
+
+	if (found && found->count >= FLEET_ENTRIES_PER_HOST_MAX &&
+	    handle_compare(&key->host, &index->self) != 0) {
+		index->has_crowded = true;
+		index->crowded_host = key->host;
+		return false;
+	}
+	if (index->counts[key->kind] < FLEET_ENTRIES_MAX)
+		return true;
+	index->has_overflown = true;
+	return false;
+}
+
 static void entry_free(FleetIndex *index, FleetEntry *entry)
 {
 	entry_unlink_own(index, entry);
 	RB_REMOVE(FleetEntryTree, &index->tree, entry);
-	index->counts[entry->key.kind]--;
+	uncount_entry(index, &entry->key);
 	fleet_value_deinit(&entry->value);
 	free(entry);
 }
@@ -66,12 +134,13 @@ static FleetEntry *get_entry(FleetIndex *index, const FleetKey *key)
 	if (entry)
 		return entry;
 	entry = calloc(1, sizeof(*entry));
-	if (!entry)
+	if (!entry || !count_entry(index, key)) {
+		free(entry);
 		return NULL;
+	}
 	entry->key = *key;
 	entry->value.kind = key->kind;
 	RB_INSERT(FleetEntryTree, &index->tree, entry);
-	index->counts[key->kind]++;
 	return entry;
 }
 
@@ -175,8 +244,7 @@ static void put_key(FleetIndex *index, const FleetKey *key, const char *text, in
 	/* A snapshot counts as it is: an etcd that was restored has lower revisions than before. */
 	if (entry && !entry->is_swept && entry->mod_revision > mod_revision)
 		return;
-	if (!entry && index->counts[key->kind] >= FLEET_ENTRIES_MAX) {
-		index->has_overflown = true;
+	if (!entry && !has_room(index, key)) {
 		index->ignored++;
 		return;
 	}

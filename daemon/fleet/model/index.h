@@ -18,6 +18,21 @@
 /* Entries of each kind. Further keys are ignored. */
 #define FLEET_ENTRIES_MAX ((size_t)65536)
 
+/*
+ * VMs and adapters of one other host together. Further keys are ignored, so that one host leaves
+ * room for the others.
+ */
+#define FLEET_ENTRIES_PER_HOST_MAX ((size_t)8192)
+
+/* The number of VMs and adapters of one host. */
+typedef struct FleetHostCount {
+	HostId host;
+	size_t count; /* at least 1 */
+	RB_ENTRY(FleetHostCount) link;
+} FleetHostCount;
+
+typedef RB_HEAD(FleetHostCountTree, FleetHostCount) FleetHostCountTree;
+
 typedef struct FleetEntry {
 	FleetKey key;
 	FleetValue value;
@@ -43,9 +58,12 @@ typedef struct FleetIndex {
 	/* Leased keys of this host, and where/GUID of the VMs that it has according to them. */
 	TAILQ_HEAD(FleetOwnEntries, FleetEntry) own;
 	size_t counts[FLEET_KEY_KIND_MAX];
+	FleetHostCountTree host_counts;
 	JsonParser *parser;
 	uint64_t ignored;   /* foreign or malformed keys and values, since the start */
 	bool has_overflown; /* keys were ignored since the start because there are too many */
+	bool has_crowded;   /* the same of one host, which is crowded_host */
+	HostId crowded_host;
 	bool is_incomplete; /* memory ran out; until the next snapshot */
 	bool is_reached;    /* the watch is alive */
 	uint64_t since;     /* if it is not: as of when the index is; 0 for never */

@@ -273,3 +273,40 @@ Test(fleet_index, place)
 			cr_assert_str_eq(places[i].why_not, expected[i].why_not);
 	}
 }
+
+/* Puts the VMs with these numbers as those of a host. */
+static void put_vms(const char *host, unsigned int first, unsigned int last)
+{
+	for (unsigned int i = first; i <= last; i++) {
+		char key[128];
+
+		snprintf(key, sizeof(key), "vms/%08x-0000-0000-0000-000000000000/%s", i, host);
+		put(key, "{}", i, 1);
+	}
+}
+
+Test(fleet_index, one_host_leaves_room_for_the_others)
+{
+	const unsigned int most = FLEET_ENTRIES_PER_HOST_MAX;
+
+	put("gpus/" HOST_2 "/software", "{}", 1, 1);
+	put_vms(HOST_2, 1, most - 1);
+	cr_assert_not(index_of.has_crowded);
+	put_vms(HOST_2, most, most);
+	put("gpus/" HOST_2 "/client-1", "{}", most + 1, 1);
+	cr_assert(index_of.has_crowded);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most - 1);
+	cr_assert_eq(index_of.counts[FLEET_KEY_GPU], 1);
+	put_vms(HOST_3, 1, 1);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most);
+	fleet_index_delete(&index_of, "gpus/" HOST_2 "/software", most + 2, 1);
+	put_vms(HOST_2, most, most);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most + 1, "a key that goes makes room");
+}
+
+Test(fleet_index, own_keys_always_have_room)
+{
+	put_vms(HOST_1, 1, FLEET_ENTRIES_PER_HOST_MAX + 1);
+	cr_assert_not(index_of.has_crowded);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], FLEET_ENTRIES_PER_HOST_MAX + 1);
+}
