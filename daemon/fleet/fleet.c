@@ -59,6 +59,20 @@ static void say(const Fleet *fleet, const char *message)
 		fleet->settings.log(fleet->settings.context, message);
 }
 
+static void on_problem(void *context, const char *message)
+{
+	Fleet *fleet = context;
+	uint64_t now = boot_clock();
+
+	if (fleet->problem && strcmp(fleet->problem, message) == 0 &&
+	    now - fleet->problem_time < REPEAT_MILLISECONDS)
+		return;
+	free(fleet->problem);
+	fleet->problem = strdup(message);
+	fleet->problem_time = now;
+	say(fleet, message);
+}
+
 /* --- the model ------------------------------------------------------------------------------- */
 
 static void plan_soon(Fleet *fleet)
@@ -156,6 +170,23 @@ static Pending *pending_new(Fleet *fleet, const char *key, uint64_t request)
 	return pending;
 }
 
+/*
+ * Logs that etcd refuses a change although it is reached, for example because its database is full.
+ * The other hosts cannot notice that.
+ */
+static void tell_refused(Fleet *fleet, const char *why)
+{
+	char message[512];
+
+	if (!fleet->index.is_reached || !fleet->functions->has_lease(fleet->etcd) || !why)
+		return;
+	snprintf(message, sizeof(message),
+		 "etcd refuses changes, so other hosts do not see what is new here (%s); see the "
+		 "log of etcd",
+		 why);
+	on_problem(fleet, message);
+}
+
 static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const char *why)
 {
 	static const WantedOutcome outcomes[ETCD_OUTCOME_MAX] = {
@@ -175,6 +206,8 @@ static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const 
 	else
 		wanted_answered(&fleet->wanted, pending->key, outcomes[outcome], revision,
 				boot_clock());
+	if (!pending->request && outcome == ETCD_FAILED)
+		tell_refused(fleet, why);
 	pending_free(pending);
 	plan_soon(fleet);
 }
@@ -302,20 +335,6 @@ static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *g
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned int)caller->uid);
 	return viewers_contain(&fleet->viewers, guid, uid, user ? user->pw_name : NULL);
-}
-
-static void on_problem(void *context, const char *message)
-{
-	Fleet *fleet = context;
-	uint64_t now = boot_clock();
-
-	if (fleet->problem && strcmp(fleet->problem, message) == 0 &&
-	    now - fleet->problem_time < REPEAT_MILLISECONDS)
-		return;
-	free(fleet->problem);
-	fleet->problem = strdup(message);
-	fleet->problem_time = now;
-	say(fleet, message);
 }
 
 static void on_quarantine_answered(void *context, const Guid *guid, bool is_done)
