@@ -94,10 +94,8 @@ make_files() {
   # Numbers of other nodes, because the machine has no VFIO.
   add_function "pci0000:00/0000:00:02.1" "$CARD" 12 1:5
   add_function "pci0000:00/0000:00:02.2" "$CARD" 13 1:7
-  mkdir -p /run/vaild /run/vaild-fleet /etc/vaild /var/lib/vaild
-  mount --bind "$PRIVATE/host$1/config" /etc/vaild
-  mount --bind "$PRIVATE/host$1/state" /var/lib/vaild
-  chown vaild:vaild /run/vaild /var/lib/vaild
+  mkdir -p /run/vaild /run/vaild-fleet
+  chown vaild:vaild /run/vaild "$PRIVATE/host$1/state"
   chown vaild-fleet:vaild-fleet /run/vaild-fleet
   hostname "host$1"
 }
@@ -145,7 +143,8 @@ start_vaild() {
   VAILD_STATE[$1]=up
   on_host "$1" rm -f /run/vaild/vaild.sock
   start_program "vaild-$1" "$1" "$PRIVATE/host$1/vaild.log" "${AS_DAEMON[@]}" "$PROGRAMS/vaild" \
-    --socket /run/vaild/vaild.sock --runtime-dir /run/vaild --state-dir /var/lib/vaild --config /etc/vaild
+    --socket /run/vaild/vaild.sock --runtime-dir /run/vaild --state-dir "$PRIVATE/host$1/state" \
+    --config "$PRIVATE/host$1/config"
   eventually test -S "/proc/${INIT[$1]}/root/run/vaild/vaild.sock"
 }
 
@@ -158,7 +157,8 @@ start_fleet() {
   FLEET_STATE[$1]=up
   on_host "$1" rm -f /run/vaild-fleet/socket
   start_program "fleet-$1" "$1" "$PRIVATE/host$1/fleet.log" setpriv --reuid vaild-fleet --regid vaild-fleet \
-    --groups vaild-observers,vaild-quarantine --inh-caps=-all -- "${program[@]}"
+    --groups vaild-observers,vaild-quarantine --inh-caps=-all -- "${program[@]}" \
+    --config "$PRIVATE/host$1/config/fleet.json"
   eventually test -S "/proc/${INIT[$1]}/root/run/vaild-fleet/socket"
 }
 
