@@ -18,6 +18,16 @@
 /* More bytes than can wait in a Unix socket, whatever its peer's send buffer is. */
 #define WAITING_MAX (1 << 20)
 
+/*
+ * Room for what the kernel puts before the fds of a message: credentials, a pidfd, a time, and a
+ * security label. The peer can ask for them if it has the same socket open. Without this room, the
+ * kernel would close the last fds itself while they are received, and that can block.
+ */
+#define OTHER_CONTROL_MAX 8192
+
+/* The fds of a message, and the pidfd of its sender. */
+#define RECEIVED_FDS_MAX (LIMIT_MESSAGE_FDS + 1)
+
 /* Counts the unread bytes in the socket. */
 static int count_waiting(int fd)
 {
@@ -47,7 +57,7 @@ static bool receive_some(int fd)
 {
 	char data[4096];
 	union {
-		char bytes[CMSG_SPACE(LIMIT_MESSAGE_FDS * sizeof(int))];
+		char bytes[CMSG_SPACE(LIMIT_MESSAGE_FDS * sizeof(int)) + OTHER_CONTROL_MAX];
 		struct cmsghdr align;
 	} control;
 	struct iovec bytes = { .iov_base = data, .iov_len = sizeof(data) };
@@ -100,7 +110,7 @@ static size_t count_receivable(int fd)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= (rlim_t)fd)
 		return 1;
-	size_t messages = (size_t)((limit.rlim_cur - 1) / LIMIT_MESSAGE_FDS);
+	size_t messages = (size_t)((limit.rlim_cur - 1) / RECEIVED_FDS_MAX);
 	return messages > 0 ? messages : 1;
 }
 

@@ -49,8 +49,11 @@ static int connect_to_ourselves(int *ret_peer)
 static int open_lingering(void)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 36000 };
+	const int small = 4096; /* so that many such sockets need little memory */
 	int peer, fd = connect_to_ourselves(&peer);
 
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
 		err(2, "SO_LINGER");
 	fill(fd);
