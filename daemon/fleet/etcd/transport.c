@@ -316,8 +316,11 @@ bool exchange_start(Exchange *exchange, Transport *transport, const char *endpoi
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
 	if (exchange->needs_leader)
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transport->headers_with_leader);
-	if (exchange->is_sent_once)
+	/* The new connection would stay open in libcurl's pool. */
+	if (exchange->is_sent_once) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
 	if (curl_multi_add_handle(transport->multi, easy) != CURLM_OK) {
 		curl_easy_cleanup(easy);
 		return false;

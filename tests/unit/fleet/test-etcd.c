@@ -6,6 +6,7 @@
  */
 #include <bsd/sys/queue.h>
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -694,6 +695,32 @@ Test(etcd, a_swap_is_never_sent_twice)
 	run_until(&bench, has_told(&bench, "unknown") || has_told(&bench, "done"));
 	cr_assert(has_told(&bench, "unknown"));
 	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 1u);
+}
+
+static size_t count_fds(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (readdir(fds))
+		count++;
+	closedir(fds);
+	return count;
+}
+
+Test(etcd, swaps_leave_no_connections_behind)
+{
+	BENCH_INIT(bench_reach);
+	size_t before = count_fds();
+
+	for (size_t i = 0; i < 20; i++) {
+		cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+		expect(&bench, "done@4;");
+	}
+	/* The gateway is in this process, too, and closes its ends in turns of the loop. */
+	for (size_t i = 0; i < 100 && count_fds() > before + 4; i++)
+		event_base_loop(bench.base, EVLOOP_NONBLOCK);
+	cr_assert_leq(count_fds(), before + 4);
 }
 
 Test(etcd, a_compaction_lists_again)
