@@ -69,6 +69,7 @@ typedef struct PlayedHost {
 	bool is_paused;
 	bool is_vaild_away;
 	bool runs[FLEET_VMS];
+	FleetGuest guests[FLEET_VMS]; /* of VMs that run */
 	LocalQuarantine quarantined[FLEET_VMS];
 	LocalQuarantine told[FLEET_VMS]; /* as vaild-fleet has read them last */
 	bool is_setting[FLEET_VMS];      /* a quarantine, in progress */
