@@ -15,7 +15,11 @@ int tool_find_machine(Tool *tool, const char *text, MachineScope scope,
 
 	if (status == STATUS_SUCCESS)
 		return EXIT_DONE;
-	return message ? tool_failed(tool, status, "%s", message) : tool_refused(tool, status);
+	if (!message)
+		return tool_refused(tool, status);
+	int exit_status = tool_failed(tool, status, "%s", message);
+	tool_note_host(tool, status);
+	return exit_status;
 }
 
 int tool_resolve_machine(const Command *command, Tool *tool)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/fleet-search.h"
 #include "client/common/program-options.h"
 #include "client/common/terminal-text.h"
 #include "client/common/user-message.h"
@@ -85,6 +86,17 @@ static void print_refusal(const Tool *tool, const char *name, const char *code)
 	tool_print_json(&writer);
 }
 
+void tool_note_host(const Tool *tool, NTSTATUS status)
+{
+	bool is_for_people = !options_have(&tool->options, OPTION_JSON);
+	_cleanup_free_ char *note = status == STATUS_NOT_FOUND && tool->typed && is_for_people
+					    ? fleet_note(tool->typed, program_name)
+					    : NULL;
+
+	if (note)
+		log_message("%s", note);
+}
+
 int tool_refused(const Tool *tool, NTSTATUS status)
 {
 	_cleanup_free_ char *sentence = wording_refusal(tool, status);
@@ -93,7 +105,9 @@ int tool_refused(const Tool *tool, NTSTATUS status)
 
 	if (options_have(&tool->options, OPTION_JSON))
 		print_refusal(tool, name, code);
-	return sentence ? command_error("%s", sentence) : tool_no_memory();
+	int exit_status = sentence ? command_error("%s", sentence) : tool_no_memory();
+	tool_note_host(tool, status);
+	return exit_status;
 }
 
 int tool_finish(const Tool *tool, NTSTATUS status)

@@ -20,8 +20,17 @@ _printf_(1, 2) int command_error(const char *format, ...);
  */
 _printf_(3, 4) int tool_failed(const Tool *tool, NTSTATUS status, const char *format, ...);
 
-/* Like tool_failed(), with the message of the last call on the tool's libvail handle. */
+/*
+ * Like tool_failed(), with the message of the last call on the tool's libvail handle, and the host
+ * of a VM that is not here.
+ */
 int tool_refused(const Tool *tool, NTSTATUS status);
+
+/*
+ * Logs on which other host the VM of the command is, if the status is STATUS_NOT_FOUND and
+ * vaild-fleet tells.
+ */
+void tool_note_host(const Tool *tool, NTSTATUS status);
 
 /* Logs that vailctl is out of memory. Returns EXIT_FAILED. */
 int tool_no_memory(void);

@@ -94,6 +94,10 @@ check_other_host() {
     'all its vGPUs of this type are in use' '.places[1].reason' place --type none
   expect_match "vail-view says on which host a VM is" 'virtual machine web is on the host there; run vail-view' \
     "$("$PRIVATE/vail-view" web --socket "$SOCKET" --png "$PRIVATE/web.png" 2>&1 || true)"
+  expect_match "vailctl says so, too" 'virtual machine web is on the host there; run vailctl there' \
+    "$("${CTL[@]}" describe web 2>&1 || true)"
+  expect_match "vailctl says so of a GUID" "virtual machine $OTHER is on the host there; run vailctl there" \
+    "$("${CTL[@]}" describe "$OTHER" 2>&1 || true)"
   expect_equal "vail-view says nothing to other users" "" \
     "$(run_as vail-bob "$PRIVATE/vail-view" web --socket "$SOCKET" --png /dev/null 2>&1 | grep 'is on the host' || true)"
   etcd delete "hosts/$THERE"
