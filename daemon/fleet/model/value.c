@@ -243,13 +243,14 @@ static void write_vm(Writer *writer, const FleetVm *vm)
 	write_text(writer, "since", vm->date);
 }
 
-static void write_types(Writer *writer, const FleetGpu *gpu)
+void fleet_gpu_write_types(Writer *writer, const FleetGpu *gpu)
 {
 	writer_key(writer, "types");
 	writer_array_begin(writer);
 	for (size_t i = 0; i < gpu->type_count; i++) {
 		writer_object_begin(writer);
-		write_text(writer, "name", gpu->types[i].name);
+		writer_key(writer, "name");
+		writer_string(writer, gpu->types[i].name);
 		writer_key(writer, "free");
 		writer_unsigned(writer, gpu->types[i].free);
 		writer_object_end(writer);
@@ -257,7 +258,7 @@ static void write_types(Writer *writer, const FleetGpu *gpu)
 	writer_array_end(writer);
 }
 
-static void write_holders(Writer *writer, const FleetGpu *gpu)
+void fleet_gpu_write_holders(Writer *writer, const FleetGpu *gpu)
 {
 	writer_key(writer, "holders");
 	writer_array_begin(writer);
@@ -283,8 +284,8 @@ static void write_gpu(Writer *writer, const FleetGpu *gpu)
 		writer_key(writer, "takesAnyType");
 		writer_boolean(writer, true);
 	}
-	write_types(writer, gpu);
-	write_holders(writer, gpu);
+	fleet_gpu_write_types(writer, gpu);
+	fleet_gpu_write_holders(writer, gpu);
 }
 
 static void write_where(Writer *writer, const FleetWhere *where)

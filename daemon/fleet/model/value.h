@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "daemon/fleet/model/key.h"
+#include "proto/json-writer.h"
 #include "proto/json.h"
 
 /*
@@ -108,6 +109,10 @@ FleetParse fleet_value_parse(JsonParser *parser, FleetKeyKind kind, const char *
 
 /* Returns the value as JSON, to be freed by the caller; NULL if out of memory. */
 char *fleet_value_format(const FleetValue *value);
+
+/* Write the members "types" and "holders" of an adapter, which replies have, too. */
+void fleet_gpu_write_types(Writer *writer, const FleetGpu *gpu);
+void fleet_gpu_write_holders(Writer *writer, const FleetGpu *gpu);
 
 /* Frees what the value owns, and zeroes it. */
 void fleet_value_deinit(FleetValue *value);

@@ -134,35 +134,6 @@ void write_vms(Writer *writer, const FleetService *service)
 	write_entries(writer, service, FLEET_KEY_VM, write_vm);
 }
 
-static void write_types(Writer *writer, const FleetGpu *gpu)
-{
-	writer_key(writer, "types");
-	writer_array_begin(writer);
-	for (size_t i = 0; i < gpu->type_count; i++) {
-		writer_object_begin(writer);
-		writer_key(writer, "name");
-		write_text(writer, gpu->types[i].name);
-		writer_key(writer, "free");
-		write_number(writer, gpu->types[i].free);
-		writer_object_end(writer);
-	}
-	writer_array_end(writer);
-}
-
-static void write_holders(Writer *writer, const FleetGpu *gpu)
-{
-	writer_key(writer, "holders");
-	writer_array_begin(writer);
-	for (size_t i = 0; i < gpu->holder_count; i++) {
-		writer_object_begin(writer);
-		writer_key(writer, "virtualMachineGuid");
-		writer_guid(writer, &gpu->holders[i].vm);
-		write_optional(writer, "type", gpu->holders[i].type);
-		writer_object_end(writer);
-	}
-	writer_array_end(writer);
-}
-
 static void write_gpu(Writer *writer, const FleetService *service, const FleetEntry *entry)
 {
 	const FleetGpu *gpu = &entry->value.gpu;
@@ -181,8 +152,8 @@ static void write_gpu(Writer *writer, const FleetService *service, const FleetEn
 	write_number(writer, gpu->used);
 	writer_key(writer, "takesAnyType");
 	writer_boolean(writer, gpu->takes_any_type);
-	write_types(writer, gpu);
-	write_holders(writer, gpu);
+	fleet_gpu_write_types(writer, gpu);
+	fleet_gpu_write_holders(writer, gpu);
 	writer_object_end(writer);
 }
 
