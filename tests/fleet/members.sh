@@ -122,6 +122,9 @@ ask_etcd() {
   done
 }
 
+# obeys NAME PATH BODY: tests whether a member executes a request. A compaction may have been executed before.
+obeys() { post "$@" | jq -e '(has("error") | not) or (.error | contains("compacted"))' >/dev/null 2>&1; }
+
 base64_of() { printf %s "$1" | base64 -w 0; }
 
 # range PREFIX: prints the members of a request for all keys that begin with PREFIX.
@@ -147,7 +150,7 @@ leader() {
   while :; do
     for member in "${MEMBERS[@]}"; do
       [ "${MEMBER_STATE[$member]}" = up ] || continue
-      answer=$(post "$member" maintenance/status '{}' | jq -r '.header.member_id == .leader' 2>/dev/null)
+      answer=$(post "$member" maintenance/status '{}' | jq -r '.header.member_id == .leader' 2>/dev/null) || continue
       [ "$answer" != true ] || { echo "$member" && return; }
     done
     pause_for 100
@@ -160,10 +163,8 @@ clear_etcd() {
 
   record_history
   revision=$((RECORDED - 1))
-  post "$(member_up)" kv/compaction "{\"revision\":\"$revision\",\"physical\":true}" >/dev/null
-  for member in "${MEMBERS[@]}"; do
-    post "$member" maintenance/defragment '{}' >/dev/null
-  done
+  eventually obeys "$(member_up)" kv/compaction "{\"revision\":\"$revision\",\"physical\":true}"
+  for member in "${MEMBERS[@]}"; do eventually obeys "$member" maintenance/defragment '{}'; done
   # An alarm belongs to a member.
   ask_etcd '.alarms // [] | .[] | tojson' maintenance/alarm '{"action":"GET"}' | while IFS= read -r alarm; do
     ask_etcd .header.revision maintenance/alarm \
@@ -217,21 +218,26 @@ member_up() {
   done
 }
 
-# changes_until REVISION: prints the changes from the revision RECORDED to this one, one a line.
+# changes_until REVISION: prints the changes from the revision RECORDED to this one, one a line. Fewer if the
+# member does not serve yet.
 changes_until() {
-  local line body answers watch
+  local line watch body="{\"create_request\":{\"key\":\"AA==\",\"range_end\":\"AA==\",\"start_revision\":\"$RECORDED\"}}"
 
-  body="{\"create_request\":{\"key\":\"AA==\",\"range_end\":\"AA==\",\"start_revision\":\"$RECORDED\"}}"
-  coproc WATCH { send_to "$(member_up)" watch "${#body}" < <(printf %s "$body"); }
-  watch=$WATCH_PID
-  exec {answers}<&"${WATCH[0]}" # a fd that other processes have, too
+  [ -p "$PRIVATE/watch" ] || mkfifo "$PRIVATE/watch"
+  send_to "$(member_up)" watch "${#body}" < <(printf %s "$body") >"$PRIVATE/watch" 2>/dev/null &
+  watch=$!
   while IFS= read -r line; do
     echo "$line"
     [[ $line != *"\"revision\":$1}" ]] || break
-  done < <(sed -u '1,/^\r$/d' <&"$answers" | jq --unbuffered -c "$READ_CHANGES")
-  exec {answers}<&-
+  done < <(sed -u '1,/^\r$/d' <"$PRIVATE/watch" | jq --unbuffered -c "$READ_CHANGES")
   kill "$watch" 2>/dev/null || true # it may have ended itself
   wait "$watch" 2>/dev/null || true
+}
+
+# has_changes_until REVISION: reads them into a file of their own. Fails if some are missing.
+has_changes_until() {
+  changes_until "$1" >"$PRIVATE/changes"
+  [[ $(tail -n 1 "$PRIVATE/changes") == *"\"revision\":$1}" ]]
 }
 
 # Adds to the history everything that has happened until now. Call it before etcd forgets something. Each
@@ -241,6 +247,7 @@ record_history() {
 
   revision=$(ask_etcd .header.revision kv/range '{"key":"AA=="}')
   [ "$revision" -ge "$RECORDED" ] || return 0
-  changes_until "$revision" >>"$HISTORY"
+  eventually has_changes_until "$revision"
+  cat "$PRIVATE/changes" >>"$HISTORY"
   RECORDED=$((revision + 1))
 }
