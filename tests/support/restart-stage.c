@@ -26,7 +26,7 @@ static void set_up_machines(Stage *stage)
 	strcpy(stage->virtual_gpu, reply_string(fake_host, "virtualGpu"));
 	cr_assert_str_eq(call(fake_host, admin, UPDATE_MACHINE,
 			      "{\"virtualMachineGuid\":\"" GUID_A
-			      "\",\"agent\":{\"user\":\"bob\"},\"guestState\":\"incoming\"}"),
+			      "\",\"agent\":{\"user\":\"bob\"}}"),
 			 SUCCESS);
 	cr_assert_str_eq(call(fake_host, stage->fixture.stranger, REGISTER, NAMES_B), SUCCESS);
 	cr_assert_str_eq(call(fake_host, stage->fixture.client, REGISTER, NAMES_B), SUCCESS);

@@ -290,3 +290,32 @@ Test(restart, credentials_with_all_groups_survive)
 	stage_restart_unchanged(&stage);
 	stage_restart_unchanged(&stage);
 }
+
+/* Returns the state of the guest of the first VM, as a reply shows it. */
+static const char *guest_state(void)
+{
+	call(stage.fake_host, stage.fixture.admin, DESCRIBE, NAMES_A);
+	return json_string(
+		json_member(reply_value(stage.fake_host, "virtualMachine"), "guestState"));
+}
+
+Test(restart, the_states_of_guests_are_kept)
+{
+	FakeHost *fake_host = stage.fake_host;
+	Caller *admin = stage.fixture.admin;
+
+	cr_assert_str_eq(call(fake_host, admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"guestState\":\"migrated\"}"),
+			 SUCCESS);
+	cr_assert_str_eq(call(fake_host, admin, REGISTER_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A
+			      "\",\"vmmPid\":300,\"guestState\":\"incoming\"}"),
+			 SUCCESS);
+	stage_restart_unchanged(&stage);
+	cr_assert_str_eq(guest_state(), "migrated");
+	/* The VMM exits during the restart, so the VM is handed over in its record. */
+	fake_host_kill(fake_host, stage.fixture.vmm);
+	fake_host_restart(fake_host);
+	cr_assert_str_eq(guest_state(), "incoming");
+}
