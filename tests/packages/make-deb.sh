@@ -17,8 +17,6 @@ TREE=$PRIVATE/debian/root # an overlay over FRESH, which stays fresh
 # in_tree COMMAND...
 in_tree() { chroot "$TREE" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
 
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { tail -n 50 "$PRIVATE/output" | sed 's/^/# /'; return 1; }; }
-
 # The folder has its name when it is complete.
 build_fresh() {
   [ ! -d "$FRESH" ] || return 0

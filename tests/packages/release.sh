@@ -74,8 +74,6 @@ check_release() {
     "$(sed -n "/^## $VERSION\$/,/^## 0.0.1/p" "$CLONE/NEWS.md" | sed -e 1,2d -e '/^## /d')" "$(cat "$RELEASE/$name.md")"
 }
 
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
-
 set_up
 check_refusals
 check_release

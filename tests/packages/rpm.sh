@@ -11,8 +11,6 @@
 
 PACKAGES=$ROOT/build/packages
 
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed "s/^/# /" "$PRIVATE/output"; return 1; }; }
-
 # normalised: reads paths from stdin, and prints them without what differs between the systems:
 # compressed pages, documents, and the folders of libraries, units and zsh's functions.
 normalised() {

@@ -144,9 +144,6 @@ exec_as() {
     setpriv --reuid "$user" --regid "${GIDS[$user]:-$(id -g "$user")}" --init-groups --inh-caps=-all -- "$@"
 }
 
-# quietly COMMAND...: runs COMMAND and prints its output only if it fails.
-quietly() { "$@" >"$PRIVATE/output" 2>&1 || { sed 's/^/# /' "$PRIVATE/output"; return 1; }; }
-
 # property NAME [UNIT]: prints a property of UNIT, by default of the unit in the variable UNIT.
 property() { box systemctl show --property "$1" --value "${2:-$UNIT}"; }
 

@@ -151,6 +151,9 @@ expect() {
   if "$@"; then ok "$check"; else not_ok "$check" "failed: $*"; fi
 }
 
+# quietly COMMAND...: runs COMMAND and prints the end of its output only if it fails.
+quietly() { "$@" >"$PRIVATE/output" 2>&1 || { tail -n 100 "$PRIVATE/output" | sed 's/^/# /'; return 1; }; }
+
 # expect_silent CHECK COMMAND...: checks that COMMAND succeeds and prints nothing.
 expect_silent() {
   local check=$1 output status=0
