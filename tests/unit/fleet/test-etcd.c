@@ -714,7 +714,7 @@ Test(etcd, swaps_leave_no_connections_behind)
 	size_t before = count_fds();
 
 	for (size_t i = 0; i < 20; i++) {
-		cr_assert(etcd_swap(bench.etcd, "a", 0, "A", on_done, &bench));
+		cr_assert(etcd_swap(bench.etcd, "a", 0, "A", NULL, on_done, &bench));
 		expect(&bench, "done@4;");
 	}
 	/* The gateway is in this process, too, and closes its ends in turns of the loop. */
