@@ -245,7 +245,8 @@ serves() {
 
 ## Faults of hosts
 
-# kill_host N: ends a host with everything that runs there.
+# kill_host N: ends a host with everything that runs there. Connections that could not end may keep its
+# network for minutes, so the way there is removed.
 kill_host() {
   local name
 
@@ -255,6 +256,7 @@ kill_host() {
   done 2>/dev/null
   for name in "${VMS[@]}"; do unset "RUNS[$1-$name]"; done
   eventually is_gone_or_zombie "${INIT[$1]}"
+  (in_hub ip link del "host$1") 2>/dev/null || true # it may have gone with the network
 }
 
 # boot_host N: starts a host that was killed.
