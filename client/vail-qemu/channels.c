@@ -108,6 +108,8 @@ static void handle_event(Channels *channels, struct vail *vail, const VailServeE
 	switch (event->kind) {
 	case VAIL_SERVE_BEGUN:
 		channels->close_at = 0;
+		display_ask_for_properties(channels->display);
+		guest_sound_join_early(&channels->sounds[SOUND_RECORDED]);
 		break;
 	case VAIL_SERVE_OPENED:
 		open_channel(channels, vail, event->display);

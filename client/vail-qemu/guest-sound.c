@@ -219,6 +219,15 @@ void guest_sound_deinit(GuestSound *sound)
 	sd_bus_close_unref(sound->bus);
 }
 
+/* Tests whether to log why there is no sound: once, and not before a viewer expects some. */
+static bool shall_log(GuestSound *sound)
+{
+	if (!sound->is_asked_for || sound->has_logged)
+		return false;
+	sound->has_logged = true;
+	return true;
+}
+
 static int on_joined(sd_bus_message *reply, void *context, sd_bus_error *error)
 {
 	GuestSound *sound = context;
@@ -231,14 +240,13 @@ static int on_joined(sd_bus_message *reply, void *context, sd_bus_error *error)
 		return 0;
 	}
 	stop_listening(sound);
-	if (!sound->has_logged)
+	if (shall_log(sound))
 		log_message(
 			"%s is not served, because QEMU refuses: %s; start it with -audiodev "
 			"dbus,id=ID, -display dbus,p2p=yes,audiodev=ID, and a sound device that "
 			"names ID",
 			directions[sound->direction].what,
 			refusal->message ? refusal->message : refusal->name);
-	sound->has_logged = true;
 	return 0;
 }
 
@@ -271,6 +279,12 @@ static int register_listener(GuestSound *sound)
 
 void guest_sound_join(GuestSound *sound)
 {
+	sound->is_asked_for = true;
+	guest_sound_join_early(sound);
+}
+
+void guest_sound_join_early(GuestSound *sound)
+{
 	if (sound->state == SOUND_APART)
 		sound->state = SOUND_WANTED;
 }
@@ -301,11 +315,10 @@ static void join_when_known(GuestSound *sound)
 		return;
 	}
 	sound->state = SOUND_APART;
-	if (!sound->has_logged)
+	if (shall_log(sound))
 		log_message("%s is not served, because this QEMU would crash; use QEMU 8.1 or "
 			    "newer for it",
 			    directions[sound->direction].what);
-	sound->has_logged = true;
 }
 
 /* ---- Turns ---- */

@@ -65,6 +65,7 @@ typedef struct GuestSound {
 	SoundDirection direction;
 	const Display *display;
 	SoundState state;
+	bool is_asked_for;  /* a viewer with the right has come */
 	bool has_logged;    /* that QEMU refuses */
 	sd_bus *bus;        /* on which QEMU calls the listener; NULL without one */
 	sd_bus_slot *reply; /* the reply that is awaited */
@@ -87,6 +88,13 @@ SoundStream *guest_sound_stream(GuestSound *sound, uint64_t id);
  * because a QEMU that is too old is not asked.
  */
 void guest_sound_join(GuestSound *sound);
+
+/*
+ * The same before a viewer with the right comes. A refusal is not logged, because many VMs have no
+ * sound. Until QEMU has a listener for recorded sound, it gives the guest memory that it has not
+ * cleared (seen with QEMU 10.0).
+ */
+void guest_sound_join_early(GuestSound *sound);
 
 /* Tests whether QEMU has replied, if it was asked. */
 bool guest_sound_is_settled(const GuestSound *sound);

@@ -58,6 +58,14 @@ guest_records() {
   guest_hears "$HALF" && title_has "(microphone on)"
 }
 
+# A QEMU without a listener would give the guest memory that it has not cleared.
+check_before_viewers() {
+  expect "QEMU has a listener before any viewer comes" eventually guest_has_stream
+  record SetEnabled tb 7 1
+  expect "the guest hears silence before any viewer comes" guest_hears_nothing
+  record SetEnabled tb 7 0
+}
+
 check_not_asked_for() {
   start_window "a guest"
   eventually_unless_gone "$VIEWER" guest_has_stream
@@ -141,6 +149,7 @@ sys.stdout.buffer.write(struct.pack("=f", 0.5) * 4000000)' >"$SPOKEN"
 chmod 644 "$SPOKEN"
 start_daemon
 start_vm
+check_before_viewers
 check_not_asked_for
 check_record
 check_idle_guest
