@@ -6,7 +6,7 @@
 # build/qemu until one of the three files changes.
 
 QEMU_PACKAGES=qemu-system-x86,qemu-system-modules-opengl,seabios
-QEMU_PACKAGES+=,linux-image-amd64,kmod,busybox-static
+QEMU_PACKAGES+=,linux-image-amd64,kmod,busybox-static,alsa-utils
 
 # Prints the guest's init. It draws on a virtual terminal of each of the two virtual GPUs: the
 # alphabet that read-console learns, and a token from the kernel's command line. With fbcon=map:01,
@@ -38,8 +38,8 @@ done
 INIT
 }
 
-# make_image FOLDER: makes a Debian 13 in FOLDER/root. Its folder /guest has the kernel and initramfs
-# for QEMU.
+# make_image FOLDER: makes a Debian 13 in FOLDER/root. Its folder /guest has the kernel for QEMU and two
+# initramfs: one for guests with a screen, and one for guests with a sound card, whose init is empty.
 make_image() {
   local root=$1/root
 
@@ -48,6 +48,9 @@ make_image() {
   mkdir "$root/guest"
   print_guest_init | make_initramfs "$root" virtio-gpu virtio_input virtio_console evdev atkbd \
     >"$root/guest/initrd" || return
+  # The driver of the codec comes first, because the driver of the card looks for it once.
+  make_initramfs "$root" virtio_console snd_hda_codec_generic snd_hda_intel </dev/null \
+    >"$root/guest/sound-initrd" || return
   mv "$root"/boot/vmlinuz-* "$root/guest/vmlinuz" || return
   chmod 644 "$root/guest/vmlinuz"
   rm -rf "${root:?}"/lib/modules "${root:?}"/boot
@@ -60,17 +63,18 @@ prepare_image() {
   DEBIAN=$BUILT/root
 }
 
-# make_guest_initrd PROGRAM...: adds static programs, and what is in $PRIVATE/additional, to the
-# guest's initramfs. The result is $PRIVATE/guest/initrd.
+# make_guest_initrd INITRD PROGRAM...: adds static programs, and what is in $PRIVATE/additional, to one
+# of the image's initramfs. The result is $PRIVATE/guest/initrd.
 make_guest_initrd() {
-  local program
+  local initrd=$1 program
+  shift
 
   mkdir -p "$PRIVATE/additional/bin"
   for program; do
     cp "$ROOT/build/tests/helpers/$program" "$PRIVATE/additional/bin/"
   done
   {
-    cat "$QEMU_TREE/guest/initrd"
+    cat "$QEMU_TREE/guest/$initrd"
     (cd "$PRIVATE/additional" && find . | "$QEMU_TREE/bin/busybox" cpio -o -H newc 2>/dev/null)
   } >"$PRIVATE/guest/initrd"
 }

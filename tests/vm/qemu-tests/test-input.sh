@@ -67,7 +67,7 @@ start_linux() {
   mkdir "$PRIVATE/additional"
   print_init >"$PRIVATE/additional/init"
   chmod 755 "$PRIVATE/additional/init"
-  make_guest_initrd print-pointer play-vdagent
+  make_guest_initrd initrd print-pointer play-vdagent
   MEMORY=256 start_guest "${WITH_DISPLAY[@]}" -kernel /guest/vmlinuz -initrd "$PRIVATE/guest/initrd" \
     -serial "file:$SERIAL" -device virtio-keyboard-pci -device virtio-tablet-pci \
     -device virtio-serial-pci -chardev qemu-vdagent,id=agent,clipboard=on,mouse=off \
@@ -247,6 +247,8 @@ check_window() {
   start_window "a guest"
   expect_title "the window has input, and an absolute pointer" "^a guest - "
   check_window_keys
+  expect "nothing wakes vail-qemu, vaild or the window while the guest is idle" \
+    eventually are_idle "$AGENT" "$DAEMON" "$VIEWER"
   check_window_pointer
   check_window_size
   key q

@@ -192,7 +192,7 @@ test_two_consoles() {
   local first second
 
   first=$(random_token) second=$(random_token)
-  make_guest_initrd define-cursor
+  make_guest_initrd initrd define-cursor
   MEMORY=256 start_guest "${WITH_DISPLAY[@]}" -S -device virtio-gpu-pci,id=gpu1 \
     -kernel /guest/vmlinuz -initrd "$PRIVATE/guest/initrd" -serial "file:$SERIAL" \
     -append "quiet fbcon=map:01 first=$first second=$second mitigations=off tsc=reliable
