@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "client/common/json-members.h"
 #include "proto/fd-util.h"
@@ -20,13 +21,16 @@
 
 static const JsonBounds message_bounds = { .depth = JSON_DEPTH_MAX, .values = 4096, .digits = 32 };
 
-bool guest_watch_init(GuestWatch *watch, const char *path, pid_t qemu, const WaitClock *clock)
+bool guest_watch_init(GuestWatch *watch, const char *path, const char *fleet, pid_t qemu,
+		      const WaitClock *clock)
 {
 	JsonParser *parser = path ? json_parser_new() : NULL;
 
 	*watch = GUEST_WATCH_INIT;
+	watch->fleet = fleet;
 	watch->qemu = qemu;
 	watch->clock = clock;
+	watch->is_timed = true;
 	watch->parser = parser;
 	watch->path = parser ? path : NULL;
 	return parser || !path;
@@ -41,6 +45,7 @@ static void end_look(GuestWatch *watch)
 	watch->has_asked = false;
 	buffer_consume(&watch->input, buffer_size(&watch->input));
 	watch->next_look = watch->clock->now() + (is_settled ? INTERVAL : INTERVAL_SHORT);
+	watch->is_timed = !is_settled || access(watch->fleet, F_OK) == 0;
 }
 
 void guest_watch_deinit(GuestWatch *watch)
@@ -58,10 +63,15 @@ struct pollfd guest_watch_poll_for(const GuestWatch *watch)
 
 int guest_watch_timeout(const GuestWatch *watch)
 {
-	if (!watch->path || watch->socket >= 0)
+	if (!watch->path || watch->socket >= 0 || !watch->is_timed)
 		return -1;
 	int64_t left = watch->next_look - watch->clock->now();
 	return left > 0 ? (int)left : 0;
+}
+
+static bool is_due(const GuestWatch *watch)
+{
+	return watch->path && watch->clock->now() >= watch->next_look;
 }
 
 /* ---- A look ---- */
@@ -179,7 +189,7 @@ void guest_watch_process(GuestWatch *watch)
 	if (watch->socket >= 0) {
 		if (!receive(watch))
 			end_look(watch);
-	} else if (guest_watch_timeout(watch) == 0) {
+	} else if (is_due(watch)) {
 		begin_look(watch);
 	}
 }

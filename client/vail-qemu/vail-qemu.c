@@ -45,6 +45,7 @@
 #include <unistd.h>
 
 #include "client/common/completion.h"
+#include "client/common/fleet-search.h"
 #include "client/common/program-options.h"
 #include "client/common/user-message.h"
 #include "client/vail-qemu/admission.h"
@@ -307,8 +308,8 @@ static bool start(Bridge *bridge, const Options *options)
 	if (!display_find_consoles(&bridge->display, &bridge->agent))
 		return false;
 	channels_init(&bridge->channels, &bridge->display, &bridge->agent);
-	if (guest_watch_init(&bridge->guest, options->qmp, bridge->agent.machine.qemu,
-			     &wait_system_clock))
+	if (guest_watch_init(&bridge->guest, options->qmp, fleet_socket_path(),
+			     bridge->agent.machine.qemu, &wait_system_clock))
 		return true;
 	log_message("this process is out of memory");
 	return false;

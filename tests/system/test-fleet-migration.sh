@@ -45,7 +45,7 @@ start_qemu_on() {
   MONITORS[$HOST]=$QMP
   MEMORY=32 start_guest "${WITH_DISPLAY[@]}" "${@:2}"
   QEMUS[$HOST]=$QEMU
-  "$VAIL_QEMU" --qmp "$QMP" --socket "$PRIVATE/host$HOST/run/vaild.sock" --user vail-alice \
+  VAILD_FLEET_SOCKET=$PRIVATE/host$HOST/fleet.sock "$VAIL_QEMU" --qmp "$QMP" --socket "$PRIVATE/host$HOST/run/vaild.sock" --user vail-alice \
     2>"$PRIVATE/agent$STARTED.log" &
   AGENTS[$HOST]=$!
 }

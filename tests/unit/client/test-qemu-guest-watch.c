@@ -43,7 +43,7 @@ static void begin(void)
 	cr_assert_eq(listen(listener, 1), 0);
 	client = -1;
 	now = 5000;
-	cr_assert(guest_watch_init(&watch, path, getpid(), &fake_clock));
+	cr_assert(guest_watch_init(&watch, path, path, getpid(), &fake_clock));
 }
 
 static void end(void)
@@ -130,6 +130,28 @@ Test(qemu_guest_watch, it_asks_once_behind_the_greeting)
 			 "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"query-status\"}\n");
 }
 
+Test(qemu_guest_watch, a_guest_that_runs_wakes_nobody_without_a_fleet)
+{
+	watch.fleet = "/nonexistent";
+	look();
+	cr_assert_eq(answer("inmigrate"), 200);
+	now += 200;
+	look();
+	cr_assert_eq(answer("running"), -1);
+	now += 999;
+	guest_watch_process(&watch);
+	cr_assert_eq(guest_watch_poll_for(&watch).fd, -1);
+
+	/* Something else has woken this process. */
+	now += 1;
+	guest_watch_process(&watch);
+	cr_assert_geq(guest_watch_poll_for(&watch).fd, 0);
+	fd_close(&client);
+	client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	watch.fleet = path;
+	cr_assert_eq(answer("running"), 1000);
+}
+
 Test(qemu_guest_watch, a_look_that_fails_is_repeated)
 {
 	look();
@@ -182,7 +204,7 @@ Test(qemu_guest_watch, without_a_monitor_nothing_happens)
 {
 	GuestWatch none;
 
-	cr_assert(guest_watch_init(&none, NULL, getpid(), &fake_clock));
+	cr_assert(guest_watch_init(&none, NULL, path, getpid(), &fake_clock));
 	guest_watch_process(&none);
 	cr_assert_eq(guest_watch_timeout(&none), -1);
 	cr_assert_eq(guest_watch_poll_for(&none).fd, -1);
