@@ -12,9 +12,10 @@
 #include "proto/json-scan.h"
 #include "proto/macros.h"
 
-/* Milliseconds between two looks, and while a migration is under way or has just ended. */
-#define INTERVAL       1000
-#define INTERVAL_SHORT 200
+/* Milliseconds between two looks, and for a minute while the guest is not here. */
+#define INTERVAL        1000
+#define INTERVAL_SHORT  200
+#define SHORT_LOOKS_MAX 300
 
 #define ANSWER_SIZE_MAX 65536
 #define RECEIVE_SIZE    4096
@@ -39,13 +40,16 @@ bool guest_watch_init(GuestWatch *watch, const char *path, const char *fleet, pi
 /* Ends the look in progress, if there is one. */
 static void end_look(GuestWatch *watch)
 {
-	bool is_settled = watch->state && strcmp(watch->state, "running") == 0;
+	bool is_settled = (watch->state && strcmp(watch->state, "running") == 0) ||
+			  watch->short_looks == SHORT_LOOKS_MAX;
 
+	if (!is_settled)
+		watch->short_looks++;
 	fd_close(&watch->socket);
 	watch->has_asked = false;
 	buffer_consume(&watch->input, buffer_size(&watch->input));
 	watch->next_look = watch->clock->now() + (is_settled ? INTERVAL : INTERVAL_SHORT);
-	watch->is_timed = !is_settled || access(watch->fleet, F_OK) == 0;
+	watch->is_timed = access(watch->fleet, F_OK) == 0;
 }
 
 void guest_watch_deinit(GuestWatch *watch)
@@ -126,8 +130,10 @@ static bool take_message(GuestWatch *watch, const JsonValue *message)
 	const char *status = member_text(json_member(message, "return"), "status");
 	const char *state = status ? state_of(status) : NULL;
 
-	if (state)
+	if (state && (!watch->state || strcmp(state, watch->state) != 0)) {
 		watch->state = state;
+		watch->short_looks = 0;
+	}
 	if (json_member(message, "error"))
 		watch->path = NULL; /* it will not answer the next time either */
 	if (json_member(message, "QMP") && !watch->has_asked)

@@ -17,9 +17,9 @@
  * disconnects at once. While another client uses the monitor, a look waits in its queue. Never
  * blocks, and logs nothing: without an answer the state stays as it was.
  *
- * An idle guest must cost nothing. So while the guest runs, a look is on time only if a vaild-fleet
- * is on this host, because other hosts wait for the news. Without one, it comes with the next event
- * that wakes vail-qemu anyway.
+ * An idle guest must cost nothing. So a look is on time only if a vaild-fleet is on this host,
+ * because other hosts wait for the news. Without one, it comes with the next event that wakes
+ * vail-qemu anyway.
  */
 typedef struct GuestWatch {
 	const char *path;  /* of the monitor; NULL if there is none or it cannot tell */
@@ -32,6 +32,7 @@ typedef struct GuestWatch {
 	JsonParser *parser;
 	int64_t next_look; /* milliseconds */
 	bool is_timed;     /* the next look comes also without an event */
+	int short_looks;   /* since the state has changed */
 	/* As in VailMachine: "running", "incoming" or "migrated"; NULL while it is unknown. */
 	const char *state;
 } GuestWatch;

@@ -130,12 +130,24 @@ Test(qemu_guest_watch, it_asks_once_behind_the_greeting)
 			 "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"query-status\"}\n");
 }
 
-Test(qemu_guest_watch, a_guest_that_runs_wakes_nobody_without_a_fleet)
+Test(qemu_guest_watch, looks_become_rare_if_the_guest_stays_away)
+{
+	for (size_t i = 0; i < 300; i++) {
+		look();
+		int next = answer("inmigrate");
+		cr_assert_eq(next, 200);
+		now += next;
+	}
+	look();
+	cr_assert_eq(answer("inmigrate"), 1000);
+	now += 1000;
+	look();
+	cr_assert_eq(answer("postmigrate"), 200);
+}
+
+Test(qemu_guest_watch, nobody_is_woken_without_a_fleet)
 {
 	watch.fleet = "/nonexistent";
-	look();
-	cr_assert_eq(answer("inmigrate"), 200);
-	now += 200;
 	look();
 	cr_assert_eq(answer("running"), -1);
 	now += 999;
