@@ -8,15 +8,16 @@
 #include <vail.h>
 
 #include "client/common/json-members.h"
+#include "client/libvail/clock.h"
 #include "proto/guid.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 
 #define ANSWER_MILLISECONDS 2000
 
-/* How often to look for a VM that has ended here. */
-#define MOVE_LOOKS_PER_SECOND 5
-#define MOVE_LOOKS            15
+/* How long to look for a VM that has ended here, and how long to wait between two looks. */
+#define MOVE_MILLISECONDS 3000
+#define MOVE_PAUSE        200
 
 const char *fleet_socket_path(void)
 {
@@ -45,8 +46,8 @@ static char *write_parameters(const char *machine)
 	return text;
 }
 
-/* Calls Where. Returns its reply, or NULL. */
-static char *ask_where(const char *machine)
+/* Calls Where, and waits so many milliseconds. Returns its reply, or NULL. */
+static char *ask_where(const char *machine, int milliseconds)
 {
 	_cleanup_free_ char *parameters = write_parameters(machine);
 	char *reply = NULL;
@@ -55,7 +56,7 @@ static char *ask_where(const char *machine)
 	if (!parameters || vail_new(fleet_socket_path(), &fleet) != STATUS_SUCCESS)
 		return NULL;
 	vail_set_resume(fleet, false);
-	vail_set_timeout(fleet, ANSWER_MILLISECONDS);
+	vail_set_timeout(fleet, milliseconds);
 	if (vail_call(fleet, "io.vaild.Fleet.Where", parameters, &reply) != STATUS_SUCCESS)
 		reply = NULL;
 	vail_close(fleet);
@@ -69,10 +70,13 @@ typedef enum Place {
 	PLACE_UNREACHABLE, /* on another host, which has gone */
 } Place;
 
-/* Asks for the host of the VM. Sets *ret_host, to be freed by the caller, if it is another one. */
-static Place find_place(const char *machine, char **ret_host)
+/*
+ * Asks for the host of the VM, for at most so many milliseconds. Sets *ret_host, to be freed by the
+ * caller, if it is another one.
+ */
+static Place find_place(const char *machine, int milliseconds, char **ret_host)
 {
-	_cleanup_free_ char *reply = ask_where(machine);
+	_cleanup_free_ char *reply = ask_where(machine, milliseconds);
 	JsonParser *parser = reply ? json_parser_new() : NULL;
 	Place place = PLACE_UNKNOWN;
 	const char *error;
@@ -117,20 +121,22 @@ static char *make_note(Place place, const char *machine, const char *verb, const
 char *fleet_note(const char *machine, const char *program)
 {
 	_cleanup_free_ char *host = NULL;
-	Place place = find_place(machine, &host);
+	Place place = find_place(machine, ANSWER_MILLISECONDS, &host);
 
 	return make_note(place, machine, "is on", host, program);
 }
 
 char *fleet_moved_note(const char *guid, const char *machine, const char *program)
 {
-	const struct timespec pause = { .tv_nsec = 1000000000 / MOVE_LOOKS_PER_SECOND };
+	const struct timespec pause = { .tv_nsec = MOVE_PAUSE * 1000000L };
+	const int64_t end = monotonic_milliseconds() + MOVE_MILLISECONDS;
 	_cleanup_free_ char *host = NULL;
-	Place place = find_place(guid, &host);
+	Place place = find_place(guid, ANSWER_MILLISECONDS, &host);
 
-	for (int i = 0; i < MOVE_LOOKS && place == PLACE_HERE; i++) {
+	while (place == PLACE_HERE && monotonic_milliseconds() + MOVE_PAUSE < end) {
 		nanosleep(&pause, NULL);
-		place = find_place(guid, &host);
+		int64_t left = end - monotonic_milliseconds();
+		place = find_place(guid, left > 1 ? (int)left : 1, &host);
 	}
 	return make_note(place, machine, "has moved to", host, program);
 }
