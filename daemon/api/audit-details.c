@@ -81,6 +81,10 @@ static void add_machine_settings(AuditDetails *details, const MachineSettingsPar
 	add_display_clients(details, &settings->display_clients);
 	if (settings->agent.present)
 		append_party(add(details, "agent"), &settings->agent);
+	if (settings->guest_state.present)
+		add_text(details, "guestState",
+			 guest_state_name(
+				 (GuestState)(GUEST_STATE_RUNNING + settings->guest_state.value)));
 }
 
 static void add_quarantine(AuditDetails *details, const QuarantineParams *params)

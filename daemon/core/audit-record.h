@@ -6,7 +6,7 @@
 #include "daemon/core/failure.h"
 
 #define AUDIT_DETAIL_SIZE ((size_t)264)
-#define AUDIT_DETAILS_MAX 4
+#define AUDIT_DETAILS_MAX 5
 
 /* A part of what a request asks for, such as quarantined=true. */
 typedef struct AuditDetail {

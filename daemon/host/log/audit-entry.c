@@ -263,6 +263,19 @@ void audit_entry_init_decision(LogEntry *entry, const AuditRecord *decision, con
 		add_advice_on_grant(entry, decision, guid);
 }
 
+/*
+ * Tests whether a text can stand in a line as it is. Quotes keep texts of a client from looking
+ * like other members of the line, also those with spaces that are not of ASCII.
+ */
+static bool is_one_word(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	while (*c != '\0' && *c < 0x80 && *c != ' ' && *c != '=')
+		c++;
+	return *text != '\0' && *c == '\0';
+}
+
 AuditDetailsText audit_entry_details(const AuditDetails *details)
 {
 	AuditDetailsText line = { 0 };
@@ -276,7 +289,7 @@ AuditDetailsText audit_entry_details(const AuditDetails *details)
 		for (char *c = text; *c != '\0'; c++)
 			if (*c == '"')
 				*c = '\'';
-		const char *quote = strchr(text, ' ') || *text == '\0' ? "\"" : "";
+		const char *quote = is_one_word(text) ? "" : "\"";
 		length +=
 			(size_t)snprintf(line.text + length, sizeof(line.text) - length,
 					 " %s=%s%s%s", details->items[i].name, quote, text, quote);

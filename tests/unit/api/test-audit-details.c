@@ -29,6 +29,7 @@ static const struct {
 	  " machineName=web 1 displayClients=user alice:view,input; process 100"
 	  " agent=user alice" },
 	{ true, UPDATE_MACHINE, NAMING_A("\"vmmPid\":7"), " vmmPid=7" },
+	{ true, UPDATE_MACHINE, NAMING_A("\"guestState\":\"migrated\""), " guestState=migrated" },
 	{ true, ASSIGN, NAMING_A("\"profile\":\"large\",\"adapter\":\"no handle\""),
 	  " profile=large" },
 	{ true, REGISTER_ADAPTER,

@@ -239,17 +239,19 @@ Test(catalog, longest_texts_leave_no_field_out)
 /* The details have fields of their own, and stay apart from the rest of the line. */
 Test(catalog, details_are_escaped)
 {
-	AuditDetails details = { .count = 3,
+	AuditDetails details = { .count = 4,
 				 .items = { { "quarantined", "true" },
 					    { "quarantineReason", "a\nb\" status=\x1b[2J" },
-					    { "revokedPid", "" } } };
+					    { "revokedPid", "" },
+					    { "machineName", "a\xe2\x80\x83pid" } } };
 	const AuditRecord decision = { .caller = &caller,
 				       .method = "io.vaild.Machine.SetQuarantine",
 				       .details = &details };
 	LogEntry entry;
 
 	cr_assert_str_eq(audit_entry_details(&details).text,
-			 " quarantined=true quarantineReason=\"a?b' status=?[2J\" revokedPid=\"\"");
+			 " quarantined=true quarantineReason=\"a?b' status=?[2J\" revokedPid=\"\""
+			 " machineName=\"a\xe2\x80\x83pid\"");
 	cr_assert_str_empty(audit_entry_details(NULL).text);
 	audit_entry_init_decision(&entry, &decision, "?");
 	cr_assert_eq(strncmp(field_of(&entry, "VAIL_QUARANTINED", 16), "true", 5), 0);
