@@ -228,7 +228,8 @@ static const Command commands[] = {
 	  "vailctl says so.\n\n"
 	  "  --pid PID          the VM's VMM or incoming VMM, whose agent is set\n" VM_OPTIONS_HELP },
 	{ { "vm", "remove" }, 1, 1, false, TAKES_VM, command_vm_remove, "VM",
-	  "Remove a VM and end its registrations", NULL },
+	  "Remove a VM and end its registrations",
+	  "Its VMM goes on, also one that vm add has started.\n" },
 	{ { "vm", "quarantine" }, 1, 1, false, OPTION_BIT(OPTION_REASON) | TAKES_VM | TAKES_QUARANTINED,
 	  command_vm_quarantine, "VM [--reason TEXT]",
 	  "End a VM's registrations and refuse new ones",
@@ -268,8 +269,9 @@ static const Command commands[] = {
 	  FLEET_HELP },
 	{ { "fleet", "where" }, 1, 1, false, FLEET, command_fleet_where, "VM",
 	  "Show which host has a virtual machine",
-	  "VM is a name or a whole GUID. EPOCH grows whenever another host gets the VM. A\n"
-	  "host that has gone stays, and is unreachable.\n\n" FLEET_HELP },
+	  "VM is a name or a whole GUID. EPOCH grows whenever another host gets the VM,\n"
+	  "and begins with any number. A host that has gone stays, and is unreachable.\n\n"
+	  FLEET_HELP },
 	{ { "fleet", "place" }, 0, 0, false, FLEET | OPTION_BIT(OPTION_TYPE), command_fleet_place,
 	  "--type PROFILE",
 	  "Show which hosts can have another virtual GPU",

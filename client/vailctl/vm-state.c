@@ -187,8 +187,8 @@ void vm_note_same_name(Tool *tool, const char *guid, const char *name)
 		if (!other || !others_name || strcmp(others_name, name) != 0 ||
 		    strcmp(other, canonical) == 0)
 			continue;
-		log_message("VM %s has the name \"%s\", too; to name one of the two, give its "
-			    "GUID, or the beginning of it",
+		log_message("this is done, but VM %s has the name \"%s\", too; to name one of "
+			    "the two, give its GUID, or the beginning of it",
 			    other, name);
 		return;
 	}

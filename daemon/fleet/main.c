@@ -244,7 +244,9 @@ static bool start_fleet(Program *program, const Options *options)
 		return false;
 	program->fleet = fleet_new(program->base, &settings, &error);
 	if (!program->fleet)
-		say(LOG_ERR, "cannot listen on %s: %s", options->socket, strerror(-error));
+		say(LOG_ERR, "cannot listen on %s: %s%s", options->socket, strerror(-error),
+		    error == -ENOENT ? "; create its folder, or name another path with --socket"
+				     : "");
 	return program->fleet != NULL;
 }
 

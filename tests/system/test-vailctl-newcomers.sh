@@ -197,12 +197,12 @@ doubles_are_noticed() {
 
   quiet "a VM gets a name that no other has" vm update "$GUID" --name twin
   says "vm add notices a name that another VM has" \
-    "^vailctl: VM $GUID has the name \"twin\", too; to name one of the two, give its GUID" \
+    "^vailctl: this is done, but VM $GUID has the name \"twin\", too; to name one of the two, give its GUID" \
     root 0 vm add "$other" --pid "$VMM" --name twin --user vail-alice
-  says "vm update notices it as well" "^vailctl: VM $other has the name \"twin\", too; " \
+  says "vm update notices it as well" "^vailctl: this is done, but VM $other has the name \"twin\", too; " \
     root 0 vm update "$GUID" --name twin
   quiet "the other VM is removed" vm remove "$other"
-  says "vm add with a command notices it" "^vailctl: VM $GUID has the name \"twin\", too; " \
+  says "vm add with a command notices it" "^vailctl: this is done, but VM $GUID has the name \"twin\", too; " \
     root 3 vm add "$other" --name twin -- sh -c 'exit 3'
   says "vm add says with which status the command has ended" \
     "^vailctl: virtual machine $other has ended, because sh ended with exit status 3$" \

@@ -138,7 +138,8 @@ static bool find_vm(Request *request, Guid *ret_guid)
 		has_guid ? 1 : fleet_index_find_name(request->service->index, name, ret_guid);
 	if (count == 0)
 		refuse(&request->refusal, STATUS_NOT_FOUND,
-		       "no host of the fleet has a VM with this name; run vailctl fleet vms");
+		       "no host of the fleet has a VM with this name; give the name or the whole "
+		       "GUID, as vailctl fleet vms shows them");
 	if (count > 1)
 		refuse_parameter(&request->refusal, "name",
 				 "is the name of several VMs; send the GUID of one");
