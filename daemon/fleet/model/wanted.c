@@ -66,7 +66,7 @@ void wanted_lease(Wanted *wanted, bool is_held)
 		return;
 	wanted->lease++;
 	RB_FOREACH (key, WantedKeyTree, &wanted->tree)
-		if (fleet_key_is_leased(&key->key))
+		if (fleet_key_is_leased(&key->key) || key->is_lost)
 			key->quiet_until = 0;
 }
 
@@ -159,7 +159,10 @@ static void want_swap(Wanted *wanted, WantedKey *key, const FleetIndex *index, c
 	/* The index shows a state from before this host's last swap. */
 	if (key->revision > index->revision || !may_begin(wanted, key, now))
 		return;
+	key->sent_lease = wanted->lease;
 	key->is_in_progress = true;
+	key->is_overtaken = false;
+	key->is_lost = false;
 	wanted->claims++;
 	wanted->actions.swap(wanted->actions.context, fleet_key_format(&key->key, name), revision,
 			     value, guard);
@@ -364,6 +367,15 @@ bool wanted_plan(Wanted *wanted, const FleetIndex *index, const FleetFacts *fact
 
 /* --- answers and news ------------------------------------------------------------------------ */
 
+/*
+ * Tests whether another change may begin at once, because this host has learned since the swap why
+ * it was lost.
+ */
+static bool is_explained(const Wanted *wanted, const WantedKey *key)
+{
+	return key->is_lost && (key->is_overtaken || key->sent_lease != wanted->lease);
+}
+
 void wanted_answered(Wanted *wanted, const char *name, WantedOutcome outcome, int64_t revision,
 		     uint64_t now)
 {
@@ -373,15 +385,15 @@ void wanted_answered(Wanted *wanted, const char *name, WantedOutcome outcome, in
 	if (!key || !key->is_in_progress)
 		return;
 	key->is_in_progress = false;
+	key->is_lost = outcome == WANTED_LOST;
 	if (outcome == WANTED_DONE) {
 		key->revision = revision;
 		key->lease = key->text ? key->sent_lease : 0;
-	} else {
+	} else if (!is_explained(wanted, key)) {
 		key->quiet_until = now + WANTED_PAUSE;
 	}
 	/* The pause ends when the index shows why the swap was lost. */
-	if (outcome == WANTED_LOST)
-		wanted->lost++;
+	wanted->lost += key->is_lost;
 	/* A removal that may not have happened is repeated. */
 	if (outcome != WANTED_DONE && !key->text && fleet_key_is_leased(&key->key))
 		key->may_exist = true;
@@ -408,6 +420,20 @@ static void key_noticed(Wanted *wanted, WantedKey *key, const FleetIndex *index,
 		mend(wanted, key, index, now);
 	else if (!key->is_in_progress)
 		key->quiet_until = 0;
+	key->is_overtaken = true;
+}
+
+/* Ends the pause of a lost claim when a key of the VM changes, on which the claim may rest. */
+static void claim_noticed(Wanted *wanted, const Guid *vm)
+{
+	const FleetKey fleet_key = fleet_key_where(vm);
+	WantedKey *where = find_key(wanted, &fleet_key);
+
+	if (!where)
+		return;
+	where->is_overtaken = true;
+	if (where->is_lost)
+		where->quiet_until = 0;
 }
 
 /*
@@ -434,7 +460,11 @@ void wanted_noticed(Wanted *wanted, const FleetIndex *index, const char *name, u
 		}
 		return;
 	}
-	key = fleet_key_parse(name, &fleet_key) ? find_key(wanted, &fleet_key) : NULL;
+	if (!fleet_key_parse(name, &fleet_key))
+		return;
+	key = find_key(wanted, &fleet_key);
 	if (key)
 		key_noticed(wanted, key, index, now);
+	if (fleet_key.kind == FLEET_KEY_VM)
+		claim_noticed(wanted, &fleet_key.vm);
 }

@@ -13,8 +13,8 @@
  * - Each key has one change in progress at a time.
  * - A leased key is put again with each new lease. Without a lease nothing is put or claimed.
  * - A change whose outcome is unknown is begun again only after a pause, if the index does not show
- *   it. Every claim is fenced by the revision of the key and by what it rests on, see WantedGuard,
- *   so a late one changes nothing.
+ *   it. A lost claim waits for news of what it rests on. Every claim is fenced by the revision of
+ *   the key and by what it rests on, see WantedGuard, so a late one changes nothing.
  * - A host claims a VM only once its own key says "running" with the present lease, because another
  *   host would take the VM from one that has no such key.
  * - A leased key is put at most once in WANTED_INTERVAL with the same lease, so that a user who
@@ -63,11 +63,13 @@ typedef struct WantedKey {
 	uint64_t sent_lease;  /* number of the lease with which it was sent */
 	uint64_t sent_at;     /* time of the last put */
 	unsigned int state;   /* sent last: what no put may delay */
-	int64_t revision;     /* of the last change by this host that is done, or of a lost swap */
+	int64_t revision;     /* of the last change by this host that is done */
 	uint64_t quiet_until; /* no change before */
 	uint64_t mended;      /* time of the last change by somebody else; 0 for none */
 	bool is_wanted;
 	bool is_in_progress;
+	bool is_lost;       /* the last swap was lost, and no other one has begun */
+	bool is_overtaken;  /* a key on which the last swap rests has changed since it was sent */
 	bool may_exist;     /* a put has been sent since the last removal */
 	ClaimMemory memory; /* of vms/GUID/HOST */
 	RB_ENTRY(WantedKey) link;

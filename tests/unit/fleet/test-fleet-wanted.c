@@ -523,6 +523,70 @@ Test(fleet_wanted, a_lost_swap_waits_for_the_watch)
 	expect("swap where/" VM " from 101;");
 }
 
+/* The host has a claim in progress, from a host that is there without the VM. */
+static void claim_from_other(void)
+{
+	show("hosts/" OTHER, "{}");
+	show("where/" VM, HERE(OTHER));
+	expect("put " SELF_VM " running;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	expect("swap where/" VM " from 102;");
+}
+
+Test(fleet_wanted, a_claim_lost_by_its_guard_waits_for_the_other_key)
+{
+	claim_from_other();
+	answer("where/" VM, WANTED_LOST);
+	expect("");
+	show(OTHER_VM, "{\"state\":\"incoming\"}");
+	expect("swap where/" VM " from 102;");
+}
+
+Test(fleet_wanted, a_claim_overtaken_before_its_answer_has_no_pause)
+{
+	static const char *const keys[] = { "where/" VM, OTHER_VM };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		end();
+		begin();
+		claim_from_other();
+		show(keys[i], i == 0 ? HERE(OTHER) : "{\"state\":\"incoming\"}");
+		answer("where/" VM, WANTED_LOST);
+		expect(i == 0 ? "swap where/" VM " from 103;" : "swap where/" VM " from 102;");
+		/* Nothing has happened since then. */
+		answer("where/" VM, WANTED_LOST);
+		expect("");
+	}
+}
+
+Test(fleet_wanted, a_claim_lost_with_an_earlier_lease_has_no_pause)
+{
+	for (int is_late = 0; is_late < 2; is_late++) {
+		end();
+		begin();
+		claim_from_other();
+		if (!is_late)
+			answer("where/" VM, WANTED_LOST);
+		wanted_lease(&stage.wanted, false);
+		wanted_lease(&stage.wanted, true);
+		if (is_late)
+			answer("where/" VM, WANTED_LOST);
+		expect("put " SELF_VM " running;put hosts/" SELF ";");
+		done(SELF_VM);
+		expect("swap where/" VM " from 102;");
+	}
+}
+
+/* Nothing tells that another try would do better. */
+Test(fleet_wanted, news_of_other_keys_ends_no_pause_of_a_failure)
+{
+	claim_from_other();
+	answer("where/" VM, WANTED_FAILED);
+	show(OTHER_VM, "{\"state\":\"incoming\"}");
+	expect("");
+}
+
 Test(fleet_wanted, a_swap_that_is_done_waits_for_the_watch)
 {
 	expect("put " SELF_VM " running;put hosts/" SELF ";");
