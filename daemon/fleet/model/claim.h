@@ -25,7 +25,10 @@
  * granted or taken because of that; it is shown.
  */
 
-/* The memory of one VM that this host runs. It lasts as long as the VM runs here. */
+/*
+ * The memory of one VM that this host runs. It lasts as long as the VM runs here, or until its VMM
+ * waits for the guest again.
+ */
 typedef struct ClaimMemory {
 	bool has_tried;            /* it has sent a swap */
 	bool has_held;             /* where/GUID has named it */

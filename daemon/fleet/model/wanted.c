@@ -275,6 +275,9 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 		return false;
 	if (!plan->wanted->has_planned)
 		claim_recall(plan->index, &local->guid, &key->memory);
+	/* A guest that is awaited does not run here any more, so it may come back. */
+	if (local->guest == FLEET_GUEST_INCOMING)
+		key->memory = (ClaimMemory){ .has_held = false };
 	if (local->guest == FLEET_GUEST_INCOMING)
 		value.vm.state = FLEET_VM_INCOMING;
 	else if (local->guest == FLEET_GUEST_MIGRATED)

@@ -490,6 +490,40 @@ Test(fleet_wanted, a_vm_that_comes_later_is_incoming)
 	expect("put " SELF_VM " incoming;");
 }
 
+/* The VM comes back in a new VMM, which has the guest before news come from the source. */
+static void guest_comes_back(const char *changes)
+{
+	stage.facts.vms[0].guest = FLEET_GUEST_INCOMING;
+	expect(changes);
+	done("hosts/" SELF);
+	done(SELF_VM);
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("");
+	stage.now += CLAIM_OVERLAP_MAX - 1;
+	expect("");
+	stage.now++;
+	expect("put " SELF_VM " conflict;");
+}
+
+Test(fleet_wanted, a_guest_that_comes_back_is_incoming_until_news_are_overdue)
+{
+	settle();
+	stage.facts.vms[0].guest = FLEET_GUEST_MIGRATED;
+	expect("put " SELF_VM " ended;");
+	done(SELF_VM);
+	show(OTHER_VM, RUNNING);
+	show("where/" VM, HERE(OTHER));
+	expect("");
+	guest_comes_back("put " SELF_VM " incoming;");
+}
+
+Test(fleet_wanted, after_a_restart_a_guest_that_comes_back_is_incoming)
+{
+	show("where/" VM, "{\"host\":\"" OTHER "\",\"previousHost\":\"" SELF "\"}");
+	show(OTHER_VM, RUNNING);
+	guest_comes_back("put " SELF_VM " incoming;put hosts/" SELF ";");
+}
+
 Test(fleet_wanted, a_claim_names_the_host_before)
 {
 	show("where/" VM, HERE(THIRD));
