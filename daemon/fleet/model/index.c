@@ -93,18 +93,40 @@ static void uncount_entry(FleetIndex *index, const FleetKey *key)
 	free(found);
 }
 
-/* Tests whether there is room for another entry, and notes if not. Own keys always have room. */
+/* Counts an entry of before a snapshot apart, until the snapshot shows it, too. */
+static void set_swept(FleetIndex *index, FleetEntry *entry, bool is_swept)
+{
+	FleetHostCount *found =
+		is_counted(&entry->key) ? find_host_count(index, &entry->key.host) : NULL;
+
+	if (entry->is_swept == is_swept)
+		return;
+	entry->is_swept = is_swept;
+	if (is_swept)
+		index->swept[entry->key.kind]++;
+	else
+		index->swept[entry->key.kind]--;
+	if (found && is_swept)
+		found->swept++;
+	else if (found)
+		found->swept--;
+}
+
+/*
+ * Tests whether there is room for another entry, and notes if not. Own keys always have room.
+ * Swept entries take none, because the snapshot ends those that it lacks.
+ */
 static bool has_room(FleetIndex *index, const FleetKey *key)
 {
 	const FleetHostCount *found = is_counted(key) ? find_host_count(index, &key->host) : NULL;
 
-	if (found && found->count >= FLEET_ENTRIES_PER_HOST_MAX &&
+	if (found && found->count - found->swept >= FLEET_ENTRIES_PER_HOST_MAX &&
 	    handle_compare(&key->host, &index->self) != 0) {
 		index->has_crowded = true;
 		index->crowded_host = key->host;
 		return false;
 	}
-	if (index->counts[key->kind] < FLEET_ENTRIES_MAX)
+	if (index->counts[key->kind] - index->swept[key->kind] < FLEET_ENTRIES_MAX)
 		return true;
 	index->has_overflown = true;
 	return false;
@@ -113,6 +135,7 @@ static bool has_room(FleetIndex *index, const FleetKey *key)
 static void entry_free(FleetIndex *index, FleetEntry *entry)
 {
 	entry_unlink_own(index, entry);
+	set_swept(index, entry, false);
 	RB_REMOVE(FleetEntryTree, &index->tree, entry);
 	uncount_entry(index, &entry->key);
 	fleet_value_deinit(&entry->value);
@@ -212,7 +235,7 @@ static void entry_set(FleetIndex *index, FleetEntry *entry, FleetValue *value, c
 	fleet_value_deinit(&entry->value);
 	entry->value = *value;
 	entry->mod_revision = mod_revision;
-	entry->is_swept = false;
+	set_swept(index, entry, false);
 	if (!is_own(index, entry))
 		return;
 	entry->text = strdup(text);
@@ -244,7 +267,7 @@ static void put_key(FleetIndex *index, const FleetKey *key, const char *text, in
 	/* A snapshot counts as it is: an etcd that was restored has lower revisions than before. */
 	if (entry && !entry->is_swept && entry->mod_revision > mod_revision)
 		return;
-	if (!entry && !has_room(index, key)) {
+	if ((!entry || entry->is_swept) && !has_room(index, key)) {
 		index->ignored++;
 		return;
 	}
@@ -300,7 +323,7 @@ void fleet_index_begin_snapshot(FleetIndex *index)
 
 	index->is_incomplete = false;
 	RB_FOREACH (entry, FleetEntryTree, &index->tree)
-		entry->is_swept = true;
+		set_swept(index, entry, true);
 }
 
 void fleet_index_end_snapshot(FleetIndex *index, int64_t revision, uint64_t now)

@@ -28,6 +28,7 @@
 typedef struct FleetHostCount {
 	HostId host;
 	size_t count; /* at least 1 */
+	size_t swept; /* of them: not seen in the snapshot that is being read */
 	RB_ENTRY(FleetHostCount) link;
 } FleetHostCount;
 
@@ -58,6 +59,7 @@ typedef struct FleetIndex {
 	/* Leased keys of this host, and where/GUID of the VMs that it has according to them. */
 	TAILQ_HEAD(FleetOwnEntries, FleetEntry) own;
 	size_t counts[FLEET_KEY_KIND_MAX];
+	size_t swept[FLEET_KEY_KIND_MAX]; /* of them: not seen in the snapshot */
 	FleetHostCountTree host_counts;
 	JsonParser *parser;
 	uint64_t ignored;   /* foreign or malformed keys and values, since the start */

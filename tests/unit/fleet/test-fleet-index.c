@@ -304,6 +304,52 @@ Test(fleet_index, one_host_leaves_room_for_the_others)
 	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most + 1, "a key that goes makes room");
 }
 
+/* While etcd was away, the host has got other VMs. */
+Test(fleet_index, what_a_snapshot_ends_takes_no_room)
+{
+	const unsigned int most = FLEET_ENTRIES_PER_HOST_MAX;
+
+	put_vms(HOST_2, 1, most);
+	fleet_index_begin_snapshot(&index_of);
+	put_vms(HOST_2, most / 2 + 1, most / 2 + most);
+	cr_assert_not(index_of.has_crowded);
+	put_vms(HOST_2, 2 * most, 2 * most);
+	cr_assert(index_of.has_crowded, "the snapshot itself has a bound");
+	fleet_index_end_snapshot(&index_of, 2 * most, 1);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most);
+	put_vms(HOST_2, 2 * most, 2 * most);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most);
+}
+
+/* A swept entry is no way around the bound. */
+Test(fleet_index, keys_that_a_snapshot_shows_again_have_a_bound)
+{
+	const unsigned int most = FLEET_ENTRIES_PER_HOST_MAX;
+
+	put_vms(HOST_2, 1, most);
+	fleet_index_begin_snapshot(&index_of);
+	put_vms(HOST_2, most + 1, 2 * most);
+	put_vms(HOST_2, 1, most);
+	fleet_index_end_snapshot(&index_of, 2 * most, 1);
+	cr_assert(index_of.has_crowded);
+	cr_assert_eq(index_of.counts[FLEET_KEY_VM], most);
+}
+
+Test(fleet_index, what_a_snapshot_ends_takes_no_room_of_its_kind)
+{
+	char key[64];
+
+	for (unsigned int i = 1; i <= 2 * FLEET_ENTRIES_MAX; i++) {
+		if (i == FLEET_ENTRIES_MAX + 1)
+			fleet_index_begin_snapshot(&index_of);
+		snprintf(key, sizeof(key), "hosts/%032x", i);
+		put(key, "{}", i, 1);
+	}
+	fleet_index_end_snapshot(&index_of, 2 * FLEET_ENTRIES_MAX, 1);
+	cr_assert_not(index_of.has_overflown);
+	cr_assert_eq(index_of.counts[FLEET_KEY_HOST], FLEET_ENTRIES_MAX);
+}
+
 Test(fleet_index, own_keys_always_have_room)
 {
 	put_vms(HOST_1, 1, FLEET_ENTRIES_PER_HOST_MAX + 1);
