@@ -116,6 +116,7 @@ bool quarantines_deleted(Quarantines *quarantines, const Guid *guid)
 /* The fleet says this about a GUID. */
 typedef struct Word {
 	const FleetQuarantine *imposed; /* NULL for none */
+	int64_t revision;               /* of the key; 0 without one */
 	bool is_released; /* it must not be in quarantine; otherwise nothing is known without one
 			   */
 } Word;
@@ -128,8 +129,8 @@ static Word find_word(const FleetIndex *index, const Guid *guid, const Quarantin
 	if (!entry)
 		return (Word){ .is_released = change && change->is_deleted };
 	if (entry->value.quarantine.is_released)
-		return (Word){ .is_released = true };
-	return (Word){ .imposed = &entry->value.quarantine };
+		return (Word){ .revision = entry->mod_revision, .is_released = true };
+	return (Word){ .revision = entry->mod_revision, .imposed = &entry->value.quarantine };
 }
 
 /*
@@ -154,13 +155,22 @@ typedef enum Look {
 	LOOK_NO_MEMORY,
 } Look;
 
-static Look begin(Quarantines *quarantines, const Guid *guid, const FleetQuarantine *imposed,
-		  uint64_t now)
+static void forget_refusals(QuarantineChange *change)
 {
+	if (change->refusals > 0)
+		change->quiet_until = 0;
+	change->refusals = 0;
+}
+
+static Look begin(Quarantines *quarantines, const Guid *guid, const Word *word, uint64_t now)
+{
+	const FleetQuarantine *imposed = word->imposed;
 	QuarantineChange *change = get_change(quarantines, guid);
 
 	if (!change)
 		return LOOK_NO_MEMORY;
+	if (change->revision != word->revision && !change->is_in_progress)
+		forget_refusals(change);
 	if (!may_begin(quarantines, change, now))
 		return LOOK_DONE;
 	if (quarantines->in_progress >= QUARANTINE_CHANGES_MAX)
@@ -169,10 +179,22 @@ static Look begin(Quarantines *quarantines, const Guid *guid, const FleetQuarant
 	if (imposed && !reason)
 		return LOOK_NO_MEMORY;
 	change->is_in_progress = true;
+	change->is_imposing = reason != NULL;
+	change->is_awaited = false;
+	change->revision = word->revision;
 	change->is_deleted &= !reason;
 	quarantines->in_progress++;
 	quarantines->set(quarantines->context, guid, reason);
 	return LOOK_DONE;
+}
+
+/* Notes what the facts show, and tests whether a change that they agree with may be forgotten. */
+static bool is_over(QuarantineChange *change, const FleetFacts *facts)
+{
+	if (fleet_facts_quarantine(facts, &change->guid))
+		change->is_awaited = false;
+	/* The facts may be from before the quarantine that has to be lifted. */
+	return !change->is_in_progress && !(change->is_awaited && change->is_deleted);
 }
 
 /*
@@ -186,13 +208,13 @@ static Look look_at(Quarantines *quarantines, const FleetIndex *index, const Fle
 
 	quarantines->looks++;
 	if (is_settled(facts, guid, &word)) {
-		if (change && !change->is_in_progress)
+		if (change && is_over(change, facts))
 			change_free(quarantines, change);
 		return LOOK_DONE;
 	}
 	if (!word.imposed && !fleet_index_is_current(index))
 		return LOOK_DONE;
-	return begin(quarantines, guid, word.imposed, now);
+	return begin(quarantines, guid, &word, now);
 }
 
 /* Finds the first GUID of the present round that is not before the next one. */
@@ -258,6 +280,17 @@ static Look plan_round(Quarantines *quarantines, const FleetIndex *index, const 
 	return LOOK_DONE;
 }
 
+/* Forgets what vaild refused or did before it went. Its present facts show the rest. */
+static void note_return(Quarantines *quarantines)
+{
+	QuarantineChange *change;
+
+	RB_FOREACH (change, QuarantineChangeTree, &quarantines->changes) {
+		forget_refusals(change);
+		change->is_awaited = false;
+	}
+}
+
 bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const FleetFacts *facts,
 		      uint64_t now)
 {
@@ -266,6 +299,9 @@ bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const F
 	int rounds = QUARANTINE_ROUND_MAX + (is_middle ? 1 : 0);
 
 	quarantines->due = 0;
+	if (quarantines->was_away && facts->is_known)
+		note_return(quarantines);
+	quarantines->was_away = !facts->is_known;
 	if (!facts->is_known)
 		return true;
 	/* If it begins in the middle of a round, it ends with that round. */
@@ -286,6 +322,7 @@ void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_do
 		return;
 	change->is_in_progress = false;
 	quarantines->in_progress--;
+	change->is_awaited = is_done && change->is_imposing;
 	if (is_done) {
 		change->refusals = 0;
 		change->quiet_until = now + QUARANTINE_SHOWN;

@@ -20,7 +20,8 @@
 
 /*
  * Milliseconds before a refused change is tried again, or one that the facts do not show. The first
- * pause doubles with each refusal, up to QUARANTINE_DOUBLINGS times.
+ * pause doubles with each refusal, up to QUARANTINE_DOUBLINGS times. The return of vaild, or
+ * another revision of the key, ends the pause after a refusal.
  */
 #define QUARANTINE_PAUSE     5000
 #define QUARANTINE_DOUBLINGS 6
@@ -33,7 +34,10 @@
 typedef struct QuarantineChange {
 	Guid guid;
 	bool is_in_progress;
+	bool is_imposing;      /* the last change imposes */
+	bool is_awaited;       /* vaild has imposed it, and the facts have not shown that yet */
 	bool is_deleted;       /* the host has seen how the key was deleted */
+	int64_t revision;      /* of the key that the last change obeys; 0 for a deleted one */
 	unsigned int refusals; /* without a success between them */
 	uint64_t quiet_until;
 	RB_ENTRY(QuarantineChange) link;
@@ -66,6 +70,7 @@ typedef struct Quarantines {
 	Guid next;             /* that GUID, or one before it */
 	QuarantineSet *set;
 	void *context;
+	bool was_away;  /* vaild, at the last plan */
 	uint64_t looks; /* at GUIDs, since the start */
 	uint64_t due;   /* when to plan again at the latest; 0 for no time */
 } Quarantines;

@@ -132,6 +132,91 @@ Test(fleet_quarantine, a_refused_change_is_repeated_after_a_pause)
 	end();
 }
 
+/* Begins a change that vaild refuses several times. */
+static void begin_refused(void)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	for (int i = 0; i < 3; i++) {
+		expect("fleet: r");
+		quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+		expect("");
+		stage.now = i < 2 ? stage.quarantines.due : stage.now + 1;
+	}
+}
+
+static void expect_first_pause(void)
+{
+	quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+	expect("");
+	cr_assert_eq(stage.quarantines.due, stage.now + QUARANTINE_PAUSE);
+	end();
+}
+
+Test(fleet_quarantine, a_vaild_that_is_back_ends_the_pause)
+{
+	begin_refused();
+	stage.facts.is_known = false;
+	expect("");
+	stage.facts.is_known = true;
+	expect("fleet: r");
+	expect_first_pause();
+}
+
+Test(fleet_quarantine, another_reason_ends_the_pause)
+{
+	begin_refused();
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"new\"}", 2, 1);
+	expect("fleet: new");
+	expect_first_pause();
+}
+
+static void show_local(const char *reason)
+{
+	fleet_facts_deinit(&stage.facts);
+	stage.facts = (FleetFacts){ .is_known = true };
+	if (!reason)
+		return;
+	stage.facts.quarantines = calloc(1, sizeof(*stage.facts.quarantines));
+	stage.facts.quarantine_count = 1;
+	stage.facts.quarantines[0] = (FleetLocalQuarantine){ stage.vm, strdup(reason) };
+}
+
+Test(fleet_quarantine, a_deletion_waits_for_the_facts_of_the_imposition)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	fleet_index_delete(&stage.index, KEY, 2, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	expect("");
+	stage.now += 10 * QUARANTINE_SHOWN;
+	show_local("fleet: r");
+	expect("lift");
+	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	show_local(NULL);
+	expect("");
+	cr_assert(RB_EMPTY(&stage.quarantines.changes));
+	end();
+}
+
+Test(fleet_quarantine, a_deletion_is_forgotten_when_vaild_is_back_without_the_imposition)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	fleet_index_delete(&stage.index, KEY, 2, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	stage.facts.is_known = false;
+	expect("");
+	stage.facts.is_known = true;
+	expect("");
+	cr_assert(RB_EMPTY(&stage.quarantines.changes));
+	end();
+}
+
 Test(fleet_quarantine, a_long_reason_is_imposed_once)
 {
 	char reason[FLEET_TEXT_MAX + 1] = "", value[FLEET_TEXT_MAX + 32];
