@@ -96,11 +96,11 @@ static void uncount_entry(FleetIndex *index, const FleetKey *key)
 /* Counts an entry of before a snapshot apart, until the snapshot shows it, too. */
 static void set_swept(FleetIndex *index, FleetEntry *entry, bool is_swept)
 {
-	FleetHostCount *found =
-		is_counted(&entry->key) ? find_host_count(index, &entry->key.host) : NULL;
+	FleetHostCount *found;
 
 	if (entry->is_swept == is_swept)
 		return;
+	found = is_counted(&entry->key) ? find_host_count(index, &entry->key.host) : NULL;
 	entry->is_swept = is_swept;
 	if (is_swept)
 		index->swept[entry->key.kind]++;
