@@ -279,7 +279,8 @@ static bool on_watch(struct vail *vail, NTSTATUS status, const VailEvent *event,
 {
 	Local *local = context;
 
-	if (local->is_freed)
+	/* link_close() ends a watch, too, but forgets the handle first. */
+	if (local->is_freed || vail != local->watch.vail)
 		return false;
 	if (event)
 		on_event(local, event);
