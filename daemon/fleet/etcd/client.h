@@ -78,6 +78,9 @@ void etcd_break_for(Etcd *etcd, const Exchange *exchange, const ExchangeResult *
 void etcd_describe_error(Etcd *etcd, const Exchange *exchange, const ExchangeResult *result,
 			 char why[static ETCD_WHY_SIZE]);
 
+/* Returns endpoints_patience(). Failures before etcd was reached count only for a short time. */
+int64_t etcd_patience(Etcd *etcd, int64_t milliseconds);
+
 /* Starts an exchange with the current endpoint. Breaks off if that fails. */
 void etcd_exchange(Etcd *etcd, Exchange *exchange, const char *path, int64_t patience);
 

@@ -119,6 +119,13 @@ static void tell_break(Etcd *etcd, bool was_reached, const char *why)
 		etcd->handlers.on_reach(etcd->context, false, why, etcd->last_answer);
 }
 
+/* Forgets earlier failures once etcd has been reached for long enough. */
+static void forget_failures(Etcd *etcd)
+{
+	if (etcd->is_reached && etcd_now(etcd) - etcd->reached_at >= STABLE_AFTER)
+		endpoints_forget(&etcd->endpoints);
+}
+
 void etcd_break(Etcd *etcd, EtcdBreak kind, const char *format, ...)
 {
 	bool was_reached = etcd->is_reached;
@@ -131,13 +138,12 @@ void etcd_break(Etcd *etcd, EtcdBreak kind, const char *format, ...)
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	snprintf(why, sizeof(why), "%s: %s", endpoints_current(&etcd->endpoints), reason);
+	forget_failures(etcd);
 	view_stop(&etcd->view);
 	exchange_cancel(&etcd->lease.exchange);
 	changes_break(&etcd->changes, reason);
 	etcd->is_reached = false;
 	etcd->statistics.breaks += was_reached;
-	if (was_reached && etcd_now(etcd) - etcd->reached_at >= STABLE_AFTER)
-		endpoints_forget(&etcd->endpoints);
 	etcd->retry_at = etcd_now(etcd) + endpoints_pause(&etcd->endpoints, &etcd->clock);
 	tell_break(etcd, was_reached, why);
 	if (kind == ETCD_BREAK_FAILURE)
@@ -165,6 +171,12 @@ void etcd_break_for(Etcd *etcd, const Exchange *exchange, const ExchangeResult *
 
 	etcd_describe_error(etcd, exchange, result, why);
 	etcd_break(etcd, ETCD_BREAK_FAILURE, "%s", why);
+}
+
+int64_t etcd_patience(Etcd *etcd, int64_t milliseconds)
+{
+	forget_failures(etcd);
+	return endpoints_patience(&etcd->endpoints, milliseconds);
 }
 
 void etcd_exchange(Etcd *etcd, Exchange *exchange, const char *path, int64_t patience)

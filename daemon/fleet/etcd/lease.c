@@ -156,13 +156,27 @@ static void on_end(Exchange *exchange, const ExchangeResult *result)
 		on_keepalive_end(lease, result);
 }
 
+/*
+ * Returns how long to wait for the answer to the request that is sent now. After earlier failures,
+ * a keepalive waits longer, but leaves the other half of the lease's time to the next endpoint.
+ */
+static int64_t find_patience(const Lease *lease, Etcd *etcd)
+{
+	int64_t ttl = lease->id == 0 ? (int64_t)etcd->settings.ttl * 1000 : lease->ttl;
+	int64_t usual = ttl / 5 < ETCD_PATIENCE ? ttl / 5 : ETCD_PATIENCE;
+	int64_t patience = etcd_patience(etcd, usual);
+	int64_t half = (lease->ends_at - lease->sent_at) / 2;
+
+	if (lease->id == 0 || patience <= half)
+		return patience;
+	return half > usual ? half : usual;
+}
+
 static void send(Lease *lease)
 {
 	Etcd *etcd = client_of(lease);
 	bool is_grant = lease->id == 0;
 	Buffer *request = &lease->exchange.request;
-	int64_t ttl = is_grant ? (int64_t)etcd->settings.ttl * 1000 : lease->ttl;
-	int64_t patience = ttl / 5 < ETCD_PATIENCE ? ttl / 5 : ETCD_PATIENCE;
 
 	buffer_truncate(request, 0);
 	lease->sent_at = etcd_now(etcd);
@@ -170,7 +184,7 @@ static void send(Lease *lease)
 		     : message_lease(request, lease->id))
 		etcd_exchange(etcd, &lease->exchange,
 			      is_grant ? "v3/lease/grant" : "v3/lease/keepalive",
-			      endpoints_patience(&etcd->endpoints, patience));
+			      find_patience(lease, etcd));
 	else
 		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
 }

@@ -549,6 +549,39 @@ Test(etcd, a_silent_endpoint_is_left_before_the_lease_ends)
 	cr_assert_eq(bench.etcd->lease.ends_at, bench.time + 15000);
 }
 
+Test(etcd, failures_of_the_past_do_not_delay_the_next_endpoint)
+{
+	BENCH_INIT(bench_reach);
+
+	bench.etcd->endpoints.failures = 4; /* as at a start before the network */
+	gateway_fall_silent(bench.gateways[0]);
+	pass(&bench, 5000);
+	run_until(&bench, gateway_count(bench.gateways[0], GATEWAY_KEEPALIVE) == 1);
+	pass(&bench, 3000);
+	cr_assert_str_eq(bench.told, "away since 1000000: 0: no answer;");
+	pass(&bench, 50);
+	expect(&bench, "snapshot@4;reached;");
+	run_until(&bench, gateway_count(bench.gateways[1], GATEWAY_KEEPALIVE) == 1);
+	run_until(&bench, !exchange_runs(&bench.etcd->lease.exchange));
+	cr_assert_str_eq(bench.told, "", "the lease goes on");
+}
+
+Test(etcd, a_patient_keepalive_leaves_half_of_the_lease_to_the_next_endpoint)
+{
+	BENCH_INIT(bench_reach);
+	const Exchange *exchange = &bench.etcd->lease.exchange;
+
+	bench.etcd->endpoints.failures = 4; /* of a moment ago */
+	gateway_fall_silent(bench.gateways[0]);
+	bench.etcd->lease.due_at = bench.time + 4999;
+	pass(&bench, 4999);
+	cr_assert(exchange_runs(exchange));
+	cr_assert_eq(exchange->deadline, bench.time + 5000, "of 12000 after 4 failures");
+	pass(&bench, 5000);
+	cr_assert(has_told(&bench, "away"));
+	cr_assert(etcd_has_lease(bench.etcd));
+}
+
 Test(etcd, an_endpoint_that_is_silent_from_the_start_is_left)
 {
 	BENCH_INIT(bench_init);
