@@ -1927,7 +1927,8 @@ typedef struct VailMachine {
 	/*
 	 * The state of the guest in the VMM: "running", also if it is paused; "incoming" while the
 	 * VMM waits for it as the destination of a migration; "migrated" if the VMM has sent it to
-	 * another VMM and lives on. NULL to leave that unchanged.
+	 * another VMM and lives on. NULL to leave that unchanged. vaild forgets the state when the
+	 * handle that has told it last is closed, or loses its connection.
 	 */
 	const char *guest_state;
 } VailMachine;

@@ -177,7 +177,7 @@ void encode_virtual_machine(Writer *writer, Broker *broker, const VirtualMachine
 		writer_key(writer, "agentSource");
 		writer_string(writer, consent_source_name(vm->agent.is_from_drop_in));
 	}
-	OPTIONAL_STRING(writer, "guestState", guest_state_name(vm->guest_state));
+	OPTIONAL_STRING(writer, "guestState", guest_state_name(vm->told_guest.state));
 	encode_incoming_vmm(writer, vm->incoming, reader);
 	encode_virtual_gpus(writer, vm);
 	writer_key(writer, "registrations");

@@ -306,7 +306,9 @@ NTSTATUS machine_resolve_settings(Request *request, const ResolvedProcess *vmm, 
 		status = resolve_display_clients(request, vmm, must_log_in, choice->clients, ret);
 	if (status == STATUS_SUCCESS)
 		status = resolve_agent(request, choice->agent, ret);
-	if (params->guest_state.present)
+	if (params->guest_state.present) {
 		ret->guest_state = (GuestState)(GUEST_STATE_RUNNING + params->guest_state.value);
+		ret->teller = request->caller;
+	}
 	return status;
 }

@@ -24,6 +24,7 @@ Broker *broker_new(const Host *host, const Limits *limits, const SoftwareAdapter
 		RB_INIT(&broker->entities[type]);
 	RB_INIT(&broker->vms_by_guid);
 	RB_INIT(&broker->agents_by_user);
+	RB_INIT(&broker->told_guests);
 	RB_INIT(&broker->registrations_by_parties);
 	RB_INIT(&broker->quarantines_by_guid);
 	TAILQ_INIT(&broker->reaper_queue);
@@ -65,6 +66,7 @@ Broker *broker_free(Broker *broker)
 		quarantine_forget(broker, quarantine);
 	while (broker_reap(broker, SIZE_MAX))
 		;
+	assert(RB_EMPTY(&broker->told_guests));
 	assert(RB_EMPTY(&broker->handles) && !entity_after_of_any_type(broker, 0));
 	accounts_deinit(&broker->accounts);
 	free(broker);

@@ -21,6 +21,7 @@
 #include "daemon/core/reaper.h"
 #include "daemon/core/registration.h"
 #include "daemon/core/software-driver.h"
+#include "daemon/core/told-guest.h"
 #include "daemon/core/vm.h"
 
 /*
@@ -42,6 +43,7 @@ struct Broker {
 	HandleTree handles;
 	VmGuidTree vms_by_guid;
 	AgentUserTree agents_by_user;
+	ToldGuestTree told_guests; /* those that a connection has told */
 	RegistrationPartiesTree registrations_by_parties;
 	QuarantineGuidTree quarantines_by_guid;
 	ReaperQueue reaper_queue;

@@ -26,7 +26,8 @@ NTSTATUS incoming_vmm_prepare(Broker *broker, const Caller *caller, VirtualMachi
 	}
 	incoming->vm = vm;
 	incoming->names_agent = settings->has_agent;
-	incoming->guest_state = settings->guest_state;
+	incoming->told_guest =
+		(ToldGuest){ .vm = vm, .state = settings->guest_state, .teller = settings->teller };
 	settings->for_incoming = true;
 	if (settings->has_agent)
 		incoming->agent = vm_settings_take_agent(settings, vm, agent);
@@ -71,6 +72,7 @@ static IncomingVmm *take_incoming(Broker *broker, VirtualMachine *vm)
 	if (!incoming)
 		return NULL;
 	agent_unindex(broker, &incoming->agent);
+	told_guest_unindex(broker, &incoming->told_guest);
 	incoming_vmm_unlink(incoming);
 	return incoming;
 }
@@ -84,6 +86,7 @@ void incoming_vmm_commit(Broker *broker, IncomingVmm *incoming)
 	LIST_INSERT_HEAD(&incoming->process->incoming_for, incoming, of_process);
 	agent_link(&incoming->agent);
 	agent_index(broker, &incoming->agent);
+	told_guest_index(broker, &incoming->told_guest);
 	vm_changed(broker, vm,
 		   (Event){ .hand_over = HAND_OVER_BEGAN,
 			    .changed_parts = incoming_parts(former) | incoming_parts(incoming),
@@ -138,9 +141,10 @@ bool vm_hand_over(Broker *broker, VirtualMachine *vm)
 	IncomingVmm *incoming = take_incoming(broker, vm);
 	unsigned int parts = VM_PART_BIT(VM_PART_VMM) | incoming_parts(incoming) |
 			     (incoming->names_agent ? VM_PART_BIT(VM_PART_AGENT) : 0);
-	if (vm->guest_state != incoming->guest_state)
+	if (vm->told_guest.state != incoming->told_guest.state)
 		parts |= VM_PART_BIT(VM_PART_GUEST_STATE);
-	vm->guest_state = incoming->guest_state;
+	told_guest_set(broker, &vm->told_guest, incoming->told_guest.state,
+		       incoming->told_guest.teller);
 	LIST_REMOVE(vm, of_vmm);
 	vm->vmm = TAKE_POINTER(incoming->process);
 	LIST_INSERT_HEAD(&vm->vmm->virtual_machines, vm, of_vmm);

@@ -19,7 +19,7 @@ struct IncomingVmm {
 	 */
 	bool names_agent;
 	Agent agent;
-	GuestState guest_state;
+	ToldGuest told_guest;
 	LIST_ENTRY(IncomingVmm) of_process;
 };
 

@@ -175,7 +175,8 @@ NTSTATUS vm_prepare(Broker *broker, const Caller *caller, const Guid *guid,
 	vm->display_clients = settings->display_clients;
 	settings->display_clients = DISPLAY_CLIENTS_INIT;
 	vm->has_metadata = settings->has_metadata;
-	vm->guest_state = settings->guest_state;
+	vm->told_guest =
+		(ToldGuest){ .vm = vm, .state = settings->guest_state, .teller = settings->teller };
 	entity_prepare(broker, &vm->entity, ENTITY_VIRTUAL_MACHINE);
 	vm->since = broker_now(broker);
 	*ret_vm = vm;
@@ -200,6 +201,7 @@ void vm_commit(Broker *broker, VirtualMachine *vm)
 	entity_insert(broker, &vm->entity);
 	RB_INSERT(VmGuidTree, &broker->vms_by_guid, vm);
 	agent_index(broker, &vm->agent);
+	told_guest_index(broker, &vm->told_guest);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_ADDED, END_REQUESTED);
 	event.changes_sharers = true;
 	broker_event(broker, &event);
@@ -274,11 +276,11 @@ static bool keeps_agent(const VmUpdate *update)
 	       (!agent->user || agent->uid == settings->agent_uid);
 }
 
-/* Returns the state of the guest that the update concerns. */
-static GuestState *updated_guest_state(const VmUpdate *update)
+/* Returns the guest that the update concerns. */
+static ToldGuest *updated_guest(const VmUpdate *update)
 {
-	return update->settings->for_incoming ? &update->vm->incoming->guest_state
-					      : &update->vm->guest_state;
+	return update->settings->for_incoming ? &update->vm->incoming->told_guest
+					      : &update->vm->told_guest;
 }
 
 /* Tests whether the update changes the state of the VMM's guest. That of the incoming VMM's guest
@@ -288,7 +290,7 @@ static bool changes_guest_state(const VmUpdate *update)
 	const VmSettings *settings = update->settings;
 
 	return settings->guest_state != GUEST_STATE_UNKNOWN && !settings->for_incoming &&
-	       settings->guest_state != update->vm->guest_state;
+	       settings->guest_state != update->vm->told_guest.state;
 }
 
 /* Returns the parts of the VM that the update changes, as VM_PART_BIT(). */
@@ -334,7 +336,8 @@ void vm_update_commit(Broker *broker, VmUpdate *update)
 			vm->incoming->names_agent = true;
 	}
 	if (settings->guest_state != GUEST_STATE_UNKNOWN)
-		*updated_guest_state(update) = settings->guest_state;
+		told_guest_set(broker, updated_guest(update), settings->guest_state,
+			       settings->teller);
 	vm->has_metadata |= settings->has_metadata;
 	if (settings->has_display_clients) {
 		display_clients_deinit(&vm->display_clients);
@@ -374,8 +377,11 @@ static void vm_remove(Broker *broker, VirtualMachine *vm)
 {
 	RB_REMOVE(VmGuidTree, &broker->vms_by_guid, vm);
 	agent_unindex(broker, &vm->agent);
-	if (vm->incoming)
+	told_guest_unindex(broker, &vm->told_guest);
+	if (vm->incoming) {
 		agent_unindex(broker, &vm->incoming->agent);
+		told_guest_unindex(broker, &vm->incoming->told_guest);
+	}
 	entity_remove(broker, &vm->entity);
 	Event event = vm_event(vm, EVENT_VIRTUAL_MACHINE_REMOVED, vm->end_reason);
 	event.changes_sharers = true;

@@ -13,6 +13,7 @@
 #include "daemon/core/entity.h"
 #include "daemon/core/event.h"
 #include "daemon/core/process.h"
+#include "daemon/core/told-guest.h"
 
 /*
  * Virtual machines and their virtual GPUs. A VM runs while its VMM process is alive. Its
@@ -122,15 +123,6 @@ typedef enum VmSource {
 	VM_SOURCE_MAX,
 } VmSource;
 
-/* The state of the guest in a VMM, as the VMM's side has told. The daemon cannot see it. */
-typedef enum GuestState {
-	GUEST_STATE_UNKNOWN,  /* nobody has told */
-	GUEST_STATE_RUNNING,  /* the VMM has the guest, which runs or is paused */
-	GUEST_STATE_INCOMING, /* the VMM waits for the guest, as the destination of a migration */
-	GUEST_STATE_MIGRATED, /* the VMM has sent the guest to another VMM, and lives on */
-	GUEST_STATE_MAX,
-} GuestState;
-
 typedef struct IncomingVmm IncomingVmm;
 typedef struct VmTakeOver VmTakeOver;
 typedef struct DisplayServer DisplayServer;
@@ -169,10 +161,10 @@ struct VirtualMachine {
 	uid_t registered_by; /* the uid that registered the VM; root if it was found */
 	bool by_operator;    /* registered by an operator, or found */
 	DisplayClients display_clients;
-	bool has_metadata;      /* a request for libvirt's metadata has named display clients */
-	Agent agent;            /* empty if there is none */
-	GuestState guest_state; /* of the VMM */
-	IncomingVmm *incoming;  /* NULL unless a hand-over is under way */
+	bool has_metadata;     /* a request for libvirt's metadata has named display clients */
+	Agent agent;           /* empty if there is none */
+	ToldGuest told_guest;  /* of the VMM */
+	IncomingVmm *incoming; /* NULL unless a hand-over is under way */
 	VirtualGpuList virtual_gpus;
 	size_t virtual_gpu_count;
 	size_t found_gpu_count; /* of these */
@@ -219,6 +211,7 @@ typedef struct VmSettings {
 	bool has_agent;
 	bool for_incoming;      /* the agent and the guest's state are those of the incoming VMM */
 	GuestState guest_state; /* GUEST_STATE_UNKNOWN to leave it unchanged */
+	const Caller *teller;   /* of that state; NULL for a restored one */
 	bool agent_is_from_drop_in;
 	char *agent_user; /* NULL if the agent is a process, or if the VM shall have none */
 	uid_t agent_uid;

@@ -111,7 +111,7 @@ static void record_incoming(RecordedVm *record, const IncomingVmm *incoming)
 		.names_agent = incoming->names_agent,
 		.agent_user = agent->user,
 		.agent = agent_of(agent->uid, agent->process),
-		.guest_state = incoming->guest_state,
+		.guest_state = incoming->told_guest.state,
 	};
 }
 
@@ -184,7 +184,7 @@ NTSTATUS store_save_vm(Store *store, const VirtualMachine *vm, const VmUpdate *u
 		.agent_is_from_drop_in = vm->agent.is_from_drop_in,
 		.since = vm->since,
 		.is_found = vm_is_found(vm),
-		.guest_state = vm->guest_state,
+		.guest_state = vm->told_guest.state,
 	};
 
 	if (vm->incoming)

@@ -92,6 +92,14 @@ NTSTATUS store_save_holder(Store *store, const ObjectHolder *holder, Failure *fa
 /* Saves a display channel and the daemon's end of it. Sets the id of that. */
 NTSTATUS store_save_display(Store *store, DisplayChannel *channel, Failure *failure);
 
+/* --- the end of a connection ------------------------------------------------------------------ */
+
+/*
+ * Forgets the states of guests that the closed connection has told, and saves their VMs. A state
+ * that another connection has told since stays.
+ */
+void store_forget_guests(Store *store, const Caller *teller);
+
 /* --- restoring ------------------------------------------------------------------------------- */
 
 #define STORE_DROPS_MAX 64

@@ -771,8 +771,10 @@ void fake_host_disconnect(FakeHost *fake_host, Caller *caller)
 	while (fake_host->callers[i] != caller)
 		fake_host_must(++i < fake_host->caller_count);
 	fake_host->callers[i] = fake_host->callers[--fake_host->caller_count];
-	if (fake_host->service.broker)
+	if (fake_host->service.broker) {
+		store_forget_guests(&fake_host->service.store, caller);
 		broker_connection_closed(fake_host->service.broker, caller);
+	}
 	connection_credentials_deinit(&caller->credentials);
 	free(caller);
 }

@@ -66,13 +66,15 @@ static void on_message_timeout(MessageTimeout *timeout)
 static void on_free_dead(evutil_socket_t fd, short what, void *context)
 {
 	Connections *connections = context;
+	Service *service = &connections->server->service;
 	Connection *connection;
 
 	(void)fd;
 	(void)what;
 	while ((connection = TAILQ_FIRST(&connections->dead))) {
 		TAILQ_REMOVE(&connections->dead, connection, link);
-		broker_connection_closed(connections->server->service.broker, &connection->caller);
+		store_forget_guests(&service->store, &connection->caller);
+		broker_connection_closed(service->broker, &connection->caller);
 		upkeep_after_change(&connections->server->upkeep);
 		connection_credentials_deinit(&connection->caller.credentials);
 		free(connection);

@@ -146,6 +146,86 @@ Test(machine_changes, the_incoming_vmm_brings_the_state_of_its_guest)
 	cr_assert_str_eq(shown_state(), "running");
 }
 
+#define TELLS(state) "{\"virtualMachineGuid\":\"" GUID_A "\",\"guestState\":\"" state "\"}"
+
+/* Tells a state on a connection of its own, which is returned. */
+static Caller *tell(const char *parameters)
+{
+	Caller *teller = fake_host_connect(fixture.fake_host, fixture.root);
+
+	cr_assert_str_eq(call(fixture.fake_host, teller, UPDATE_MACHINE, parameters),
+			 "STATUS_SUCCESS");
+	strcpy(reported, "none");
+	return teller;
+}
+
+Test(machine_changes, the_state_of_the_guest_ends_with_the_connection_that_told_it)
+{
+	Caller *teller = tell(TELLS("incoming"));
+	Caller *other = fake_host_connect(fixture.fake_host, fixture.root);
+
+	cr_assert_str_eq(call(fixture.fake_host, other, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"name\":\"one\"}"),
+			 "STATUS_SUCCESS");
+	strcpy(reported, "none");
+	fake_host_disconnect(fixture.fake_host, other);
+	cr_assert_str_eq(reported, "none");
+	cr_assert_str_eq(shown_state(), "incoming");
+	fake_host_disconnect(fixture.fake_host, teller);
+	cr_assert_str_eq(reported, "[\"guestState\"]");
+	cr_assert_str_eq(shown_state(), "");
+}
+
+Test(machine_changes, the_state_of_the_guest_belongs_to_the_connection_that_told_it_last)
+{
+	Caller *first = tell(TELLS("incoming")), *second = tell(TELLS("incoming"));
+
+	fake_host_disconnect(fixture.fake_host, first);
+	cr_assert_str_eq(reported, "none");
+	cr_assert_str_eq(shown_state(), "incoming");
+	fake_host_disconnect(fixture.fake_host, second);
+	cr_assert_str_eq(reported, "[\"guestState\"]");
+	cr_assert_str_eq(shown_state(), "");
+}
+
+Test(machine_changes, a_connection_may_tell_the_states_of_both_vmms)
+{
+	Caller *teller = fake_host_connect(fixture.fake_host, fixture.root);
+
+	call(fixture.fake_host, teller, REGISTER_MACHINE,
+	     INCOMING_300 ",\"guestState\":\"incoming\"}");
+	call(fixture.fake_host, teller, UPDATE_MACHINE, TELLS("migrated"));
+	cr_assert_str_eq(shown_state(), "migrated");
+	fake_host_disconnect(fixture.fake_host, teller);
+	cr_assert_str_eq(shown_state(), "");
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	cr_assert_str_eq(shown_state(), "", "the state of the incoming VMM has ended, too");
+}
+
+Test(machine_changes, a_state_stays_told_when_the_vm_is_handed_over)
+{
+	call(fixture.fake_host, fixture.admin, REGISTER_MACHINE, INCOMING_300 "}");
+	Caller *teller = tell(INCOMING_300 ",\"guestState\":\"running\"}");
+
+	fake_host_exit(fixture.fake_host, fixture.vmm);
+	cr_assert_str_eq(shown_state(), "running");
+	fake_host_disconnect(fixture.fake_host, teller);
+	cr_assert_str_eq(reported, "[\"guestState\"]");
+	cr_assert_str_eq(shown_state(), "");
+}
+
+Test(machine_changes, the_end_of_the_vm_ends_what_was_told_of_its_guest)
+{
+	Caller *teller = tell(TELLS("running"));
+
+	call(fixture.fake_host, teller, REGISTER_MACHINE,
+	     INCOMING_300 ",\"guestState\":\"incoming\"}");
+	call(fixture.fake_host, fixture.admin, UNREGISTER_MACHINE, NAMES_A);
+	strcpy(reported, "none");
+	fake_host_disconnect(fixture.fake_host, teller);
+	cr_assert_str_eq(reported, "none");
+}
+
 Test(machine_changes, the_exit_of_an_agent_is_named)
 {
 	UPDATE(",\"agent\":{\"pid\":400}");

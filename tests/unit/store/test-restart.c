@@ -319,3 +319,33 @@ Test(restart, the_states_of_guests_are_kept)
 	fake_host_restart(fake_host);
 	cr_assert_str_eq(guest_state(), "incoming");
 }
+
+/* Tells a state of the first VM's guest on a connection of its own, which is returned. */
+static Caller *tell(const char *state)
+{
+	Caller *teller = fake_host_connect(stage.fake_host, stage.fixture.root);
+
+	cr_assert_str_eq(callf(stage.fake_host, teller, UPDATE_MACHINE,
+			       "{\"virtualMachineGuid\":\"" GUID_A "\",\"guestState\":\"%s\"}",
+			       state),
+			 SUCCESS);
+	return teller;
+}
+
+Test(restart, a_state_that_has_ended_with_its_connection_does_not_return)
+{
+	fake_host_disconnect(stage.fake_host, tell("incoming"));
+	stage_restart_unchanged(&stage);
+	cr_assert_null(guest_state());
+}
+
+Test(restart, a_kept_state_ends_with_the_connection_that_tells_it_again)
+{
+	Caller *former = tell("incoming");
+
+	stage_restart_unchanged(&stage);
+	fake_host_disconnect(stage.fake_host, former);
+	cr_assert_str_eq(guest_state(), "incoming", "nobody has told it since the restart");
+	fake_host_disconnect(stage.fake_host, tell("incoming"));
+	cr_assert_null(guest_state());
+}
