@@ -197,19 +197,22 @@ static NTSTATUS update_incoming_agent(Agent *agent)
 void agent_tell_guest_state(Agent *agent)
 {
 	VailMachine request = VAIL_MACHINE_INIT;
+	GuestReport *report = &agent->guest_report;
 
 	if (agent->state != AGENT_READY || agent->has_other_agent ||
-	    agent->guest_state == agent->told_state)
+	    !guest_report_is_due(report, wait_system_clock.now()))
 		return;
-	agent->told_state = agent->guest_state;
 	request.vmm_pid = agent->machine.qemu;
-	request.guest_state = agent->guest_state;
-	vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+	request.guest_state = report->state;
+	NTSTATUS status = vail_update_virtual_machine(agent->calls, agent->machine.guid, &request);
+	guest_report_answered(report, status, wait_system_clock.now());
+	if (is_connection_lost(status))
+		agent_disconnected(agent);
 }
 
 void agent_note_guest(Agent *agent, const char *state)
 {
-	agent->guest_state = state;
+	agent->guest_report.state = state;
 	agent_tell_guest_state(agent);
 }
 

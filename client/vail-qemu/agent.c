@@ -264,7 +264,7 @@ void agent_connect(Agent *agent)
 	}
 	agent->state = AGENT_SYNCING;
 	agent->has_virtual_gpu = false;
-	agent->told_state = NULL; /* vaild may have lost it */
+	guest_report_begin(&agent->guest_report);
 	NTSTATUS status = agent_register_machine(agent);
 	if (is_connection_lost(status)) {
 		agent_disconnected(agent);
@@ -305,11 +305,22 @@ static int refresh_timeout(const Agent *agent)
 	return left > 0 ? (int)left : 0;
 }
 
+/* Returns the milliseconds until the state of the guest must be reported again, or -1. */
+static int report_timeout(const Agent *agent)
+{
+	if (agent->state != AGENT_READY || agent->has_other_agent)
+		return -1;
+	return guest_report_timeout(&agent->guest_report, wait_system_clock.now());
+}
+
 int agent_timeout(const Agent *agent)
 {
 	if (agent->state == AGENT_COLLIDING)
 		return collision_wait_left(&agent->collision, wait_system_clock.now());
-	return agent->state == AGENT_DISCONNECTED ? RETRY_INTERVAL : refresh_timeout(agent);
+	if (agent->state == AGENT_DISCONNECTED)
+		return RETRY_INTERVAL;
+	int refresh = refresh_timeout(agent), report = report_timeout(agent);
+	return refresh < 0 || (report >= 0 && report < refresh) ? report : refresh;
 }
 
 /* ---- Life ---- */

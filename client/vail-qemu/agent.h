@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "client/common/machine-settings.h"
+#include "client/vail-qemu/guest-report.h"
 #include "client/vail-qemu/hand-over.h"
 #include "client/vail-qemu/machine-name.h"
 #include "client/vail-qemu/surface.h"
@@ -52,9 +53,7 @@ typedef struct Agent {
 	bool is_new;          /* admission_ask() has added the VM to vaild */
 	bool was_ready;       /* surfaces could be shared once */
 	bool has_joined;      /* vaild has had all settings of this VM once */
-	/* The state of the guest, as in VailMachine, or NULL; and the one that vaild knows. */
-	const char *guest_state;
-	const char *told_state;
+	GuestReport guest_report;
 	CollisionWait collision;
 
 	MachineSettings settings; /* of the VM in vaild, as last read */
