@@ -256,7 +256,8 @@ static const Command commands[] = {
 	{ { "fleet", "hosts" }, 0, 0, false, PAGED | FLEET, command_fleet_hosts, "",
 	  "Show the hosts of the fleet",
 	  "The hosts that run vaild-fleet with the same etcd. FREE VGPUS counts the\n"
-	  "virtual GPUs of any type that their adapters can still have.\n\n" FLEET_HELP },
+	  "virtual GPUs of any type that their adapters can still have, without those\n"
+	  "of vaild's software adapter.\n\n" FLEET_HELP },
 	{ { "fleet", "vms" }, 0, 0, false, PAGED | FLEET, command_fleet_vms, "",
 	  "Show the virtual machines of all hosts",
 	  "A VM that several hosts have is running on one of them. On the others it is\n"

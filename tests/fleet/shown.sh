@@ -55,15 +55,11 @@ expected_gpus() {
 SHOWN_GPUS='.gpus[] | ([.hostName, .address, "\(.capacity)", "\(.used)"] +
   ([.holders[].virtualMachineGuid] | sort) | join(" "))'
 
-# expected_places: prints how many virtual GPUs each host can have, most first.
+# expected_places: prints how many virtual GPUs of the type big each host can have, most first.
 expected_places() {
-  local host vm used
+  local host
 
-  for host in "${HOSTS[@]}"; do
-    used=0
-    for vm in "${VMS[@]}"; do [ -z "${RUNS[$host-$vm]:-}" ] || [ -n "${FUNCTION[$vm]:-}" ] || used=$((used + 1)); done
-    echo "host$host $((4096 - used + BIG[$host]))"
-  done | LC_ALL=C sort -k 2,2nr -k 1,1
+  for host in "${HOSTS[@]}"; do echo "host$host ${BIG[$host]}"; done | LC_ALL=C sort -k 2,2nr -k 1,1
 }
 
 # hosts_of VM: prints the names of the hosts that run the VM.

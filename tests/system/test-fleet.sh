@@ -65,7 +65,9 @@ check_own_keys() {
   expect "where finds it" eventually shows here .hostName where "$GUID"
   expect "its virtual GPU is in use" eventually shows "1 $GUID" \
     '.gpus[0] | "\(.used) \(.holders[0].virtualMachineGuid)"' gpus
-  expect "place offers the host" shows here '.places[0] | select(.free > 0).hostName' place --type any
+  expect "place does not count the software adapter" shows 'here 0 it has no GPU' \
+    '.places[0] | "\(.hostName) \(.free) \(.reason)"' place --type any
+  expect "hosts does not count it either" shows 0 '.hosts[0].free' hosts
 }
 
 check_tables() {
@@ -88,8 +90,8 @@ check_other_host() {
   etcd put "vms/$OTHER/$THERE" '{"name":"web","state":"running"}'
   etcd put "where/$OTHER" "{\"host\":\"$THERE\",\"name\":\"there\",\"virtualMachineName\":\"web\"}"
   expect "another host's VM is found by its name" eventually shows there .hostName where web
-  expect "place puts the host with the most free first" eventually shows '["here","there"]' \
-    '[.places[].hostName]' place --type x
+  expect "place puts the host with the most free first" eventually shows '["there","here"]' \
+    '[.places[].hostName]' place --type big
   expect "place says why another is not offered" eventually shows \
     'all its vGPUs of this type are in use' '.places[1].reason' place --type none
   expect_match "vail-view says on which host a VM is" 'virtual machine web is on the host there; run vail-view' \

@@ -4,28 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Adds up what the host's adapters can have, and says why that is nothing. */
+/* The sum of those adapters of a host that have the type in the same way. */
+typedef struct Offer {
+	bool has_type;
+	uint64_t free;
+} Offer;
+
+static void add_gpu(Offer *offer, const FleetGpu *gpu, const char *type)
+{
+	offer->has_type |= fleet_gpu_offers(gpu, type);
+	offer->free += fleet_gpu_free(gpu, type);
+}
+
+/*
+ * Adds up what the host's adapters can have, and says why that is nothing. Devices that name the
+ * type are what it means, so adapters that take any type count only on a host without such a
+ * device.
+ */
 static FleetPlace measure(const FleetIndex *index, const FleetEntry *host, const char *type)
 {
 	FleetPlace place = { .host = host };
 	const FleetEntry *gpu = fleet_index_first_gpu(index, &host->key.host);
-	bool has_gpu = gpu != NULL, has_type = false;
+	Offer named = { .free = 0 }, any = { .free = 0 };
+	bool has_gpu = false;
 
 	if (host->value.host.is_vaild_away) {
 		place.why_not = "vaild is away";
 		return place;
 	}
 	for (; gpu; gpu = fleet_index_next_gpu(gpu)) {
-		has_type |= fleet_gpu_offers(&gpu->value.gpu, type);
-		place.free += fleet_gpu_free(&gpu->value.gpu, type);
+		if (fleet_gpu_is_software(&gpu->value.gpu))
+			continue;
+		has_gpu = true;
+		add_gpu(fleet_gpu_names(&gpu->value.gpu, type) ? &named : &any, &gpu->value.gpu,
+			type);
 	}
-	if (place.free > 0)
-		return place;
+	const Offer *offer = named.has_type ? &named : &any;
+	place.free = offer->free;
 	if (!has_gpu)
 		place.why_not = "it has no GPU";
-	else
-		place.why_not = has_type ? "all its vGPUs of this type are in use"
-					 : "none of its GPUs is known to offer this type";
+	else if (!offer->has_type)
+		place.why_not = "none of its GPUs is known to offer this type";
+	else if (place.free == 0)
+		place.why_not = "all its vGPUs of this type are in use";
 	return place;
 }
 

@@ -4,7 +4,10 @@
 
 #include "daemon/fleet/model/index.h"
 
-/* A host, and how many more vGPUs of a type it can have. */
+/*
+ * A host, and how many more vGPUs of a type it can have: those of the devices that name the type.
+ * If none does, those of adapters that take any type count. vaild's software adapter never does.
+ */
 typedef struct FleetPlace {
 	const FleetEntry *host;
 	uint64_t free;

@@ -403,6 +403,16 @@ static const FleetGpuType *find_type(const FleetGpu *gpu, const char *name)
 	return NULL;
 }
 
+bool fleet_gpu_is_software(const FleetGpu *gpu)
+{
+	return strcmp(gpu->source, "software") == 0;
+}
+
+bool fleet_gpu_names(const FleetGpu *gpu, const char *type)
+{
+	return find_type(gpu, type) != NULL;
+}
+
 bool fleet_gpu_offers(const FleetGpu *gpu, const char *type)
 {
 	return (gpu->takes_any_type && gpu->capacity > 0) || find_type(gpu, type);

@@ -130,6 +130,12 @@ const char *fleet_vm_state_name(FleetVmState state);
 /* Returns how many more vGPUs of the type the adapter can have; NULL stands for any type. */
 uint64_t fleet_gpu_free(const FleetGpu *gpu, const char *type);
 
+/* Tests for vaild's software adapter, which is no GPU and never a reason to choose a host. */
+bool fleet_gpu_is_software(const FleetGpu *gpu);
+
+/* Tests whether the type is one of those that the device itself names. */
+bool fleet_gpu_names(const FleetGpu *gpu, const char *type);
+
 /* Tests whether the adapter can have vGPUs of the type, free or not. */
 bool fleet_gpu_offers(const FleetGpu *gpu, const char *type);
 

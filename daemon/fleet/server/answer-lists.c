@@ -61,7 +61,8 @@ static void write_host(Writer *writer, const FleetService *service, const FleetE
 
 	for (; gpu; gpu = fleet_index_next_gpu(gpu)) {
 		adapters++;
-		free += fleet_gpu_free(&gpu->value.gpu, NULL);
+		if (!fleet_gpu_is_software(&gpu->value.gpu))
+			free += fleet_gpu_free(&gpu->value.gpu, NULL);
 	}
 	writer_object_begin(writer);
 	writer_key(writer, "host");

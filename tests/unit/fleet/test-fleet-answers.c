@@ -224,6 +224,17 @@ Test(fleet_answers, an_old_state_has_its_age)
 	cr_assert_str_eq(changed, "");
 }
 
+/* The vGPUs of a software adapter are no reason to choose a host. */
+Test(fleet_answers, the_software_adapter_is_nothing_free)
+{
+	fleet_index_put(&index_of, "hosts/" HOST_2, "{}", 1, 1000);
+	fleet_index_put(&index_of, "gpus/" HOST_2 "/a", "{\"capacity\":4,\"used\":1}", 2, 1000);
+	fleet_index_put(&index_of, "gpus/" HOST_2 "/software",
+			"{\"source\":\"software\",\"capacity\":4096,\"takesAnyType\":true}", 3,
+			1000);
+	expect_reply(&observer, FLEET("ListHosts"), "\"adapters\":2,\"free\":3}");
+}
+
 Test(fleet_answers, before_etcd_was_reached_there_is_no_age)
 {
 	fleet_index_reach(&index_of, false, NULL, 0);

@@ -220,6 +220,9 @@ Test(fleet_index, names)
 
 /* --- place ----------------------------------------------------------------------------------- */
 
+#define SOFTWARE "{\"source\":\"software\",\"capacity\":4096,\"takesAnyType\":true}"
+#define CLIENT   "{\"source\":\"client\",\"capacity\":64,\"takesAnyType\":true}"
+
 Test(fleet_index, place)
 {
 	static const struct {
@@ -230,10 +233,13 @@ Test(fleet_index, place)
 		{ "most", 5, NULL },
 		{ "a-few", 2, NULL },
 		{ "b-few", 2, NULL },
+		{ "mixed", 1, NULL },
 		{ "away", 0, "vaild is away" },
 		{ "bare", 0, "it has no GPU" },
+		{ "busy", 0, "all its vGPUs of this type are in use" },
 		{ "full", 0, "all its vGPUs of this type are in use" },
 		{ "other", 0, "none of its GPUs is known to offer this type" },
+		{ "software", 0, "it has no GPU" },
 	};
 	static const char *const keys[][2] = {
 		{ "hosts/" HOST_1, "{\"name\":\"b-few\"}" },
@@ -254,6 +260,19 @@ Test(fleet_index, place)
 		{ "hosts/07000000000000000000000000000000", "{\"name\":\"other\"}" },
 		{ "gpus/07000000000000000000000000000000/a",
 		  "{\"types\":[{\"name\":\"u\",\"free\":8}]}" },
+		{ "gpus/07000000000000000000000000000000/software", SOFTWARE },
+		{ "hosts/09000000000000000000000000000000", "{\"name\":\"software\"}" },
+		{ "gpus/09000000000000000000000000000000/software", SOFTWARE },
+		/* Devices that name the type count before adapters that take any. */
+		{ "hosts/0a000000000000000000000000000000", "{\"name\":\"mixed\"}" },
+		{ "gpus/0a000000000000000000000000000000/a",
+		  "{\"types\":[{\"name\":\"t\",\"free\":1}]}" },
+		{ "gpus/0a000000000000000000000000000000/client-1", CLIENT },
+		{ "gpus/0a000000000000000000000000000000/software", SOFTWARE },
+		{ "hosts/0b000000000000000000000000000000", "{\"name\":\"busy\"}" },
+		{ "gpus/0b000000000000000000000000000000/a",
+		  "{\"types\":[{\"name\":\"t\",\"free\":0}]}" },
+		{ "gpus/0b000000000000000000000000000000/client-1", CLIENT },
 		/* The adapter of a host that has no key any more. */
 		{ "gpus/08000000000000000000000000000000/a",
 		  "{\"types\":[{\"name\":\"t\",\"free\":8}]}" },
