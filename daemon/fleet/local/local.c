@@ -30,8 +30,8 @@ typedef struct Link {
 } Link;
 
 /*
- * A change of a quarantine in progress. The facts are a little old, so vaild is told which reason
- * the quarantine has in them, and changes none that has another one by now.
+ * A change of a quarantine in progress. The facts are a little old, so the request contains the
+ * reason that they show, and vaild changes no quarantine that has another one by now.
  */
 typedef struct Change {
 	Local *local;
