@@ -62,6 +62,10 @@ static void encode_display_client(Writer *writer, const DisplayClient *client, P
 {
 	writer_object_begin(writer);
 	OPTIONAL_STRING(writer, "user", client->user);
+	if (client->user && id_is_mapped(client->uid)) {
+		writer_key(writer, "uid");
+		writer_unsigned(writer, client->uid);
+	}
 	if (!client->user) {
 		writer_key(writer, "pid");
 		writer_unsigned(writer, (uint64_t)inner_pids_translate(client->inner_pids,

@@ -82,6 +82,7 @@ INNER_TABLE(params_party,
 
 INNER_TABLE(params_display_client,
 	TEXT("user", PartyParams, user, OPTIONAL, LIMIT_USER_NAME_LENGTH),
+	INTEGER("uid", PartyParams, uid, OPTIONAL),
 	INTEGER("pid", PartyParams, pid, OPTIONAL),
 	CHOICES("rights", PartyParams, rights, OPTIONAL, display_right_names));
 

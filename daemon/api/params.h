@@ -63,6 +63,8 @@ typedef struct RevokeParams {
 typedef struct PartyParams { /* a display client or an agent */
 	bool present;
 	const char *user;
+	OptionalInteger
+		uid; /* only of a display client; ignored, so that a reply can be sent back */
 	OptionalInteger pid;
 	OptionalInteger rights; /* only of a display client, as DISPLAY_RIGHT_BIT() */
 } PartyParams;

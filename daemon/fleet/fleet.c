@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,14 +326,14 @@ static void on_facts(void *context)
 	plan_soon(fleet);
 }
 
-static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid)
+static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid,
+			 const char *name)
 {
 	const Fleet *fleet = context;
-	const struct passwd *user = getpwuid(caller->uid);
-	char uid[16];
 
-	snprintf(uid, sizeof(uid), "%u", (unsigned int)caller->uid);
-	return viewers_contain(&fleet->viewers, guid, uid, user ? user->pw_name : NULL);
+	if (guid)
+		return viewers_contain(&fleet->viewers, guid, caller->uid);
+	return viewers_contain_name(&fleet->viewers, &fleet->index, name, caller->uid);
 }
 
 static void on_quarantine_answered(void *context, const Guid *guid, bool is_done)

@@ -38,7 +38,7 @@ vm_without_clients() {
   expect_equal "its user may register" STATUS_SUCCESS "$(may_register vail-alice)"
   expect_equal "another user may not" STATUS_ACCESS_DENIED "$(may_register vail-bob)"
   expect_equal "the reply says where the display client is named" \
-    'dropIn {"user":"vail-alice","rights":["view","input"]}' \
+    "dropIn {\"user\":\"vail-alice\",\"uid\":$(id -u vail-alice),\"rights\":[\"view\",\"input\"]}" \
     "$(described displayClientsSource) $(described 'displayClients[0]|tojson')"
   expect_match "vailctl says it, too" 'Display clients: +user vail-alice \(view,input\), by a drop-in' \
     "$("$ROOT/build/vailctl" --socket "$SOCKET" show "$GUID")"

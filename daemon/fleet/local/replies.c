@@ -91,7 +91,10 @@ static bool is_published(const JsonValue *item)
 	return is_operators;
 }
 
-/* Reads the users that are display clients. Returns false if out of memory. */
+/*
+ * Reads the uids of the users that are display clients, as vaild has resolved them. A vaild that is
+ * too old to send them has none. Returns false if out of memory.
+ */
 static bool read_users(const JsonValue *item, FleetLocalVm *vm)
 {
 	const JsonValue *clients = json_member(item, "displayClients");
@@ -99,14 +102,11 @@ static bool read_users(const JsonValue *item, FleetLocalVm *vm)
 
 	vm->users = calloc(count + 1, sizeof(*vm->users));
 	for (size_t i = 0; vm->users && i < count; i++) {
-		const char *user = text_of(json_array_at(clients, i), "user");
+		uint64_t uid;
 
-		if (user[0] == '\0')
-			continue;
-		vm->users[vm->user_count] = strdup(user);
-		if (!vm->users[vm->user_count])
-			return false;
-		vm->user_count++;
+		if (json_read_unsigned(json_member(json_array_at(clients, i), "uid"), &uid) &&
+		    uid < (uid_t)-1)
+			vm->users[vm->user_count++] = (uid_t)uid;
 	}
 	return vm->users != NULL;
 }

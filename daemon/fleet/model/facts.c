@@ -54,19 +54,12 @@ const FleetLocalQuarantine *fleet_facts_quarantine(const FleetFacts *facts, cons
 	return found && guid_compare(&found->guid, guid) == 0 ? found : NULL;
 }
 
-void fleet_users_free(char **users, size_t count)
-{
-	for (size_t i = 0; users && i < count; i++)
-		free(users[i]);
-	free(users);
-}
-
 void fleet_facts_clear_vms(FleetFacts *facts)
 {
 	for (size_t i = 0; i < facts->vm_count; i++) {
 		free(facts->vms[i].vm.name);
 		free(facts->vms[i].vm.date);
-		fleet_users_free(facts->vms[i].users, facts->vms[i].user_count);
+		free(facts->vms[i].users);
 	}
 	free(facts->vms);
 	facts->vms = NULL;

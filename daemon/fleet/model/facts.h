@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "daemon/fleet/model/value.h"
 
@@ -21,7 +22,7 @@ typedef struct FleetLocalVm {
 	Guid guid;
 	FleetVm vm; /* without its state, see claim.h */
 	FleetGuest guest;
-	char **users; /* display clients: names or decimal uids */
+	uid_t *users; /* those that are display clients */
 	size_t user_count;
 	double since; /* seconds on CLOCK_BOOTTIME */
 } FleetLocalVm;
@@ -61,9 +62,6 @@ const FleetLocalQuarantine *fleet_facts_quarantine(const FleetFacts *facts, cons
 
 /* Returns the first quarantine whose GUID is not below this one, or NULL. */
 const FleetLocalQuarantine *fleet_facts_quarantine_from(const FleetFacts *facts, const Guid *guid);
-
-/* Frees the array and its texts. Accepts NULL. */
-void fleet_users_free(char **users, size_t count);
 
 /* Free what the lists own, and empty them. */
 void fleet_facts_clear_vms(FleetFacts *facts);

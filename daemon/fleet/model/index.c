@@ -464,3 +464,16 @@ size_t fleet_index_find_name(const FleetIndex *index, const char *name, Guid *re
 	size_t count = count_named(index, FLEET_KEY_VM, name, 0, ret_vm);
 	return count_named(index, FLEET_KEY_WHERE, name, count, ret_vm);
 }
+
+bool fleet_index_has_name(const FleetIndex *index, const Guid *vm, const char *name)
+{
+	const FleetEntry *entry = fleet_index_first_of_vm(index, vm);
+
+	if (!entry)
+		entry = fleet_index_where(index, vm);
+	for (; entry;
+	     entry = entry->key.kind == FLEET_KEY_VM ? fleet_index_next_of_vm(entry) : NULL)
+		if (name[0] != '\0' && strcmp(name_of(entry), name) == 0)
+			return true;
+	return false;
+}

@@ -131,4 +131,7 @@ const FleetEntry *fleet_index_host(const FleetIndex *index, const HostId *host);
  */
 size_t fleet_index_find_name(const FleetIndex *index, const char *name, Guid *ret_vm);
 
+/* Tests whether the VM is one that fleet_index_find_name() finds. Does not look at other VMs. */
+bool fleet_index_has_name(const FleetIndex *index, const Guid *vm, const char *name);
+
 #endif

@@ -25,7 +25,7 @@ static void vm_free(Viewers *viewers, ViewedVm *vm)
 	TAILQ_REMOVE(&viewers->list, vm, by_age);
 	RB_REMOVE(ViewedVmTree, &viewers->tree, vm);
 	viewers->count--;
-	fleet_users_free(vm->users, vm->user_count);
+	free(vm->users);
 	free(vm);
 }
 
@@ -42,21 +42,13 @@ static ViewedVm *find_vm(const Viewers *viewers, const Guid *guid)
 	return RB_FIND(ViewedVmTree, (ViewedVmTree *)&viewers->tree, &key);
 }
 
-/* Copies the users. Returns false, with *ret_users NULL, if out of memory. */
-static bool copy_users(const FleetLocalVm *local, char ***ret_users)
+static uid_t *copy_users(const FleetLocalVm *local)
 {
-	char **users = calloc(local->user_count + 1, sizeof(*users));
+	uid_t *users = calloc(local->user_count + 1, sizeof(*users));
 
-	*ret_users = NULL;
-	for (size_t i = 0; users && i < local->user_count; i++) {
-		users[i] = strdup(local->users[i]);
-		if (!users[i]) {
-			fleet_users_free(users, i);
-			return false;
-		}
-	}
-	*ret_users = users;
-	return users != NULL;
+	if (users && local->user_count > 0)
+		memcpy(users, local->users, local->user_count * sizeof(*users));
+	return users;
 }
 
 /* Adds the VM as the one that was seen last. */
@@ -64,7 +56,9 @@ static void add_vm(Viewers *viewers, const FleetLocalVm *local)
 {
 	ViewedVm *vm = calloc(1, sizeof(*vm));
 
-	if (!vm || !copy_users(local, &vm->users)) {
+	if (vm)
+		vm->users = copy_users(local);
+	if (!vm || !vm->users) {
 		free(vm);
 		return;
 	}
@@ -79,12 +73,9 @@ static void add_vm(Viewers *viewers, const FleetLocalVm *local)
 
 static bool has_same_users(const ViewedVm *vm, const FleetLocalVm *local)
 {
-	if (vm->user_count != local->user_count)
-		return false;
-	for (size_t i = 0; i < vm->user_count; i++)
-		if (strcmp(vm->users[i], local->users[i]) != 0)
-			return false;
-	return true;
+	return vm->user_count == local->user_count &&
+	       (vm->user_count == 0 ||
+		memcmp(vm->users, local->users, vm->user_count * sizeof(*vm->users)) == 0);
 }
 
 static void note_vm(Viewers *viewers, const FleetLocalVm *local)
@@ -107,12 +98,28 @@ void viewers_note(Viewers *viewers, const FleetFacts *facts)
 		note_vm(viewers, &facts->vms[i]);
 }
 
-bool viewers_contain(const Viewers *viewers, const Guid *guid, const char *uid, const char *name)
+static bool has_user(const ViewedVm *vm, uid_t uid)
+{
+	for (size_t i = 0; i < vm->user_count; i++)
+		if (vm->users[i] == uid)
+			return true;
+	return false;
+}
+
+bool viewers_contain(const Viewers *viewers, const Guid *guid, uid_t uid)
 {
 	const ViewedVm *vm = find_vm(viewers, guid);
 
-	for (size_t i = 0; vm && i < vm->user_count; i++)
-		if (strcmp(vm->users[i], uid) == 0 || (name && strcmp(vm->users[i], name) == 0))
+	return vm && has_user(vm, uid);
+}
+
+bool viewers_contain_name(const Viewers *viewers, const FleetIndex *index, const char *name,
+			  uid_t uid)
+{
+	const ViewedVm *vm;
+
+	TAILQ_FOREACH (vm, &viewers->list, by_age)
+		if (has_user(vm, uid) && fleet_index_has_name(index, &vm->guid, name))
 			return true;
 	return false;
 }

@@ -6,6 +6,7 @@
 #include <bsd/sys/tree.h>
 
 #include "daemon/fleet/model/facts.h"
+#include "daemon/fleet/model/index.h"
 
 /*
  * The users that are display clients of VMs that this host has or had. They may ask where the VM is
@@ -17,7 +18,7 @@
 
 typedef struct ViewedVm {
 	Guid guid;
-	char **users; /* names or decimal uids, as in vaild */
+	uid_t *users;
 	size_t user_count;
 	TAILQ_ENTRY(ViewedVm) by_age;
 	RB_ENTRY(ViewedVm) by_guid;
@@ -38,7 +39,11 @@ void viewers_deinit(Viewers *viewers);
 /* Notes the display clients of the VMs that the host has. Out of memory, it skips VMs. */
 void viewers_note(Viewers *viewers, const FleetFacts *facts);
 
-/* Tests whether the VM has or had this user as a display client. name: NULL if the uid has none. */
-bool viewers_contain(const Viewers *viewers, const Guid *guid, const char *uid, const char *name);
+/* Tests whether the VM has or had this user as a display client. */
+bool viewers_contain(const Viewers *viewers, const Guid *guid, uid_t uid);
+
+/* Tests the same of the VMs that the index knows by this name. Does not look at VMs of others. */
+bool viewers_contain_name(const Viewers *viewers, const FleetIndex *index, const char *name,
+			  uid_t uid);
 
 #endif

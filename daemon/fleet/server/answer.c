@@ -332,17 +332,25 @@ static const FleetMethod *find_method(Request *request, const char *name)
 	return row;
 }
 
-/* Tests whether the caller is a display client of the VM that the request names. */
+/*
+ * Tests whether the caller is a display client of the VM that the request names. The search for a
+ * name in the whole fleet is only for those who have a VM with this name.
+ */
 static bool is_viewer(const Request *request)
 {
 	const FleetService *service = request->service;
+	const FleetCaller *caller = request->caller;
 	const char *text = json_string(json_member(request->parameters, "virtualMachineGuid"));
 	const char *name = json_string(json_member(request->parameters, "name"));
 	Guid guid;
 
-	return ((text && guid_parse(text, &guid)) ||
-		(name && fleet_index_find_name(service->index, name, &guid) == 1)) &&
-	       service->is_viewer && service->is_viewer(service->context, request->caller, &guid);
+	if (!service->is_viewer)
+		return false;
+	if (text && guid_parse(text, &guid))
+		return service->is_viewer(service->context, caller, &guid, NULL);
+	return name && service->is_viewer(service->context, caller, NULL, name) &&
+	       fleet_index_find_name(service->index, name, &guid) == 1 &&
+	       service->is_viewer(service->context, caller, &guid, NULL);
 }
 
 static bool may_call(const Request *request, Rule rule)

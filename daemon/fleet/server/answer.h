@@ -33,8 +33,12 @@ typedef bool FleetChange(void *context, const FleetCaller *caller, const Guid *g
 /* Tells what the index does not know of the metrics. */
 typedef void FleetMeasure(void *context, FleetMetrics *ret);
 
-/* Tests whether the caller is a display client of a VM that is or was on this host. */
-typedef bool FleetIsViewer(void *context, const FleetCaller *caller, const Guid *guid);
+/*
+ * Tests whether the caller is a display client of a VM that is or was on this host. guid: NULL for
+ * any VM with the name. Strangers ask this, so it must be cheap.
+ */
+typedef bool FleetIsViewer(void *context, const FleetCaller *caller, const Guid *guid,
+			   const char *name);
 
 typedef struct FleetService {
 	const FleetIndex *index;

@@ -46,9 +46,26 @@ Test(machine_life, a_repeated_registration_changes_nothing)
 	cr_assert_str_eq(reply_string(fixture.fake_host, "virtualMachine.name"), "");
 	cr_assert_str_eq(reply_string(fixture.fake_host, "virtualMachine.displayClients[0].user"),
 			 "alice");
+	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.displayClients[0].uid"),
+		     1000u);
 	cr_assert_eq(reply_count(fixture.fake_host, "virtualMachine.virtualGpus"), 1u);
 	cr_assert_eq(fixture.fake_host->event_count, events);
 	cr_assert_eq(fixture.fake_host->record_count, records);
+}
+
+/* A client may send back what it has read, but only the name says who the user is. */
+Test(machine_life, the_uid_of_a_display_client_in_a_request_is_ignored)
+{
+	cr_assert_str_eq(CALL(fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":"
+			      "[{\"user\":\"alice\",\"uid\":7}]}"),
+			 SUCCESS);
+	cr_assert_eq(reply_number(fixture.fake_host, "virtualMachine.displayClients[0].uid"),
+		     1000u);
+	cr_assert_str_eq(CALL(fixture.admin, UPDATE_MACHINE,
+			      "{\"virtualMachineGuid\":\"" GUID_A "\",\"displayClients\":"
+			      "[{\"uid\":1000}]}"),
+			 "STATUS_INVALID_PARAMETER");
 }
 
 Test(machine_life, a_registration_by_a_stranger_collides)

@@ -41,13 +41,18 @@ static void on_measure(void *context, FleetMetrics *ret)
 	ret->keepalives = 42;
 }
 
-/* The stranger is a display client of this VM. */
-static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid)
+/* The stranger is a display client of VM. */
+static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *guid,
+			 const char *name)
 {
 	Guid vm;
 
 	(void)context;
-	return caller->uid == stranger.uid && guid_parse(VM, &vm) && guid_compare(&vm, guid) == 0;
+	if (caller->uid != stranger.uid || !guid_parse(VM, &vm))
+		return false;
+	if (guid)
+		return guid_compare(&vm, guid) == 0;
+	return fleet_index_has_name(&index_of, &vm, name);
 }
 
 static void begin(void)
@@ -148,6 +153,9 @@ Test(fleet_answers, a_display_client_hears_where_its_vm_is)
 	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" OTHER_VM "\"}"),
 		     denied);
 	expect_reply(&stranger, FLEET_WITH("Where", "{\"virtualMachineGuid\":1}"), denied);
+	fleet_index_put(&index_of, "where/" OTHER_VM,
+			"{\"host\":\"" HOST_2 "\",\"virtualMachineName\":\"web\"}", 4, 1000);
+	expect_reply(&stranger, FLEET_WITH("Where", "{\"name\":\"web\"}"), denied);
 }
 
 Test(fleet_answers, bytes_of_another_process_are_refused)

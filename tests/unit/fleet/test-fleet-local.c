@@ -74,6 +74,20 @@ Test(fleet_local, a_vm)
 	cr_assert_str_eq(facts.host.name, "here");
 }
 
+/* A user's name can be the decimal uid of another, so only the uid that vaild has resolved counts.
+ */
+Test(fleet_local, users_are_known_by_the_uid_that_vaild_tells)
+{
+	add(&replies.vms,
+	    "{\"virtualMachines\":[{\"virtualMachineGuid\":\"" VM "\",\"displayClients\":["
+	    "{\"user\":\"1000\",\"uid\":1001},{\"user\":\"alice\"},{\"pid\":7},"
+	    "{\"user\":\"x\",\"uid\":4294967295},{\"user\":\"bob\",\"uid\":1002}]}]}");
+	read_replies();
+	cr_assert_eq(facts.vms[0].user_count, 2);
+	cr_assert_eq(facts.vms[0].users[0], 1001);
+	cr_assert_eq(facts.vms[0].users[1], 1002);
+}
+
 /* Adds a VM with a vGPU on the adapter aa, and with members about its source. */
 static void add_vm_from(const char *guid, const char *source)
 {

@@ -23,54 +23,79 @@ static void end(void)
 
 TestSuite(fleet_viewers, .init = begin, .fini = end);
 
-static void note(unsigned int number, char *one, char *other)
+#define NOBODY 0
+
+/* The test's users are not root. */
+static void note(unsigned int number, uid_t one, uid_t other)
 {
-	char *users[] = { one, other };
+	uid_t users[] = { one, other };
 
 	memcpy(vm.guid.bytes, &number, sizeof(number));
 	vm.users = users;
-	vm.user_count = (size_t)(one != NULL) + (other != NULL);
+	vm.user_count = (size_t)(one != NOBODY) + (other != NOBODY);
 	viewers_note(&viewers, &facts);
 }
 
-static bool contain(unsigned int number, const char *uid, const char *name)
+static bool contain(unsigned int number, uid_t uid)
 {
 	Guid guid = { 0 };
 
 	memcpy(guid.bytes, &number, sizeof(number));
-	return viewers_contain(&viewers, &guid, uid, name);
+	return viewers_contain(&viewers, &guid, uid);
 }
 
-Test(fleet_viewers, users_are_found_by_name_and_uid)
+Test(fleet_viewers, users_are_found_by_uid)
 {
-	note(1, "alice", "1001");
-	cr_assert(contain(1, "1000", "alice"));
-	cr_assert(contain(1, "1001", "bob"));
-	cr_assert(contain(1, "1001", NULL));
-	cr_assert_not(contain(1, "1000", NULL));
-	cr_assert_not(contain(1, "1002", "carol"));
-	cr_assert_not(contain(2, "1000", "alice"));
+	note(1, 1000, 1001);
+	cr_assert(contain(1, 1000));
+	cr_assert(contain(1, 1001));
+	cr_assert_not(contain(1, 1002));
+	cr_assert_not(contain(2, 1000));
 }
 
 Test(fleet_viewers, the_last_users_count)
 {
-	note(1, "alice", NULL);
-	note(1, "alice", NULL);
+	note(1, 1000, NOBODY);
+	note(1, 1000, NOBODY);
 	cr_assert_eq(viewers.count, 1);
-	note(1, "bob", NULL);
-	cr_assert_not(contain(1, "1000", "alice"));
-	cr_assert(contain(1, "1001", "bob"));
-	note(1, NULL, NULL);
-	cr_assert_not(contain(1, "1001", "bob"));
+	note(1, 1001, NOBODY);
+	cr_assert_not(contain(1, 1000));
+	cr_assert(contain(1, 1001));
+	note(1, NOBODY, NOBODY);
+	cr_assert_not(contain(1, 1001));
 }
 
 Test(fleet_viewers, the_vm_that_was_seen_first_is_forgotten_first)
 {
 	for (unsigned int i = 0; i < VIEWERS_VMS_MAX; i++)
-		note(i, "alice", NULL);
-	note(0, "alice", NULL);
-	note(VIEWERS_VMS_MAX, "alice", NULL);
+		note(i, 1000, NOBODY);
+	note(0, 1000, NOBODY);
+	note(VIEWERS_VMS_MAX, 1000, NOBODY);
 	cr_assert_eq(viewers.count, VIEWERS_VMS_MAX);
-	cr_assert(contain(0, "1000", "alice"));
-	cr_assert_not(contain(1, "1000", "alice"));
+	cr_assert(contain(0, 1000));
+	cr_assert_not(contain(1, 1000));
+}
+
+#define HOST "01000000000000000000000000000000"
+
+/* The name of a VM is the one that the fleet shows, and only the user's own VMs are looked at. */
+Test(fleet_viewers, a_name_is_found_among_the_users_vms)
+{
+	FleetIndex index;
+	HostId self;
+
+	cr_assert(host_id_parse(HOST, &self));
+	cr_assert(fleet_index_init(&index, &self));
+	fleet_index_put(&index, "vms/01000000-0000-0000-0000-000000000000/" HOST,
+			"{\"name\":\"web\"}", 1, 1);
+	fleet_index_put(&index, "where/02000000-0000-0000-0000-000000000000",
+			"{\"virtualMachineName\":\"mail\"}", 2, 1);
+	note(0x01, 1000, NOBODY);
+	note(0x02, 1001, NOBODY);
+	cr_assert(viewers_contain_name(&viewers, &index, "web", 1000));
+	cr_assert_not(viewers_contain_name(&viewers, &index, "web", 1001));
+	cr_assert(viewers_contain_name(&viewers, &index, "mail", 1001));
+	cr_assert_not(viewers_contain_name(&viewers, &index, "", 1000));
+	cr_assert_not(viewers_contain_name(&viewers, &index, "none", 1000));
+	fleet_index_deinit(&index);
 }
