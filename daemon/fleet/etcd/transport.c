@@ -132,14 +132,30 @@ static void serve(Transport *transport)
 	transport->on_activity(transport->context);
 }
 
+/*
+ * Reads what has arrived, for example during a pause of this process. curl_multi_perform() would do
+ * so as well, but it starts exchanges without asking for a watch of their sockets.
+ */
+static void read_answers(Transport *transport)
+{
+	curl_socket_t socket;
+	Exchange *exchange;
+	int running;
+
+	TAILQ_FOREACH (exchange, &transport->running, link)
+		if (curl_easy_getinfo((CURL *)exchange->easy, CURLINFO_ACTIVESOCKET, &socket) ==
+			    CURLE_OK &&
+		    socket != CURL_SOCKET_BAD)
+			curl_multi_socket_action(transport->multi, socket, CURL_CSELECT_IN,
+						 &running);
+}
+
 void transport_expire(Transport *transport)
 {
 	int64_t time = now(transport);
 	Exchange *exchange;
-	int running;
 
-	/* After a pause of this process, unread answers may have arrived. */
-	curl_multi_perform(transport->multi, &running);
+	read_answers(transport);
 	collect_ended(transport);
 	TAILQ_FOREACH (exchange, &transport->running, link) {
 		if (exchange->deadline > time || exchange->has_ended)
