@@ -46,7 +46,7 @@ static char *write_parameters(const char *machine)
 	return text;
 }
 
-/* Calls Where, and waits so many milliseconds. Returns its reply, or NULL. */
+/* Calls Where. milliseconds: how long to wait. Returns its reply, or NULL. */
 static char *ask_where(const char *machine, int milliseconds)
 {
 	_cleanup_free_ char *parameters = write_parameters(machine);
@@ -71,7 +71,7 @@ typedef enum Place {
 } Place;
 
 /*
- * Asks for the host of the VM, for at most so many milliseconds. Sets *ret_host, to be freed by the
+ * Asks for the host of the VM. milliseconds: how long to wait. Sets *ret_host, to be freed by the
  * caller, if it is another one.
  */
 static Place find_place(const char *machine, int milliseconds, char **ret_host)

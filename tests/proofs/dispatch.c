@@ -18,6 +18,7 @@
  * Nothing is bounded: the path has no loop.
  */
 #include "daemon/api/dispatch.h"
+#include "daemon/api/audit-details.h"
 #include "daemon/core/audit-record.h"
 #include "tests/proofs/proof.h"
 
@@ -366,9 +367,9 @@ static Lookup read_groups(void *self, const Caller *of)
 }
 
 /* The parameters of requests are not modelled, so neither are the details. */
-void audit_details_init(AuditDetails *details, const Request *request)
+void audit_details_init(AuditDetails *details, const Request *of)
 {
-	(void)request;
+	(void)of;
 	details->count = 0;
 }
 

@@ -272,8 +272,9 @@ check_updates() {
   console "mode 1 1"
   expect_frame "the stream continues after another name and an unsupported format" \
     updates "1 1 0 0 1"
-  expect_equal "the stream has no other frames" "99 99 99 40 1" \
-    "$(awk '{ print $2 }' "$PRIVATE/updates.frames" | paste -sd' ')"
+  # A slow viewer may notice twice that one picture has changed.
+  expect_equal "the stream has no frames of other modes" "99 40 1" \
+    "$(awk '{ print $2 }' "$PRIVATE/updates.frames" | uniq | paste -sd' ')"
   expect_equal "nothing else is reported" 1 "$(said updates | wc -l)"
   end_stream
 }
