@@ -8,7 +8,6 @@
 #include <vail.h>
 
 #include "client/common/json-members.h"
-#include "client/libvail/clock.h"
 #include "proto/guid.h"
 #include "proto/json-writer.h"
 #include "proto/macros.h"
@@ -18,6 +17,14 @@
 /* How long to look for a VM that has ended here, and how long to wait between two looks. */
 #define MOVE_MILLISECONDS 3000
 #define MOVE_PAUSE        200
+
+static int64_t monotonic_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 const char *fleet_socket_path(void)
 {
