@@ -73,16 +73,15 @@ check_groups() {
 
 bob_gets() { [ "$(fleet_status run_as vail-bob)" = "$1" ]; }
 
-check_places() {
-  local i held=()
+bob_is_limited() {
+  hold_connections "$FLEET_SOCKET" vail-bob 4
+  bob_gets STATUS_QUOTA_EXCEEDED
+}
 
-  for ((i = 0; i < 4; i++)); do
-    exec_as vail-bob socat -u "UNIX-CONNECT:$FLEET_SOCKET" OPEN:/dev/null &
-    held+=($!)
-  done
-  expect "places: a user who may call nothing has few" eventually bob_gets STATUS_QUOTA_EXCEEDED
+check_places() {
+  expect "places: a user who may call nothing has few" eventually bob_is_limited
   expect_equal "places: another such user is answered" STATUS_ACCESS_DENIED "$(fleet_status run_as vail-carol)"
-  for i in "${held[@]}"; do kill_and_wait "$i"; done
+  release_connections
 }
 
 start_fleet "$HELPERS/without-kernel-feature" passrights

@@ -201,18 +201,17 @@ check_rights() {
 
 stranger_gets() { [ "$(fleet_status vail-bob io.vaild.Fleet.ListHosts)" = "$1" ]; }
 
+strangers_are_limited() {
+  hold_connections "$FLEET_SOCKET" vail-bob 4
+  stranger_gets STATUS_QUOTA_EXCEEDED
+}
+
 # Users who may call nothing cannot take the connections of the others.
 check_connections() {
-  local i held=()
-
-  for ((i = 0; i < 4; i++)); do
-    exec_as vail-bob socat -u "UNIX-CONNECT:$FLEET_SOCKET" OPEN:/dev/null &
-    held+=($!)
-  done
-  expect "connections: strangers have a limit" eventually stranger_gets STATUS_QUOTA_EXCEEDED
+  expect "connections: strangers have a limit" eventually strangers_are_limited
   expect_equal "connections: an observer is served beside them" STATUS_SUCCESS \
     "$(fleet_status vail-alice io.vaild.Fleet.ListHosts)"
-  for i in "${held[@]}"; do kill_and_wait "$i"; done
+  release_connections
   expect "connections: the limit ends with them" eventually stranger_gets STATUS_ACCESS_DENIED
 }
 

@@ -253,6 +253,27 @@ kill_and_wait() {
   wait "$1" 2>/dev/null || true
 }
 
+# hold_connections SOCKET USER COUNT: has this many processes of the user that hold a connection each. One
+# whose connection was refused, because another of the user took its place, is started again at the
+# next call.
+hold_connections() {
+  local i
+
+  for ((i = 0; i < $3; i++)); do
+    if [ -n "${HOLDERS[i]:-}" ] && ! is_gone_or_zombie "${HOLDERS[i]}"; then continue; fi
+    exec_as "$2" socat -u "UNIX-CONNECT:$1" OPEN:/dev/null &
+    HOLDERS[i]=$!
+  done
+}
+
+# Ends the connections of hold_connections.
+release_connections() {
+  local pid
+
+  for pid in "${HOLDERS[@]}"; do kill_and_wait "$pid" 2>/dev/null || true; done
+  HOLDERS=()
+}
+
 # Makes the daemon's folders and an empty log.
 make_folders() {
   mkdir -p "$PRIVATE/run" "$PRIVATE/runtime" "$STATE" "$CONFIG/vaild.json.d"
