@@ -12,6 +12,8 @@
 #include "client/vailctl/listing.h"
 #include "client/vailctl/monitor.h"
 #include "client/vailctl/output.h"
+#include "client/vailctl/report.h"
+#include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
 #include "client/vailctl/vm-state.h"
 #include "client/vailctl/vmm-process.h"
@@ -229,6 +231,24 @@ int command_vm_release(Tool *tool)
 					"the quarantines, run: vailctl vm quarantines",
 					tool->typed);
 	return tool_finish(tool, vail_set_quarantine(tool->vail, tool->arguments[0], false, NULL));
+}
+
+static const TableColumn quarantine_columns[] = {
+	{ .name = "GUID" }, { .name = "REASON", .minimum = 16, .folds = true }
+};
+
+static void fill_quarantine(Table *table, const JsonValue *quarantine)
+{
+	table_add(table, member_text(quarantine, "virtualMachineGuid"));
+	table_add(table, member_text(quarantine, "reason"));
+}
+
+int command_quarantines(Tool *tool)
+{
+	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
+
+	return report_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
+			   fill_quarantine, "No quarantines.");
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands that show VMs, registrations and quarantines. */
+/* Commands that show VMs and registrations. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -452,7 +452,7 @@ int command_describe(Tool *tool)
 	return exit_status;
 }
 
-/* ---- registrations, quarantines ---- */
+/* ---- registrations ---- */
 
 static const TableColumn registration_columns[] = {
 	{ .name = "GUID", .prefix = GUID_PREFIX },
@@ -495,22 +495,4 @@ int command_registrations(Tool *tool)
 		fill_registration(&table, registrations.items[i], &names);
 	return report_visible(tool, &table, "No registrations",
 			      " of this process; operators see all");
-}
-
-static const TableColumn quarantine_columns[] = {
-	{ .name = "GUID" }, { .name = "REASON", .minimum = 16, .folds = true }
-};
-
-static void fill_quarantine(Table *table, const JsonValue *quarantine)
-{
-	table_add(table, member_text(quarantine, "virtualMachineGuid"));
-	table_add(table, member_text(quarantine, "reason"));
-}
-
-int command_quarantines(Tool *tool)
-{
-	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
-
-	return report_list(tool, "io.vaild.Machine.ListQuarantines", "quarantines", &table,
-			   fill_quarantine, "No quarantines.");
 }

@@ -2,63 +2,28 @@
 #include "daemon/fleet/server/metrics.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "daemon/fleet/model/size.h"
 #include "proto/macros.h"
+#include "proto/open-metrics.h"
 
-#define LINE_MAX_LENGTH 256
-
-/* Text under construction. Once failed is set, later calls write nothing. */
-typedef struct Text {
-	Buffer *out;
-	bool failed;
-} Text;
-
-static _printf_(2, 3) void put(Text *text, const char *format, ...)
-{
-	va_list arguments;
-
-	if (text->failed || !buffer_reserve(text->out, LINE_MAX_LENGTH)) {
-		text->failed = true;
-		return;
-	}
-	va_start(arguments, format);
-	int length = vsnprintf(buffer_tail(text->out), LINE_MAX_LENGTH, format, arguments);
-	va_end(arguments);
-	if (length < 0 || length >= LINE_MAX_LENGTH)
-		text->failed = true;
-	else
-		text->out->end += (size_t)length;
-}
-
-static void put_family(Text *text, const char *name, const char *type, const char *unit,
-		       const char *help)
-{
-	put(text, "# TYPE vaild_fleet_%s %s\n", name, type);
-	if (unit)
-		put(text, "# UNIT vaild_fleet_%s %s\n", name, unit);
-	put(text, "# HELP vaild_fleet_%s %s\n", name, help);
-}
-
-static void put_gauge(Text *text, const char *name, const char *unit, uint64_t value,
+static void put_gauge(OpenMetrics *text, const char *name, const char *unit, uint64_t value,
 		      const char *help)
 {
-	put_family(text, name, "gauge", unit, help);
-	put(text, "vaild_fleet_%s %" PRIu64 "\n", name, value);
+	open_metrics_family(text, name, "gauge", unit, help);
+	open_metrics_put(text, "vaild_fleet_%s %" PRIu64 "\n", name, value);
 }
 
-static void put_counter(Text *text, const char *name, uint64_t value, const char *help)
+static void put_counter(OpenMetrics *text, const char *name, uint64_t value, const char *help)
 {
-	put_family(text, name, "counter", NULL, help);
-	put(text, "vaild_fleet_%s_total %" PRIu64 "\n", name, value);
+	open_metrics_family(text, name, "counter", NULL, help);
+	open_metrics_put(text, "vaild_fleet_%s_total %" PRIu64 "\n", name, value);
 }
 
 /* --- what is known --------------------------------------------------------------------------- */
 
 /* Writes no age if etcd was never reached. */
-static void put_age(Text *text, const FleetIndex *index, uint64_t now)
+static void put_age(OpenMetrics *text, const FleetIndex *index, uint64_t now)
 {
 	uint64_t age = 0;
 
@@ -66,9 +31,10 @@ static void put_age(Text *text, const FleetIndex *index, uint64_t now)
 		return;
 	if (!index->is_reached && now > index->since)
 		age = now - index->since;
-	put_family(text, "age_seconds", "gauge", "seconds",
-		   "Time since what is shown was right; 0 while etcd is reached.");
-	put(text, "vaild_fleet_age_seconds %" PRIu64 ".%03" PRIu64 "\n", age / 1000, age % 1000);
+	open_metrics_family(text, "age_seconds", "gauge", "seconds",
+			    "Time since what is shown was right; 0 while etcd is reached.");
+	open_metrics_put(text, "vaild_fleet_age_seconds %" PRIu64 ".%03" PRIu64 "\n", age / 1000,
+			 age % 1000);
 }
 
 /* Counts the quarantines that are not lifted. */
@@ -82,7 +48,7 @@ static size_t count_quarantines(const FleetIndex *index)
 	return count;
 }
 
-static void put_index(Text *text, const FleetIndex *index)
+static void put_index(OpenMetrics *text, const FleetIndex *index)
 {
 	put_gauge(text, "hosts", NULL, index->counts[FLEET_KEY_HOST],
 		  "Hosts that are there, with this one.");
@@ -101,7 +67,7 @@ static void put_index(Text *text, const FleetIndex *index)
 
 /* --- what was done --------------------------------------------------------------------------- */
 
-static void put_changes(Text *text, const FleetMetrics *metrics)
+static void put_changes(OpenMetrics *text, const FleetMetrics *metrics)
 {
 	static const char *const changes[] = {
 		[METRICS_PUT] = "put", [METRICS_DELETE] = "delete", [METRICS_SWAP] = "swap"
@@ -113,16 +79,19 @@ static void put_changes(Text *text, const FleetMetrics *metrics)
 
 	_Static_assert(ARRAY_SIZE(changes) == METRICS_CHANGE_MAX, "each change has a name");
 	_Static_assert(ARRAY_SIZE(outcomes) == METRICS_OUTCOME_MAX, "each outcome has a name");
-	put_family(text, "changes", "counter", NULL,
-		   "Changes of keys in etcd, by kind and outcome; a swap claims a VM.");
+	open_metrics_family(text, "changes", "counter", NULL,
+			    "Changes of keys in etcd, by kind and outcome; a swap claims a VM.");
 	for (MetricsChange change = 0; change < METRICS_CHANGE_MAX; change++)
 		for (MetricsOutcome outcome = 0; outcome < METRICS_OUTCOME_MAX; outcome++)
-			put(text,
-			    "vaild_fleet_changes_total{change=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-			    changes[change], outcomes[outcome], metrics->changes[change][outcome]);
+			open_metrics_put(
+				text,
+				"vaild_fleet_changes_total{change=\"%s\",outcome=\"%s\"} %" PRIu64
+				"\n",
+				changes[change], outcomes[outcome],
+				metrics->changes[change][outcome]);
 }
 
-static void put_work(Text *text, const FleetMetrics *metrics)
+static void put_work(OpenMetrics *text, const FleetMetrics *metrics)
 {
 	put_gauge(text, "vaild_present", NULL, metrics->has_vaild,
 		  "1 if the vaild of this host is there, else 0.");
@@ -143,16 +112,16 @@ static void put_work(Text *text, const FleetMetrics *metrics)
 bool fleet_metrics_write(Buffer *out, const FleetIndex *index, const FleetMetrics *metrics,
 			 const char *version, uint64_t now)
 {
-	Text text = { .out = out };
+	OpenMetrics text = { .out = out, .prefix = "vaild_fleet" };
 
-	put_family(&text, "build_info", "gauge", NULL, "Version of the running vaild-fleet.");
-	put(&text, "vaild_fleet_build_info{version=\"%s\"} 1\n", version);
+	open_metrics_family(&text, "build_info", "gauge", NULL,
+			    "Version of the running vaild-fleet.");
+	open_metrics_put(&text, "vaild_fleet_build_info{version=\"%s\"} 1\n", version);
 	put_gauge(&text, "etcd_reached", NULL, index->is_reached, "1 if etcd is reached, else 0.");
 	put_gauge(&text, "current", NULL, fleet_index_is_current(index),
 		  "1 if all that is known is of now, else 0.");
 	put_age(&text, index, now);
 	put_index(&text, index);
 	put_work(&text, metrics);
-	put(&text, "# EOF\n");
-	return !text.failed && buffer_append(out, "", 1);
+	return open_metrics_end(&text);
 }
