@@ -260,9 +260,9 @@ hold_connections() {
   local i
 
   for ((i = 0; i < $3; i++)); do
-    if [ -n "${HOLDERS[i]:-}" ] && ! is_gone_or_zombie "${HOLDERS[i]}"; then continue; fi
+    if [ -n "${CONNECTION_PIDS[i]:-}" ] && ! is_gone_or_zombie "${CONNECTION_PIDS[i]}"; then continue; fi
     exec_as "$2" socat -u "UNIX-CONNECT:$1" OPEN:/dev/null &
-    HOLDERS[i]=$!
+    CONNECTION_PIDS[i]=$!
   done
 }
 
@@ -270,8 +270,8 @@ hold_connections() {
 release_connections() {
   local pid
 
-  for pid in "${HOLDERS[@]}"; do kill_and_wait "$pid" 2>/dev/null || true; done
-  HOLDERS=()
+  for pid in "${CONNECTION_PIDS[@]}"; do kill_and_wait "$pid" 2>/dev/null || true; done
+  CONNECTION_PIDS=()
 }
 
 # Makes the daemon's folders and an empty log.
