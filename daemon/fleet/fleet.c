@@ -336,11 +336,11 @@ static bool on_is_viewer(void *context, const FleetCaller *caller, const Guid *g
 	return viewers_contain_name(&fleet->viewers, &fleet->index, name, caller->uid);
 }
 
-static void on_quarantine_answered(void *context, const Guid *guid, bool is_done)
+static void on_quarantine_answered(void *context, const Guid *guid, QuarantineOutcome outcome)
 {
 	Fleet *fleet = context;
 
-	quarantines_answered(&fleet->quarantines, guid, is_done, boot_clock());
+	quarantines_answered(&fleet->quarantines, guid, outcome, boot_clock());
 	plan_soon(fleet);
 }
 

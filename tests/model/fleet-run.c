@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/macros.h"
+
 void fleet_expect(const FleetRun *run, const PlayedHost *host, bool holds, const char *what)
 {
 	cr_assert(holds, "seed %" PRIu64 ", step %" PRIu64 ", %s: %s", run->seed, run->step,
@@ -176,6 +178,7 @@ static void stop_fleet(PlayedHost *host)
 	host->is_reached = false;
 	host->lease = 0;
 	memset(host->is_setting, 0, sizeof(host->is_setting));
+	memset(host->has_seen_deletion, 0, sizeof(host->has_seen_deletion));
 	for (size_t i = 0; i < host->call_count; i++)
 		host->calls[i].is_orphan = true;
 }
@@ -225,14 +228,25 @@ static void check_where(PlayedHost *host)
 	}
 }
 
+/* Notes whether the host has seen how the key of a quarantine was deleted, and no later key. */
+static void note_quarantine_key(PlayedHost *host, const char *text, bool is_there)
+{
+	FleetKey key;
+
+	if (fleet_key_parse(text, &key) && key.kind == FLEET_KEY_QUARANTINE)
+		host->has_seen_deletion[fleet_vm_of(host->run, &key.vm)] = !is_there;
+}
+
 static void reach(PlayedHost *host)
 {
 	const PlayedEtcd *etcd = &host->run->etcd;
 
 	fleet_index_begin_snapshot(&host->index);
-	for (size_t i = 0; i < etcd->key_count; i++)
+	for (size_t i = 0; i < etcd->key_count; i++) {
 		fleet_index_put(&host->index, etcd->keys[i].key, etcd->keys[i].value,
 				etcd->keys[i].mod_revision, host->run->now);
+		note_quarantine_key(host, etcd->keys[i].key, true);
+	}
 	fleet_index_end_snapshot(&host->index, etcd->revision, host->run->now);
 	host->cursor = etcd->event_count;
 	host->is_reached = true;
@@ -253,6 +267,7 @@ static void show_event(PlayedHost *host)
 		fleet_index_delete(&host->index, event->key, event->revision, host->run->now);
 	if (!event->value && fleet_key_parse(event->key, &key) && key.kind == FLEET_KEY_QUARANTINE)
 		cr_assert(quarantines_deleted(&host->quarantines, &key.vm));
+	note_quarantine_key(host, event->key, event->value != NULL);
 	wanted_noticed(&host->wanted, &host->index, event->key, host->run->now);
 	check_where(host);
 }
@@ -390,9 +405,21 @@ static void keep_lease(PlayedHost *host)
 	wanted_lease(&host->wanted, true);
 }
 
-static void finish_quarantine(PlayedHost *host, size_t vm, bool may_refuse)
+static QuarantineOutcome roll_outcome(Dice *dice, bool may_fail)
 {
-	bool is_done = !may_refuse || !dice_chance(&host->run->dice, 10);
+	static const QuarantineOutcome failures[] = { QUARANTINE_REFUSED, QUARANTINE_HINDERED,
+						      QUARANTINE_UNKNOWN };
+
+	return may_fail && dice_chance(dice, 5) ? failures[dice_roll(dice, ARRAY_SIZE(failures))]
+						: QUARANTINE_DONE;
+}
+
+/* may_fail: vaild may refuse the change, or its answer may be lost. */
+static void finish_quarantine(PlayedHost *host, size_t vm, bool may_fail)
+{
+	QuarantineOutcome outcome = roll_outcome(&host->run->dice, may_fail);
+	bool is_done = outcome == QUARANTINE_DONE ||
+		       (outcome == QUARANTINE_UNKNOWN && dice_chance(&host->run->dice, 2));
 
 	if (!host->is_setting[vm] || host->is_vaild_away)
 		return;
@@ -402,8 +429,10 @@ static void finish_quarantine(PlayedHost *host, size_t vm, bool may_refuse)
 		host->quarantined[vm] = host->sets_to[vm] ? QUARANTINE_OF_FLEET : QUARANTINE_NONE;
 		*(host->sets_to[vm] ? &host->run->imposed : &host->run->lifted) += 1;
 	}
-	read_facts(host);
-	quarantines_answered(&host->quarantines, &host->run->guids[vm], is_done, host->run->now);
+	/* The next facts show the change, unless they are older than the answer. */
+	if (!may_fail || dice_chance(&host->run->dice, 2))
+		read_facts(host);
+	quarantines_answered(&host->quarantines, &host->run->guids[vm], outcome, host->run->now);
 }
 
 /* --- chance ---------------------------------------------------------------------------------- */
@@ -598,7 +627,8 @@ static void check_quarantines(FleetRun *run, PlayedHost *host)
 
 		/* A host that has not seen how the key was deleted keeps the quarantine. */
 		fleet_expect(run, host,
-			     !found || host->quarantined[i] == QUARANTINE_OF_HOST ||
+			     (!found && !host->has_seen_deletion[i]) ||
+				     host->quarantined[i] == QUARANTINE_OF_HOST ||
 				     (host->quarantined[i] == QUARANTINE_OF_FLEET) == is_wanted,
 			     "imposes the quarantines of the fleet, and no others");
 	}

@@ -74,6 +74,7 @@ typedef struct PlayedHost {
 	LocalQuarantine told[FLEET_VMS]; /* as vaild-fleet has read them last */
 	bool is_setting[FLEET_VMS];      /* a quarantine, in progress */
 	bool sets_to[FLEET_VMS];
+	bool has_seen_deletion[FLEET_VMS]; /* of the quarantine's key, and no later key */
 } PlayedHost;
 
 struct FleetRun {

@@ -7,10 +7,9 @@
 #include <string.h>
 #include <vail.h>
 
+#include "daemon/fleet/local/quarantine-call.h"
 #include "daemon/fleet/local/replies.h"
 #include "daemon/fleet/local/wall-clock.h"
-#include "daemon/fleet/model/quarantine.h"
-#include "proto/json-writer.h"
 #include "proto/macros.h"
 
 #define RETRY_SECONDS 1
@@ -368,34 +367,6 @@ const FleetFacts *local_facts(const Local *local)
 	return &local->facts;
 }
 
-/*
- * Writes the parameters of SetQuarantine. Returns NULL if out of memory. Where no quarantine is
- * expected, QUARANTINE_REASON_OF_FLEET alone equals no reason that one imposed meanwhile may have.
- */
-static char *write_parameters(const Local *local, const Guid *guid, const char *reason)
-{
-	const FleetLocalQuarantine *known = fleet_facts_quarantine(&local->facts, guid);
-	Buffer out = BUFFER_INIT;
-	Writer writer = WRITER_INIT(&out);
-
-	writer_object_begin(&writer);
-	writer_key(&writer, "virtualMachineGuid");
-	writer_guid(&writer, guid);
-	writer_key(&writer, "quarantined");
-	writer_boolean(&writer, reason != NULL);
-	if (reason) {
-		writer_key(&writer, "reason");
-		writer_string(&writer, reason);
-	}
-	writer_key(&writer, "expectedReason");
-	writer_string(&writer, known ? known->reason : QUARANTINE_REASON_OF_FLEET);
-	writer_object_end(&writer);
-	writer_terminator(&writer, '\0');
-	char *text = writer.failed ? NULL : strdup(buffer_head(&out));
-	buffer_deinit(&out);
-	return text;
-}
-
 static void on_rearm(evutil_socket_t fd, short what, void *context)
 {
 	Local *local = context;
@@ -410,22 +381,21 @@ static bool on_set(struct vail *vail, NTSTATUS status, const char *parameters, b
 {
 	Change *change = context;
 	Local *local = change->local;
+	QuarantineOutcome outcome = quarantine_outcome(status);
 
 	(void)parameters;
 	(void)continues;
-	/* If the quarantine has another reason by now, the facts show it soon. */
-	if (status != STATUS_SUCCESS && status != STATUS_INVALID_DEVICE_STATE && !local->is_freed)
+	if (outcome != QUARANTINE_DONE && outcome != QUARANTINE_OVERTAKEN && !local->is_freed)
 		local->handlers.on_problem(local->context, vail_error_message(vail));
 	if (!local->is_freed)
-		local->handlers.on_quarantine(local->context, &change->guid,
-					      status == STATUS_SUCCESS);
+		local->handlers.on_quarantine(local->context, &change->guid, outcome);
 	free(change);
 	return true;
 }
 
 void local_set_quarantine(Local *local, const Guid *guid, const char *reason)
 {
-	_cleanup_free_ char *parameters = write_parameters(local, guid, reason);
+	_cleanup_free_ char *parameters = quarantine_parameters(&local->facts, guid, reason);
 	Change *change = calloc(1, sizeof(*change));
 
 	if (change)
@@ -437,7 +407,7 @@ void local_set_quarantine(Local *local, const Guid *guid, const char *reason)
 		return;
 	}
 	free(change);
-	local->handlers.on_quarantine(local->context, guid, false);
+	local->handlers.on_quarantine(local->context, guid, QUARANTINE_HINDERED);
 }
 
 Local *local_new(struct event_base *base, const char *socket, const char *host_name,

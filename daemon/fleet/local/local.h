@@ -3,6 +3,7 @@
 #define DAEMON_FLEET_LOCAL_LOCAL_H
 
 #include "daemon/fleet/model/facts.h"
+#include "daemon/fleet/model/quarantine.h"
 
 /*
  * The vaild of this host, as its observer sees it: a watch tells when something changes, and the
@@ -18,7 +19,7 @@ typedef struct LocalHandlers {
 	/* The facts have changed. */
 	void (*on_facts)(void *context);
 	/* vaild has answered SetQuarantine, or was lost. */
-	void (*on_quarantine)(void *context, const Guid *guid, bool is_done);
+	void (*on_quarantine)(void *context, const Guid *guid, QuarantineOutcome outcome);
 	/* A sentence without a full stop, when vaild goes away or refuses something. */
 	void (*on_problem)(void *context, const char *message);
 } LocalHandlers;

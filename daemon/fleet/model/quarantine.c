@@ -24,6 +24,7 @@ void quarantines_init(Quarantines *quarantines, QuarantineSet *set, void *contex
 static void change_free(Quarantines *quarantines, QuarantineChange *change)
 {
 	RB_REMOVE(QuarantineChangeTree, &quarantines->changes, change);
+	quarantines->count--;
 	free(change);
 }
 
@@ -101,6 +102,7 @@ static QuarantineChange *get_change(Quarantines *quarantines, const Guid *guid)
 		return NULL;
 	change->guid = *guid;
 	RB_INSERT(QuarantineChangeTree, &quarantines->changes, change);
+	quarantines->count++;
 	return change;
 }
 
@@ -155,10 +157,11 @@ typedef enum Look {
 	LOOK_NO_MEMORY,
 } Look;
 
-static void forget_refusals(QuarantineChange *change)
+static void forget_failures(QuarantineChange *change)
 {
-	if (change->refusals > 0)
+	if (change->has_failed)
 		change->quiet_until = 0;
+	change->has_failed = false;
 	change->refusals = 0;
 }
 
@@ -170,7 +173,7 @@ static Look begin(Quarantines *quarantines, const Guid *guid, const Word *word, 
 	if (!change)
 		return LOOK_NO_MEMORY;
 	if (change->revision != word->revision && !change->is_in_progress)
-		forget_refusals(change);
+		forget_failures(change);
 	if (!may_begin(quarantines, change, now))
 		return LOOK_DONE;
 	if (quarantines->in_progress >= QUARANTINE_CHANGES_MAX)
@@ -286,7 +289,7 @@ static void note_return(Quarantines *quarantines)
 	QuarantineChange *change;
 
 	RB_FOREACH (change, QuarantineChangeTree, &quarantines->changes) {
-		forget_refusals(change);
+		forget_failures(change);
 		change->is_awaited = false;
 	}
 }
@@ -314,7 +317,27 @@ bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const F
 	return look != LOOK_NO_MEMORY;
 }
 
-void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_done, uint64_t now)
+/* Returns how long a change waits after this outcome. */
+static uint64_t pause_after(const Quarantines *quarantines, const QuarantineChange *change,
+			    QuarantineOutcome outcome)
+{
+	uint64_t shared = quarantines->count * QUARANTINE_SHARE;
+
+	switch (outcome) {
+	case QUARANTINE_DONE:
+	case QUARANTINE_OVERTAKEN:
+		return QUARANTINE_SHOWN;
+	case QUARANTINE_REFUSED:
+		return (uint64_t)QUARANTINE_PAUSE << change->refusals;
+	case QUARANTINE_HINDERED:
+	case QUARANTINE_UNKNOWN:
+		break;
+	}
+	return shared > QUARANTINE_PAUSE ? shared : QUARANTINE_PAUSE;
+}
+
+void quarantines_answered(Quarantines *quarantines, const Guid *guid, QuarantineOutcome outcome,
+			  uint64_t now)
 {
 	QuarantineChange *change = find_change(quarantines, guid);
 
@@ -322,13 +345,12 @@ void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_do
 		return;
 	change->is_in_progress = false;
 	quarantines->in_progress--;
-	change->is_awaited = is_done && change->is_imposing;
-	if (is_done) {
+	change->is_awaited = change->is_imposing &&
+			     (outcome == QUARANTINE_DONE || outcome == QUARANTINE_UNKNOWN);
+	change->has_failed = outcome != QUARANTINE_DONE;
+	change->quiet_until = now + pause_after(quarantines, change, outcome);
+	if (outcome == QUARANTINE_DONE)
 		change->refusals = 0;
-		change->quiet_until = now + QUARANTINE_SHOWN;
-		return;
-	}
-	change->quiet_until = now + ((uint64_t)QUARANTINE_PAUSE << change->refusals);
-	if (change->refusals < QUARANTINE_DOUBLINGS)
+	else if (outcome == QUARANTINE_REFUSED && change->refusals < QUARANTINE_DOUBLINGS)
 		change->refusals++;
 }

@@ -19,26 +19,39 @@
  */
 
 /*
- * Milliseconds before a refused change is tried again, or one that the facts do not show. The first
- * pause doubles with each refusal, up to QUARANTINE_DOUBLINGS times. The return of vaild, or
- * another revision of the key, ends the pause after a refusal.
+ * Milliseconds before a change is tried again that has failed, or that the facts do not show. The
+ * first pause doubles with each refusal of this change, up to QUARANTINE_DOUBLINGS times. A failure
+ * that says nothing about this quarantine has always the same pause. It is longer only if very many
+ * changes wait, so that all of them together call vaild once in QUARANTINE_SHARE at most. The
+ * return of vaild, or another revision of the key, ends the pause after a failure.
  */
 #define QUARANTINE_PAUSE     5000
 #define QUARANTINE_DOUBLINGS 6
 #define QUARANTINE_SHOWN     1000
+#define QUARANTINE_SHARE     5
 
 /* Changes in progress at a time. */
 #define QUARANTINE_CHANGES_MAX 64
+
+/* The outcome of a change in vaild. */
+typedef enum QuarantineOutcome {
+	QUARANTINE_DONE,
+	QUARANTINE_REFUSED,   /* because of this change */
+	QUARANTINE_OVERTAKEN, /* somebody else has changed the quarantine, as the facts soon show */
+	QUARANTINE_HINDERED,  /* for a reason that concerns the whole host */
+	QUARANTINE_UNKNOWN,   /* the answer was lost, and the change may have been made */
+} QuarantineOutcome;
 
 /* A change in progress, or one that the facts do not show yet. */
 typedef struct QuarantineChange {
 	Guid guid;
 	bool is_in_progress;
 	bool is_imposing;      /* the last change imposes */
-	bool is_awaited;       /* vaild has imposed it, and the facts have not shown that yet */
+	bool is_awaited;       /* vaild may have imposed it, and the facts do not show that yet */
 	bool is_deleted;       /* the host has seen how the key was deleted */
 	int64_t revision;      /* of the key that the last change obeys; 0 for a deleted one */
-	unsigned int refusals; /* without a success between them */
+	unsigned int refusals; /* of this change, without a success between them */
+	bool has_failed;       /* the last time */
 	uint64_t quiet_until;
 	RB_ENTRY(QuarantineChange) link;
 } QuarantineChange;
@@ -65,6 +78,7 @@ typedef void QuarantineSet(void *context, const Guid *guid, const char *reason);
 
 typedef struct Quarantines {
 	QuarantineChangeTree changes;
+	size_t count; /* of changes */
 	size_t in_progress;
 	QuarantineRound round; /* of the GUID at which the next plan begins */
 	Guid next;             /* that GUID, or one before it */
@@ -101,6 +115,7 @@ bool quarantines_plan(Quarantines *quarantines, const FleetIndex *index, const F
 bool quarantines_deleted(Quarantines *quarantines, const Guid *guid);
 
 /* Notes the answer of vaild, or its loss. The facts show the result. */
-void quarantines_answered(Quarantines *quarantines, const Guid *guid, bool is_done, uint64_t now);
+void quarantines_answered(Quarantines *quarantines, const Guid *guid, QuarantineOutcome outcome,
+			  uint64_t now);
 
 #endif

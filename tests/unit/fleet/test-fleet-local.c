@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/fleet/local/gpu-types.h"
+#include "daemon/fleet/local/quarantine-call.h"
 #include "daemon/fleet/local/replies.h"
 #include "proto/macros.h"
 
@@ -180,6 +181,43 @@ Test(fleet_local, quarantines)
 	read_replies();
 	cr_assert_eq(facts.quarantine_count, 1);
 	cr_assert_str_eq(facts.quarantines[0].reason, "r");
+}
+
+Test(fleet_local, a_failure_that_concerns_the_whole_host_does_not_refuse_a_quarantine)
+{
+	static const struct {
+		NTSTATUS status;
+		QuarantineOutcome outcome;
+	} rows[] = {
+		{ STATUS_SUCCESS, QUARANTINE_DONE },
+		{ STATUS_INVALID_PARAMETER, QUARANTINE_REFUSED },
+		{ STATUS_INVALID_DEVICE_STATE, QUARANTINE_OVERTAKEN },
+		{ STATUS_ACCESS_DENIED, QUARANTINE_HINDERED },
+		{ STATUS_INSUFFICIENT_RESOURCES, QUARANTINE_HINDERED },
+		{ STATUS_QUOTA_EXCEEDED, QUARANTINE_HINDERED },
+		{ STATUS_NO_MEMORY, QUARANTINE_HINDERED },
+		{ STATUS_CONNECTION_DISCONNECTED, QUARANTINE_UNKNOWN },
+		{ STATUS_IO_TIMEOUT, QUARANTINE_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		cr_assert_eq(quarantine_outcome(rows[i].status), rows[i].outcome, "row %zu", i);
+}
+
+Test(fleet_local, a_change_of_a_quarantine_contains_the_reason_that_it_replaces)
+{
+	Guid vm;
+
+	cr_assert(guid_parse(VM, &vm));
+	_cleanup_free_ char *first = quarantine_parameters(&facts, &vm, "fleet: r");
+	cr_assert_str_eq(first, "{\"virtualMachineGuid\":\"" VM "\",\"quarantined\":true,"
+				"\"reason\":\"fleet: r\",\"expectedReason\":\"fleet: \"}");
+	add(&replies.quarantines,
+	    "{\"quarantines\":[{\"virtualMachineGuid\":\"" VM "\",\"reason\":\"fleet: r\"}]}");
+	read_replies();
+	_cleanup_free_ char *second = quarantine_parameters(&facts, &vm, NULL);
+	cr_assert_str_eq(second, "{\"virtualMachineGuid\":\"" VM "\",\"quarantined\":false,"
+				 "\"expectedReason\":\"fleet: r\"}");
 }
 
 /* --- /sys ------------------------------------------------------------------------------------ */

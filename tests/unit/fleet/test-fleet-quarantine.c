@@ -123,7 +123,7 @@ Test(fleet_quarantine, a_refused_change_is_repeated_after_a_pause)
 	begin_with(NULL);
 	fleet_index_put(&stage.index, KEY, "{}", 1, 1);
 	expect("fleet: no reason was given");
-	quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_REFUSED, stage.now);
 	stage.now += QUARANTINE_PAUSE - 1;
 	expect("");
 	cr_assert_eq(stage.quarantines.due, stage.now + 1);
@@ -139,7 +139,7 @@ static void begin_refused(void)
 	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
 	for (int i = 0; i < 3; i++) {
 		expect("fleet: r");
-		quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+		quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_REFUSED, stage.now);
 		expect("");
 		stage.now = i < 2 ? stage.quarantines.due : stage.now + 1;
 	}
@@ -147,7 +147,7 @@ static void begin_refused(void)
 
 static void expect_first_pause(void)
 {
-	quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_REFUSED, stage.now);
 	expect("");
 	cr_assert_eq(stage.quarantines.due, stage.now + QUARANTINE_PAUSE);
 	end();
@@ -189,12 +189,12 @@ Test(fleet_quarantine, a_deletion_waits_for_the_facts_of_the_imposition)
 	expect("fleet: r");
 	fleet_index_delete(&stage.index, KEY, 2, 1);
 	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
-	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
 	expect("");
 	stage.now += 10 * QUARANTINE_SHOWN;
 	show_local("fleet: r");
 	expect("lift");
-	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
 	show_local(NULL);
 	expect("");
 	cr_assert(RB_EMPTY(&stage.quarantines.changes));
@@ -206,7 +206,7 @@ Test(fleet_quarantine, a_deletion_is_forgotten_when_vaild_is_back_without_the_im
 	begin_with(NULL);
 	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
 	expect("fleet: r");
-	quarantines_answered(&stage.quarantines, &stage.vm, true, stage.now);
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
 	fleet_index_delete(&stage.index, KEY, 2, 1);
 	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
 	stage.facts.is_known = false;
@@ -272,6 +272,78 @@ Test(fleet_quarantine, a_deleted_key_lifts_once_and_a_new_one_imposes)
 	end();
 }
 
+/* Imposes, and loses the answer after the key was deleted. */
+static void lose_the_answer_of_a_deleted_one(void)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	fleet_index_delete(&stage.index, KEY, 2, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_UNKNOWN, stage.now);
+	expect("");
+}
+
+Test(fleet_quarantine, a_deletion_waits_for_an_imposition_whose_answer_was_lost)
+{
+	lose_the_answer_of_a_deleted_one();
+	stage.now += QUARANTINE_PAUSE;
+	show_local("fleet: r");
+	expect("lift");
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
+	show_local(NULL);
+	expect("");
+	cr_assert(RB_EMPTY(&stage.quarantines.changes));
+	end();
+}
+
+Test(fleet_quarantine, a_lost_answer_is_forgotten_when_vaild_is_back_without_the_imposition)
+{
+	lose_the_answer_of_a_deleted_one();
+	stage.facts.is_known = false;
+	expect("");
+	stage.facts.is_known = true;
+	expect("");
+	cr_assert(RB_EMPTY(&stage.quarantines.changes));
+	end();
+}
+
+/* Repeats a change that has this outcome each time. The pauses do not grow. */
+static void expect_equal_pauses(QuarantineOutcome outcome, uint64_t pause)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	for (int i = 0; i < QUARANTINE_DOUBLINGS; i++) {
+		expect("fleet: r");
+		quarantines_answered(&stage.quarantines, &stage.vm, outcome, stage.now);
+		expect("");
+		cr_assert_eq(stage.quarantines.due, stage.now + pause);
+		stage.now = stage.quarantines.due;
+	}
+	expect("fleet: r");
+	expect_first_pause();
+}
+
+Test(fleet_quarantine, a_pause_grows_only_if_the_change_itself_is_refused)
+{
+	expect_equal_pauses(QUARANTINE_HINDERED, QUARANTINE_PAUSE);
+	expect_equal_pauses(QUARANTINE_UNKNOWN, QUARANTINE_PAUSE);
+	expect_equal_pauses(QUARANTINE_OVERTAKEN, QUARANTINE_SHOWN);
+}
+
+Test(fleet_quarantine, a_vaild_that_is_back_ends_the_pause_of_a_hindered_change)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_HINDERED, stage.now);
+	stage.facts.is_known = false;
+	expect("");
+	stage.facts.is_known = true;
+	expect("fleet: r");
+	end();
+}
+
 #define MANY 50000
 
 static Guid many_guid(size_t number)
@@ -293,8 +365,8 @@ static void on_many(void *context, const Guid *guid, const char *reason)
 	last_begun[begun++] = *guid;
 }
 
-/* Plans and answers until there is nothing to do. The facts do not show the results meanwhile. */
-static size_t impose_all(void)
+/* Plans and answers until nothing can begin now. The facts do not show the results meanwhile. */
+static size_t impose_all(QuarantineOutcome outcome)
 {
 	size_t count = 0;
 
@@ -303,13 +375,14 @@ static size_t impose_all(void)
 		cr_assert(quarantines_plan(&stage.quarantines, &stage.index, &stage.facts,
 					   stage.now));
 		for (size_t i = 0; i < begun; i++)
-			quarantines_answered(&stage.quarantines, &last_begun[i], true, stage.now);
+			quarantines_answered(&stage.quarantines, &last_begun[i], outcome,
+					     stage.now);
 		count += begun;
 	} while (begun > 0);
 	return count;
 }
 
-Test(fleet_quarantine, many_are_looked_at_only_a_few_times)
+static void begin_with_many(void)
 {
 	begin_with(NULL);
 	stage.quarantines.set = on_many;
@@ -321,8 +394,26 @@ Test(fleet_quarantine, many_are_looked_at_only_a_few_times)
 		fleet_index_put(&stage.index, fleet_key_format(&fleet_key, key), "{}",
 				(int64_t)i + 1, stage.now);
 	}
-	cr_assert_eq(impose_all(), MANY);
+}
+
+Test(fleet_quarantine, many_are_looked_at_only_a_few_times)
+{
+	begin_with_many();
+	cr_assert_eq(impose_all(QUARANTINE_DONE), MANY);
 	cr_assert_leq(stage.quarantines.looks, 6 * MANY);
+	end();
+}
+
+Test(fleet_quarantine, many_hindered_ones_share_the_calls)
+{
+	begin_with_many();
+	cr_assert_eq(impose_all(QUARANTINE_HINDERED), MANY);
+	for (int i = 0; i < 2; i++) {
+		stage.now += MANY * QUARANTINE_SHARE;
+		cr_assert_eq(impose_all(QUARANTINE_HINDERED), MANY);
+		cr_assert_eq(impose_all(QUARANTINE_HINDERED), 0);
+		cr_assert_eq(stage.quarantines.due, stage.now + MANY * QUARANTINE_SHARE);
+	}
 	end();
 }
 
@@ -334,7 +425,7 @@ Test(fleet_quarantine, a_change_that_is_refused_again_waits_longer)
 	fleet_index_put(&stage.index, KEY, "{}", 1, 1);
 	for (int i = 0; i < QUARANTINE_DOUBLINGS + 2; i++) {
 		expect("fleet: no reason was given");
-		quarantines_answered(&stage.quarantines, &stage.vm, false, stage.now);
+		quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_REFUSED, stage.now);
 		expect("");
 		cr_assert_eq(stage.quarantines.due, stage.now + pause);
 		stage.now = stage.quarantines.due;
