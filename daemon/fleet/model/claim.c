@@ -57,9 +57,10 @@ FleetVmState claim_state(const FleetIndex *index, const Guid *vm, uint64_t time,
 	return memory->has_held || memory->has_tried ? FLEET_VM_CONFLICT : FLEET_VM_INCOMING;
 }
 
-uint64_t claim_conflict_time(FleetGuest guest, uint64_t time, uint64_t now, ClaimMemory *memory)
+uint64_t claim_conflict_time(FleetVmState state, FleetGuest guest, uint64_t time, uint64_t now,
+			     ClaimMemory *memory)
 {
-	if (guest != FLEET_GUEST_RUNNING || time < UINT64_MAX) {
+	if (state != FLEET_VM_INCOMING || guest != FLEET_GUEST_RUNNING || time < UINT64_MAX) {
 		memory->runs_twice_since = 0;
 		return UINT64_MAX;
 	}

@@ -32,7 +32,7 @@
 typedef struct ClaimMemory {
 	bool has_tried;            /* it has sent a swap */
 	bool has_held;             /* where/GUID has named it */
-	uint64_t runs_twice_since; /* both VMMs say that the guest runs; 0 if they do not */
+	uint64_t runs_twice_since; /* the guest runs here and on another host; 0 if not */
 } ClaimMemory;
 
 /*
@@ -64,9 +64,11 @@ FleetVmState claim_state(const FleetIndex *index, const Guid *vm, uint64_t time,
 
 /*
  * Finds when a VM that waits here has to be shown in conflict, because its guest runs here and on
- * the host that where/GUID names. guest: here. time: of claim_time(). Returns UINT64_MAX for never.
+ * the host that where/GUID names. state: of claim_state(). guest: here. time: of claim_time().
+ * Updates the memory. Returns UINT64_MAX for never.
  */
-uint64_t claim_conflict_time(FleetGuest guest, uint64_t time, uint64_t now, ClaimMemory *memory);
+uint64_t claim_conflict_time(FleetVmState state, FleetGuest guest, uint64_t time, uint64_t now,
+			     ClaimMemory *memory);
 
 /* Tests whether where/GUID has to be swapped to this host, of a VM whose state is running. */
 bool claim_is_missing(const FleetIndex *index, const Guid *vm);

@@ -253,7 +253,7 @@ static FleetVmState find_state(const Plan *plan, const FleetLocalVm *local, Clai
 	const FleetEntry *where = fleet_index_where(plan->index, &local->guid);
 	uint64_t time = claim_time(plan->index, where, plan->wanted->patience);
 	FleetVmState state = claim_state(plan->index, &local->guid, time, plan->now, memory);
-	uint64_t conflict = claim_conflict_time(local->guest, time, plan->now, memory);
+	uint64_t conflict = claim_conflict_time(state, local->guest, time, plan->now, memory);
 
 	if (state == FLEET_VM_INCOMING && conflict < UINT64_MAX &&
 	    is_due(plan->wanted, conflict, plan->now))
@@ -278,6 +278,8 @@ static bool plan_vm(const Plan *plan, const FleetLocalVm *local)
 	/* A guest that is awaited does not run here any more, so it may come back. */
 	if (local->guest == FLEET_GUEST_INCOMING)
 		key->memory = (ClaimMemory){ .has_held = false };
+	if (local->guest == FLEET_GUEST_MIGRATED)
+		key->memory.runs_twice_since = 0;
 	if (local->guest == FLEET_GUEST_INCOMING)
 		value.vm.state = FLEET_VM_INCOMING;
 	else if (local->guest == FLEET_GUEST_MIGRATED)

@@ -381,6 +381,39 @@ Test(fleet_wanted, a_source_that_goes_on_after_the_migration_is_in_conflict)
 	expect("put " SELF_VM " conflict;");
 }
 
+Test(fleet_wanted, a_guest_that_runs_where_the_fleet_says_does_not_run_twice)
+{
+	ClaimMemory memory = { .has_held = false };
+
+	show("where/" VM, HERE(SELF));
+	show(SELF_VM, RUNNING);
+	FleetVmState state =
+		claim_state(&stage.index, &stage.facts.vms[0].guid, UINT64_MAX, stage.now, &memory);
+	cr_assert_eq(
+		claim_conflict_time(state, FLEET_GUEST_RUNNING, UINT64_MAX, stage.now, &memory),
+		UINT64_MAX);
+	cr_assert_eq(memory.runs_twice_since, 0);
+}
+
+Test(fleet_wanted, the_overlap_of_two_vmms_ends_when_one_sends_the_guest_away)
+{
+	show("where/" VM, HERE(OTHER));
+	show(OTHER_VM, RUNNING);
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " incoming;put hosts/" SELF ";");
+	done("hosts/" SELF);
+	done(SELF_VM);
+	stage.facts.vms[0].guest = FLEET_GUEST_MIGRATED;
+	expect("put " SELF_VM " ended;");
+	done(SELF_VM);
+	stage.now += 2 * CLAIM_OVERLAP_MAX;
+	stage.facts.vms[0].guest = FLEET_GUEST_RUNNING;
+	expect("put " SELF_VM " incoming;");
+	done(SELF_VM);
+	expect("");
+	cr_assert_eq(stage.wanted.due, stage.now + CLAIM_OVERLAP_MAX);
+}
+
 /* News from the source may be late. */
 Test(fleet_wanted, two_vmms_that_run_the_guest_are_in_conflict_after_a_while)
 {
