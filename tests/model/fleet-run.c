@@ -359,6 +359,12 @@ static size_t choose_call(PlayedHost *host)
 	return at;
 }
 
+/* Claims are rare, and one that is given up on its way is the dangerous case. */
+static bool is_lost_now(Dice *dice, const FleetCall *call)
+{
+	return dice_chance(dice, call->kind == CALL_SWAP ? 3 : 12);
+}
+
 /* Moves one call by one step: to etcd, or back to the host, or loses it. */
 static void move_call(PlayedHost *host, bool may_lose)
 {
@@ -366,7 +372,7 @@ static void move_call(PlayedHost *host, bool may_lose)
 		return;
 	size_t at = may_lose ? choose_call(host) : 0;
 	FleetCall *call = &host->calls[at];
-	bool is_lost = may_lose && dice_chance(&host->run->dice, 12);
+	bool is_lost = may_lose && is_lost_now(&host->run->dice, call);
 
 	if (!call->is_answered && !is_lost) {
 		make_call(host, call);

@@ -20,7 +20,7 @@
 
 #include "tests/model/fleet-run.h"
 
-#define STEPS_DEFAULT  120000
+#define STEPS_DEFAULT  240000
 #define SEED_DEFAULT   1
 #define STEPS_TOGETHER 600
 
