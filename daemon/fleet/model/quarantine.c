@@ -183,21 +183,11 @@ static Look begin(Quarantines *quarantines, const Guid *guid, const Word *word, 
 		return LOOK_NO_MEMORY;
 	change->is_in_progress = true;
 	change->is_imposing = reason != NULL;
-	change->is_awaited = false;
 	change->revision = word->revision;
 	change->is_deleted &= !reason;
 	quarantines->in_progress++;
 	quarantines->set(quarantines->context, guid, reason);
 	return LOOK_DONE;
-}
-
-/* Notes what the facts show, and tests whether a change that they agree with may be forgotten. */
-static bool is_over(QuarantineChange *change, const FleetFacts *facts)
-{
-	if (fleet_facts_quarantine(facts, &change->guid))
-		change->is_awaited = false;
-	/* The facts may be from before the quarantine that has to be lifted. */
-	return !change->is_in_progress && !(change->is_awaited && change->is_deleted);
 }
 
 /*
@@ -210,8 +200,11 @@ static Look look_at(Quarantines *quarantines, const FleetIndex *index, const Fle
 	const Word word = find_word(index, guid, change);
 
 	quarantines->looks++;
+	if (change && fleet_facts_quarantine(facts, guid))
+		change->is_awaited = false;
 	if (is_settled(facts, guid, &word)) {
-		if (change && is_over(change, facts))
+		/* The facts may be from before a quarantine that has to be lifted. */
+		if (change && !change->is_in_progress && !change->is_awaited)
 			change_free(quarantines, change);
 		return LOOK_DONE;
 	}
@@ -345,8 +338,8 @@ void quarantines_answered(Quarantines *quarantines, const Guid *guid, Quarantine
 		return;
 	change->is_in_progress = false;
 	quarantines->in_progress--;
-	change->is_awaited = change->is_imposing &&
-			     (outcome == QUARANTINE_DONE || outcome == QUARANTINE_UNKNOWN);
+	change->is_awaited |= change->is_imposing &&
+			      (outcome == QUARANTINE_DONE || outcome == QUARANTINE_UNKNOWN);
 	change->has_failed = outcome != QUARANTINE_DONE;
 	change->quiet_until = now + pause_after(quarantines, change, outcome);
 	if (outcome == QUARANTINE_DONE)

@@ -308,6 +308,41 @@ Test(fleet_quarantine, a_lost_answer_is_forgotten_when_vaild_is_back_without_the
 	end();
 }
 
+Test(fleet_quarantine, a_refusal_does_not_end_the_wait_for_an_earlier_imposition)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
+	stage.now += QUARANTINE_SHOWN;
+	expect("fleet: r");
+	fleet_index_delete(&stage.index, KEY, 2, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_REFUSED, stage.now);
+	expect("");
+	stage.now += QUARANTINE_PAUSE;
+	show_local("fleet: r");
+	expect("lift");
+	end();
+}
+
+Test(fleet_quarantine, a_release_does_not_end_the_wait_for_an_earlier_imposition)
+{
+	begin_with(NULL);
+	fleet_index_put(&stage.index, KEY, "{\"reason\":\"r\"}", 1, 1);
+	expect("fleet: r");
+	quarantines_answered(&stage.quarantines, &stage.vm, QUARANTINE_DONE, stage.now);
+	fleet_index_put(&stage.index, KEY, "{\"released\":true}", 2, 1);
+	expect("");
+	fleet_index_delete(&stage.index, KEY, 3, 1);
+	cr_assert(quarantines_deleted(&stage.quarantines, &stage.vm));
+	expect("");
+	stage.now += QUARANTINE_PAUSE;
+	show_local("fleet: r");
+	expect("lift");
+	end();
+}
+
 /* Repeats a change that has this outcome each time. The pauses do not grow. */
 static void expect_equal_pauses(QuarantineOutcome outcome, uint64_t pause)
 {
