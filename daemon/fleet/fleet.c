@@ -12,6 +12,7 @@
 #include "daemon/fleet/model/quarantine.h"
 #include "daemon/fleet/model/viewers.h"
 #include "daemon/fleet/model/wanted.h"
+#include "daemon/fleet/model/warnings.h"
 #include "daemon/fleet/server/server.h"
 #include "proto/macros.h"
 
@@ -19,9 +20,6 @@
 
 /* An unchanged problem is logged again only after this time, because changes are tried again. */
 #define REPEAT_MILLISECONDS 600000
-
-/* Changes of own keys by others before it is logged. An operator may do that once by hand. */
-#define MENDED_MAX 1
 
 /* A change in etcd that is not answered yet. */
 typedef struct Pending {
@@ -45,9 +43,8 @@ struct Fleet {
 	bool is_leased;
 	char *problem; /* logged last, or NULL */
 	uint64_t problem_time;
-	bool has_told_mended;
-	bool has_told_overflow;
-	bool has_told_crowded;
+	bool must_forget; /* a quarantine was changed here, so there may be too many */
+	Warnings warnings;
 	struct event *plan; /* runs the model, once for all changes in a turn of the loop */
 	TAILQ_HEAD(, Pending) pending;
 };
@@ -56,6 +53,11 @@ static void say(const Fleet *fleet, const char *message)
 {
 	if (fleet->settings.log)
 		fleet->settings.log(fleet->settings.context, message);
+}
+
+static void on_warning(void *context, const char *message)
+{
+	say(context, message);
 }
 
 static void on_problem(void *context, const char *message)
@@ -89,63 +91,6 @@ static void plan_at(Fleet *fleet, uint64_t one, uint64_t other, uint64_t now)
 	evtimer_del(fleet->plan);
 	if (due > 0)
 		evtimer_add(fleet->plan, &after);
-}
-
-/* Tells of hosts with the same machine ID, which overwrite the keys of each other. */
-static void tell_mended(Fleet *fleet)
-{
-	if (fleet->has_told_mended || fleet->wanted.mended <= MENDED_MAX)
-		return;
-	fleet->has_told_mended = true;
-	say(fleet, "another host changes the keys of this one in etcd; give each host a machine ID "
-		   "of its own, see machine-id(5)");
-}
-
-/* Tells of more keys than the index keeps. */
-static void tell_overflow(Fleet *fleet)
-{
-	if (fleet->has_told_overflow || !fleet->index.has_overflown)
-		return;
-	fleet->has_told_overflow = true;
-	say(fleet, "etcd has more than 65536 keys of one kind, and the rest is ignored; delete "
-		   "those that no host of the fleet has put");
-}
-
-/* Tells of a host with more keys than the index keeps of one. */
-static void tell_crowded(Fleet *fleet)
-{
-	char host[HANDLE_TEXT_LENGTH + 1], text[256];
-
-	if (fleet->has_told_crowded || !fleet->index.has_crowded)
-		return;
-	fleet->has_told_crowded = true;
-	snprintf(text, sizeof(text),
-		 "the host %s has more than %zu VMs and adapters in etcd, and the rest is ignored; "
-		 "delete those that it has not put",
-		 handle_format(&fleet->index.crowded_host, host), FLEET_ENTRIES_PER_HOST_MAX);
-	say(fleet, text);
-}
-
-static void on_plan(evutil_socket_t fd, short what, void *context)
-{
-	Fleet *fleet = context;
-	const FleetFacts *facts = local_facts(fleet->local);
-	uint64_t now = boot_clock();
-	char date[DATE_SIZE];
-
-	(void)fd;
-	(void)what;
-	date_for_people(0, date);
-	/* The process may have been stopped for longer than the lease lasts. */
-	fleet->wanted.is_leased =
-		fleet->etcd && fleet->is_leased && fleet->functions->has_lease(fleet->etcd);
-	bool has_memory = wanted_plan(&fleet->wanted, &fleet->index, facts, date, now);
-	has_memory &= quarantines_plan(&fleet->quarantines, &fleet->index, facts, now);
-	tell_mended(fleet);
-	tell_overflow(fleet);
-	tell_crowded(fleet);
-	plan_at(fleet, has_memory ? fleet->wanted.due : now + RETRY_MILLISECONDS,
-		fleet->quarantines.due, now);
 }
 
 /* --- changes in etcd ------------------------------------------------------------------------- */
@@ -207,6 +152,7 @@ static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const 
 				boot_clock());
 	if (!pending->request && outcome == ETCD_FAILED)
 		tell_refused(fleet, why);
+	fleet->must_forget |= pending->request && outcome == ETCD_DONE;
 	pending_free(pending);
 	plan_soon(fleet);
 }
@@ -249,6 +195,44 @@ static void on_swap(void *context, const char *key, int64_t mod_revision, const 
 	if (!pending || !fleet->functions->swap(fleet->etcd, key, mod_revision, value, &rests_on,
 						on_done, pending))
 		fail_change(fleet, key, pending);
+}
+
+/*
+ * Deletes the oldest released quarantine if there are too many, once after each change of one by
+ * this host. Compares its revision, because it may have been imposed again.
+ */
+static void forget_released(Fleet *fleet)
+{
+	const FleetEntry *entry;
+	char key[FLEET_KEY_SIZE];
+
+	if (!fleet->must_forget || !fleet->etcd || !fleet_index_is_current(&fleet->index))
+		return;
+	fleet->must_forget = false;
+	entry = quarantine_to_forget(&fleet->index);
+	if (entry)
+		on_swap(fleet, fleet_key_format(&entry->key, key), entry->mod_revision, NULL, NULL);
+}
+
+static void on_plan(evutil_socket_t fd, short what, void *context)
+{
+	Fleet *fleet = context;
+	const FleetFacts *facts = local_facts(fleet->local);
+	uint64_t now = boot_clock();
+	char date[DATE_SIZE];
+
+	(void)fd;
+	(void)what;
+	date_for_people(0, date);
+	/* The process may have been stopped for longer than the lease lasts. */
+	fleet->wanted.is_leased =
+		fleet->etcd && fleet->is_leased && fleet->functions->has_lease(fleet->etcd);
+	bool has_memory = wanted_plan(&fleet->wanted, &fleet->index, facts, date, now);
+	has_memory &= quarantines_plan(&fleet->quarantines, &fleet->index, facts, now);
+	forget_released(fleet);
+	warnings_tell(&fleet->warnings, &fleet->index, fleet->wanted.mended, on_warning, fleet);
+	plan_at(fleet, has_memory ? fleet->wanted.due : now + RETRY_MILLISECONDS,
+		fleet->quarantines.due, now);
 }
 
 /* --- what etcd shows ------------------------------------------------------------------------- */

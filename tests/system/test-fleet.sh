@@ -180,6 +180,23 @@ check_quarantine_while_down() {
   expect "vaild is back: a new VM is here" eventually shows here .hostName where "$GUID"
 }
 
+# released N: prints a GUID.
+released() { printf '00000000-0000-4000-8000-%012d' "$1"; }
+
+# Hosts that were down hear of the last 4096 releases. The oldest one has the highest GUID here.
+check_old_releases() {
+  local i
+
+  for ((i = 4096; i > 0; i--)); do
+    etcd put "quarantine/$(released $i)" '{"released":true}'
+  done
+  etcd put "quarantine/$OTHER" '{}'
+  expect "old releases: they are there" eventually shows "$OTHER" '.quarantines[].virtualMachineGuid' quarantines
+  expect_vailctl root 0 "old releases: one more" fleet release "$OTHER"
+  expect "old releases: the oldest one goes" eventually fleet_has "^delete quarantine/$(released 4096)"
+  expect_equal "old releases: no other one goes" 1 "$(grep -c '^delete quarantine/' "$FLEET_LOG")"
+}
+
 ## Who may ask
 
 # fleet_status USER METHOD [PARAMETERS]: prints the status of a request to the socket.
@@ -284,6 +301,7 @@ check_hand_over
 check_conflict
 check_quarantine
 check_quarantine_while_down
+check_old_releases
 check_rights
 check_connections
 check_bad_input

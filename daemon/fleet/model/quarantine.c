@@ -34,6 +34,21 @@ void quarantines_deinit(Quarantines *quarantines)
 		change_free(quarantines, RB_ROOT(&quarantines->changes));
 }
 
+const FleetEntry *quarantine_to_forget(const FleetIndex *index)
+{
+	const FleetEntry *entry = fleet_index_first(index, FLEET_KEY_QUARANTINE), *oldest = NULL;
+	size_t count = 0;
+
+	for (; entry; entry = fleet_index_next(entry)) {
+		if (!entry->value.quarantine.is_released)
+			continue;
+		count++;
+		if (!oldest || entry->mod_revision < oldest->mod_revision)
+			oldest = entry;
+	}
+	return count > QUARANTINE_RELEASED_MAX ? oldest : NULL;
+}
+
 bool quarantine_is_of_fleet(const FleetLocalQuarantine *local)
 {
 	return strncmp(local->reason, QUARANTINE_REASON_OF_FLEET,

@@ -33,6 +33,13 @@
 /* Changes in progress at a time. */
 #define QUARANTINE_CHANGES_MAX 64
 
+/*
+ * Keys of released quarantines in etcd. They tell hosts that were down of the release, so they stay
+ * until there are more. Then the oldest ones go, because otherwise they would one day leave no room
+ * in the index for quarantines that are imposed.
+ */
+#define QUARANTINE_RELEASED_MAX 4096
+
 /* The outcome of a change in vaild. */
 typedef enum QuarantineOutcome {
 	QUARANTINE_DONE,
@@ -91,6 +98,13 @@ typedef struct Quarantines {
 
 void quarantines_init(Quarantines *quarantines, QuarantineSet *set, void *context);
 void quarantines_deinit(Quarantines *quarantines);
+
+/*
+ * Finds the oldest released quarantine if there are more than QUARANTINE_RELEASED_MAX. Revisions
+ * tell the age, because the clocks of hosts differ. Looks at all quarantines. Returns NULL for
+ * none.
+ */
+const FleetEntry *quarantine_to_forget(const FleetIndex *index);
 
 /* Tests whether a local quarantine was imposed for the fleet. */
 bool quarantine_is_of_fleet(const FleetLocalQuarantine *local);

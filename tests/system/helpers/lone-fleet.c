@@ -21,7 +21,7 @@
 #include "daemon/fleet/local/wall-clock.h"
 #include "tests/support/helper.h"
 
-#define KEYS_MAX 256
+#define KEYS_MAX 8192
 
 typedef struct Key {
 	char *name;

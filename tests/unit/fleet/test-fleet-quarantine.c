@@ -469,3 +469,34 @@ Test(fleet_quarantine, a_change_that_is_refused_again_waits_longer)
 	}
 	end();
 }
+
+/* Puts a quarantine of the fleet into the index. The revision grows with the number. */
+static void put_many(size_t first, size_t end, const char *value)
+{
+	for (size_t i = first; i < end; i++) {
+		const Guid guid = many_guid(MANY - i);
+		const FleetKey fleet_key = fleet_key_quarantine(&guid);
+		char key[FLEET_KEY_SIZE];
+
+		fleet_index_put(&stage.index, fleet_key_format(&fleet_key, key), value,
+				(int64_t)i + 1, stage.now);
+	}
+}
+
+Test(fleet_quarantine, the_oldest_released_one_is_forgotten_if_there_are_too_many)
+{
+	const FleetEntry *oldest;
+	const Guid first = many_guid(MANY - 10);
+
+	begin_with(NULL);
+	cr_assert_null(quarantine_to_forget(&stage.index));
+	put_many(0, 10, "{}");
+	put_many(10, 10 + QUARANTINE_RELEASED_MAX, "{\"released\":true}");
+	cr_assert_null(quarantine_to_forget(&stage.index));
+	put_many(10 + QUARANTINE_RELEASED_MAX, 11 + QUARANTINE_RELEASED_MAX, "{\"released\":true}");
+	oldest = quarantine_to_forget(&stage.index);
+	cr_assert_not_null(oldest);
+	cr_assert_eq(guid_compare(&oldest->key.vm, &first), 0);
+	cr_assert_eq(oldest->mod_revision, 11);
+	end();
+}
