@@ -287,6 +287,7 @@ static NTSTATUS call_register(Agent *agent)
 	if (clients.count == 0 && !may_name_clients(agent))
 		return read_settings(agent);
 	request.vmm_pid = machine->qemu;
+	request.guest_state = agent->guest_report.state;
 	request.name = known->name ? known->name : machine->name;
 	request.agent = known->agent_user ? &user : &self;
 	client_list_put(clients.count > 0 ? &clients : &machine->clients, &request);

@@ -37,6 +37,16 @@ bool guest_watch_init(GuestWatch *watch, const char *path, const char *fleet, pi
 	return parser || !path;
 }
 
+const char *guest_state_of(const char *status)
+{
+	if (strcmp(status, "inmigrate") == 0)
+		return "incoming";
+	if (strcmp(status, "postmigrate") == 0)
+		return "migrated";
+	/* The migration may still fail, and then this QEMU goes on. */
+	return strcmp(status, "finish-migrate") == 0 ? NULL : "running";
+}
+
 /* Ends the look in progress, if there is one. */
 static void end_look(GuestWatch *watch)
 {
@@ -102,17 +112,6 @@ static void begin_look(GuestWatch *watch)
 		end_look(watch);
 }
 
-/* Returns the state that QEMU's name of its run state stands for, or NULL to keep the last one. */
-static const char *state_of(const char *status)
-{
-	if (strcmp(status, "inmigrate") == 0)
-		return "incoming";
-	if (strcmp(status, "postmigrate") == 0)
-		return "migrated";
-	/* The migration may still fail, and then this QEMU goes on. */
-	return strcmp(status, "finish-migrate") == 0 ? NULL : "running";
-}
-
 /* Asks as soon as QEMU has sent its greeting. Both commands fit into any socket. */
 static bool ask(GuestWatch *watch)
 {
@@ -128,7 +127,7 @@ static bool ask(GuestWatch *watch)
 static bool take_message(GuestWatch *watch, const JsonValue *message)
 {
 	const char *status = member_text(json_member(message, "return"), "status");
-	const char *state = status ? state_of(status) : NULL;
+	const char *state = status ? guest_state_of(status) : NULL;
 
 	if (state && (!watch->state || strcmp(state, watch->state) != 0)) {
 		watch->state = state;

@@ -40,6 +40,12 @@ typedef struct GuestWatch {
 #define GUEST_WATCH_INIT ((GuestWatch){ .socket = -1 })
 
 /*
+ * Returns the state that QEMU's name of its run state stands for, as in VailMachine; NULL to keep
+ * the last one.
+ */
+const char *guest_state_of(const char *status);
+
+/*
  * Begins to watch.
  *
  * path: of the monitor, as in the options. NULL to watch nothing.

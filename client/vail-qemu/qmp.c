@@ -13,6 +13,7 @@
 
 #include "client/common/json-members.h"
 #include "client/common/user-message.h"
+#include "client/vail-qemu/guest-watch.h"
 #include "proto/buffer.h"
 #include "proto/fd-util.h"
 #include "proto/json-scan.h"
@@ -385,6 +386,22 @@ static bool qmp_read_uuid(QmpClient *qmp, QmpDisplay *display)
 	return is_valid;
 }
 
+/*
+ * Reads whether QEMU runs its guest, so that vaild never takes an awaited guest for a running one.
+ * Returns false after it has logged an error.
+ */
+static bool qmp_read_guest_state(QmpClient *qmp, QmpDisplay *display)
+{
+	const QmpCommand query = { "query-status", "", -1, NULL };
+	JsonValue *reply = qmp_call(qmp, &query);
+	bool is_valid = reply != NULL;
+	const char *status = member_text(json_member(reply, "return"), "status");
+
+	display->guest_state = status ? guest_state_of(status) : NULL;
+	json_free(reply);
+	return is_valid;
+}
+
 static bool qmp_add_display(QmpClient *qmp, int *ret_display)
 {
 	_cleanup_close_ int theirs = -1;
@@ -439,8 +456,10 @@ bool qmp_join_display(const char *path, const WaitClock *clock, QmpCheck check, 
 		log_message("this process is out of memory");
 		return false;
 	}
-	if (!qmp_find_qemu(&qmp, &display) || (check && !qmp_read_uuid(&qmp, &display)) ||
-	    (check && !check(&display, context)) || !qmp_add_display(&qmp, &display.socket))
+	if (!qmp_find_qemu(&qmp, &display) ||
+	    (check && (!qmp_read_uuid(&qmp, &display) || !qmp_read_guest_state(&qmp, &display) ||
+		       !check(&display, context))) ||
+	    !qmp_add_display(&qmp, &display.socket))
 		return false;
 	*ret = display;
 	display = (QmpDisplay){ .pidfd = -1, .socket = -1 };

@@ -9,11 +9,13 @@
 
 /* The result of joining. The caller closes the fds and frees the strings. */
 typedef struct QmpDisplay {
-	pid_t qemu;  /* from the kernel */
-	int pidfd;   /* of QEMU */
-	int socket;  /* for D-Bus with QEMU */
-	char *name;  /* of the VM; NULL if QEMU has none, or if it does not answer query-name */
-	char *uuid;  /* of the VM; NULL unless there is a check, or if QEMU does not tell */
+	pid_t qemu; /* from the kernel */
+	int pidfd;  /* of QEMU */
+	int socket; /* for D-Bus with QEMU */
+	char *name; /* of the VM; NULL if QEMU has none, or if it does not answer query-name */
+	char *uuid; /* of the VM; NULL unless there is a check, or if QEMU does not tell */
+	/* As in VailMachine; NULL unless there is a check, or if QEMU does not tell. */
+	const char *guest_state;
 	bool is_old; /* QEMU does not answer query-name, so its name is unknown */
 } QmpDisplay;
 

@@ -219,6 +219,7 @@ static bool may_join(const QmpDisplay *found, void *context)
 
 	/* QEMU may have been replaced since the first attempt. */
 	join->is_found = bridge->qemu < 0 || found->qemu == bridge->agent.machine.qemu;
+	bridge->agent.guest_report.state = found->guest_state;
 	if (found->is_old || !found->uuid || bridge->is_admitted)
 		return join->is_found;
 	if (!check_uuid(found->uuid))
@@ -226,6 +227,7 @@ static bool may_join(const QmpDisplay *found, void *context)
 	bridge->qemu = fcntl(found->pidfd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	join->must_ask = init_agent(bridge, join->options, found->qemu, found->uuid,
 				    found->name ? found->name : "");
+	bridge->agent.guest_report.state = found->guest_state;
 	return false;
 }
 
@@ -309,8 +311,10 @@ static bool start(Bridge *bridge, const Options *options)
 		return false;
 	channels_init(&bridge->channels, &bridge->display, &bridge->agent);
 	if (guest_watch_init(&bridge->guest, options->qmp, fleet_socket_path(),
-			     bridge->agent.machine.qemu, &wait_system_clock))
+			     bridge->agent.machine.qemu, &wait_system_clock)) {
+		bridge->guest.state = bridge->agent.guest_report.state;
 		return true;
+	}
 	log_message("this process is out of memory");
 	return false;
 }

@@ -191,6 +191,40 @@ Test(qemu_monitor, the_name_is_absent_if_QEMU_has_none)
 	expect_joined(NULL);
 }
 
+/* A QmpCheck. Refuses to join. */
+static bool note_guest_state(const QmpDisplay *found, void *context)
+{
+	*(const char **)context = found->guest_state;
+	return false;
+}
+
+Test(qemu_monitor, the_check_knows_whether_the_guest_runs)
+{
+	static const struct {
+		const char *reply, *state;
+	} rows[] = {
+		{ "{\"return\": {\"status\": \"inmigrate\"}}", "incoming" },
+		{ "{\"return\": {\"status\": \"running\"}}", "running" },
+		{ "{\"return\": {\"status\": \"finish-migrate\"}}", "none" },
+		{ "{\"error\": {\"class\": \"CommandNotFound\"}}", "none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		QmpDisplay display;
+		const char *state = "unasked";
+		char text[512];
+
+		snprintf(text, sizeof(text), "%s", GREETING DONE NAMED DONE);
+		strcat(text, rows[i].reply);
+		monitor.text = text;
+		cr_assert_not(qmp_join_display(monitor.path, &fake_clock, note_guest_state, &state,
+					       &display));
+		cr_assert_str_eq(state ? state : "none", rows[i].state);
+		fd_close(&monitor.connection);
+	}
+	cr_assert_eq(logged_messages_count(), 0u);
+}
+
 Test(qemu_monitor, an_unknown_query_name_is_no_failure)
 {
 	QmpDisplay display;
