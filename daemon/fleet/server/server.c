@@ -11,14 +11,11 @@
 #include <sys/un.h>
 
 #include "daemon/child/socket-drain.h"
+#include "daemon/fleet/server/caller.h"
 #include "proto/fd-util.h"
 #include "proto/framing.h"
 
 #define RECEIVE_SIZE 8192
-#define GROUPS_MAX   65536
-
-/* The kernel shows this for a group without a number in this user namespace. */
-#define OVERFLOW_GROUP 65534
 
 /* Seconds before the end of a connection is tried again, when memory or processes have run out. */
 #define END_RETRY 1
@@ -299,55 +296,7 @@ static void connection_serve(Connection *connection)
 		connection_end(connection);
 }
 
-/* --- peers ----------------------------------------------------------------------------------- */
-
-/*
- * Tests whether a group can have rights. Root's has members that are not meant, and every group
- * that has no number in this user namespace appears as the overflow group.
- */
-static bool is_usable(gid_t group)
-{
-	return group != (gid_t)-1 && group != 0 && group != OVERFLOW_GROUP;
-}
-
-/* Tests whether the peer had the group when it connected. */
-static bool is_member(int socket, gid_t primary, gid_t group)
-{
-	socklen_t size = 0;
-	bool is_found = primary == group;
-
-	if (!is_usable(group))
-		return false;
-	if (is_found)
-		return true;
-	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE ||
-	    size > GROUPS_MAX * sizeof(gid_t))
-		return false;
-	_cleanup_free_ gid_t *groups = malloc(size);
-	if (!groups || getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return false;
-	for (size_t i = 0; i < size / sizeof(gid_t); i++)
-		is_found |= groups[i] == group;
-	return is_found;
-}
-
-/* Reads who the peer is. Returns false if the kernel does not tell. */
-static bool identify(const FleetServer *server, Connection *connection)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	if (getsockopt(connection->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return false;
-	connection->pid = peer.pid;
-	connection->caller = (FleetCaller){
-		.uid = peer.uid,
-		.is_operator = peer.uid == 0 ||
-			       is_member(connection->socket, peer.gid, server->settings.operators),
-		.is_observer = is_member(connection->socket, peer.gid, server->settings.observers),
-	};
-	return true;
-}
+/* --- limits ---------------------------------------------------------------------------------- */
 
 static bool is_stranger(const FleetCaller *caller)
 {
@@ -388,7 +337,8 @@ static void accept_one(FleetServer *server, int socket)
 	server->count++;
 	/* A byte out of band is received like any other, because it can come with fds, too. */
 	setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-	if (!identify(server, connection)) {
+	if (!fleet_caller_identify(socket, server->settings.operators, server->settings.observers,
+				   &connection->pid, &connection->caller)) {
 		connection_end(connection);
 		return;
 	}
