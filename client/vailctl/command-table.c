@@ -2,6 +2,7 @@
 #include "client/vailctl/command-table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/common/plain-words.h"
@@ -357,16 +358,34 @@ static bool lacks_dashes(const Command *command, size_t argument_count)
 	return command->runs_program && argument_count > command->maximum;
 }
 
+/*
+ * Returns the command line, quoted for the shell, with "--" before this word. The caller frees it.
+ * Returns NULL if out of memory.
+ */
+static char *write_dashes(char *const *line, const char *program)
+{
+	char *text = NULL, quoted[SHELL_QUOTE_SIZE];
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (char *const *word = line + 1; *word; word++)
+		fprintf(out, " %s%s", *word == program ? "-- " : "", shell_quote(*word, quoted));
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 int command_check_dashes(const Command *command, const Options *options, size_t word_count)
 {
 	if (!lacks_dashes(command, options->word_count - word_count))
 		return EXIT_DONE;
-	char first[SHELL_QUOTE_SIZE], program[SHELL_QUOTE_SIZE];
+	_cleanup_free_ char *line =
+		write_dashes(options->line, options->words[word_count + command->maximum]);
 
-	return usage_error("put -- before the command: vailctl %s%s%s %s -- %s", command->words[0],
-			   command->words[1] ? " " : "", command->words[1] ? command->words[1] : "",
-			   shell_quote(options->words[word_count], first),
-			   shell_quote(options->words[word_count + command->maximum], program));
+	return usage_error("put -- before the command: vailctl%s", line ? line : "");
 }
 
 /* Names the first argument that is missing. In the help, each one that must be given is a word. */

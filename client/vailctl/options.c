@@ -256,6 +256,7 @@ int options_parse(int argc, char **argv, Options *ret_options)
 {
 	int result, failed = EXIT_DONE;
 
+	ret_options->line = argv;
 	ret_options->words = calloc((size_t)argc + 1, sizeof(char *));
 	if (!ret_options->words)
 		return options_no_memory();

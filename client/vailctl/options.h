@@ -61,7 +61,8 @@ typedef struct Options {
 	pid_t pid;
 	ClientList clients; /* in the given order */
 	VailParty agent;
-	char **words; /* arguments that are not options, NULL-terminated */
+	char *const *line; /* the whole command line, to which words and run point */
+	char **words;      /* arguments that are not options, NULL-terminated */
 	size_t word_count;
 	char **run;    /* the words after "--", NULL-terminated; NULL without "--" */
 	bool has_rest; /* words of run have become arguments */

@@ -203,15 +203,19 @@ check_suggestions() {
   suggests --timeout wait web -timeot 3
   expect_vailctl root 2 "an unknown letter is a usage error" list -x
   expect_equal "an unknown letter suggests nothing" "vailctl: -x is not an option; see vailctl help list" "$SAID"
-  for line in "exec web ls" "exec web ls -l" "exec web ls --all" "exec --context web ls"; do
+  for line in "exec web |ls" "exec web |ls -l" "exec web |ls --all" "exec --context web |ls" "exec web |sleep 20" \
+    "exec --json web |sleep 20" "exec web |ls --json"; do
     # shellcheck disable=SC2086
-    expect_vailctl root 2 "vailctl $line is a usage error" $line
-    expect_equal "vailctl $line: the message has the right line" \
-      "vailctl: put -- before the command: vailctl exec web -- ls" "$SAID"
+    expect_vailctl root 2 "vailctl $line is a usage error" ${line/|/}
+    expect_match "vailctl $line: the message has the whole line" \
+      "put -- before the command: vailctl --socket $SOCKET ${line/|/-- }(\"}.*)?$" "$SAID"
   done
   expect_vailctl root 2 "vm add without -- is a usage error" vm add "$GONE" --name x qemu -m 1
   expect_equal "vm add without --: the message has the right line" \
-    "vailctl: put -- before the command: vailctl vm add $GONE -- qemu" "$SAID"
+    "vailctl: put -- before the command: vailctl --socket $SOCKET vm add $GONE --name x -- qemu -m 1" "$SAID"
+  expect_vailctl root 2 "a program with spaces is a usage error" exec web sh -c 'echo "a  b"'
+  expect_equal "the words of the line are quoted for the shell" \
+    "vailctl: put -- before the command: vailctl --socket $SOCKET exec web -- sh -c 'echo \"a  b\"'" "$SAID"
   expect_vailctl root 2 "the beginning of two options is a usage error" --no
   expect_match "the message says that several fit" "--no fits several options" "$SAID"
   SAID=$("$PRIVATE/build/vail-view" web --pgn x 2>&1) || true
