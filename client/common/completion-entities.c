@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/common/fleet-search.h"
 #include "client/common/json-members.h"
 #include "proto/macros.h"
 #include <vail.h>
@@ -139,15 +140,14 @@ static void print_machines(const CompletionLine *line, const MachineList *list)
 	}
 }
 
-void completion_machines(const CompletionLine *line)
+static void print_machines_of(const CompletionLine *line, const char *method)
 {
 	MachineList list = { 0 };
 	struct vail *vail = NULL;
 
 	if (vail_new(line->socket, &vail) == STATUS_SUCCESS) {
 		vail_set_timeout(vail, TIMEOUT);
-		vail_call_more(vail, "io.vaild.Machine.ListVirtualMachines", NULL, add_machines,
-			       &list);
+		vail_call_more(vail, method, NULL, add_machines, &list);
 	}
 	vail_close(vail);
 	print_machines(line, &list);
@@ -156,6 +156,27 @@ void completion_machines(const CompletionLine *line)
 		free(list.entries[i].name);
 	}
 	free(list.entries);
+}
+
+void completion_machines(const CompletionLine *line)
+{
+	print_machines_of(line, "io.vaild.Machine.ListVirtualMachines");
+}
+
+/* Returns the line with the socket of vaild-fleet. */
+static CompletionLine with_fleet(const CompletionLine *line)
+{
+	CompletionLine fleet = *line;
+
+	fleet.socket = fleet_socket_path();
+	return fleet;
+}
+
+void completion_fleet_machines(const CompletionLine *line)
+{
+	CompletionLine fleet = with_fleet(line);
+
+	print_machines_of(&fleet, "io.vaild.Fleet.ListVirtualMachines");
 }
 
 static void print_quarantine(const CompletionLine *line, const JsonValue *quarantine,
@@ -171,6 +192,13 @@ static void print_quarantine(const CompletionLine *line, const JsonValue *quaran
 void completion_quarantines(const CompletionLine *line)
 {
 	print_list(line, "io.vaild.Machine.ListQuarantines", "quarantines", print_quarantine, NULL);
+}
+
+void completion_fleet_quarantines(const CompletionLine *line)
+{
+	CompletionLine fleet = with_fleet(line);
+
+	print_list(&fleet, "io.vaild.Fleet.ListQuarantines", "quarantines", print_quarantine, NULL);
 }
 
 static void print_virtual_gpus(const CompletionLine *line, const JsonValue *machine,

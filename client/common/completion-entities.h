@@ -15,6 +15,10 @@ void completion_machines(const CompletionLine *line);
 /* The GUIDs in quarantine. */
 void completion_quarantines(const CompletionLine *line);
 
+/* The same of all hosts, by the vaild-fleet of the usual socket. */
+void completion_fleet_machines(const CompletionLine *line);
+void completion_fleet_quarantines(const CompletionLine *line);
+
 /* The handles of all virtual GPUs, adapters, GPU processes, objects, and display channels. */
 void completion_virtual_gpus(const CompletionLine *line);
 void completion_adapters(const CompletionLine *line);

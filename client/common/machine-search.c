@@ -60,6 +60,14 @@ static bool guid_begins_with(const char *guid, const char *text)
 	return length >= GUID_BEGINNING_MIN && strncasecmp(guid, beginning, length) == 0;
 }
 
+bool machine_may_begin_guid(const char *text)
+{
+	const char *beginning = guid_beginning(text);
+	size_t length = beginning ? strlen(beginning) : 0;
+
+	return length >= GUID_BEGINNING_MIN && length < GUID_TEXT_LENGTH;
+}
+
 static bool has_fit(const MachineSearch *search, const char *guid)
 {
 	for (size_t i = 0; i < search->fit_count; i++)
@@ -126,6 +134,17 @@ static bool write_fits(const MachineSearch *search, FILE *out)
 	return true;
 }
 
+/* How people see the GUIDs of each scope. */
+static const char *const list_hints[] = {
+	[MACHINES_RUNNING] = "vailctl list",
+	[MACHINES_AND_QUARANTINES] = "vailctl list; to see the GUIDs in quarantine, which keep no "
+				     "name, run: vailctl vm quarantines",
+	[FLEET_MACHINES] = "vailctl fleet vms",
+	[FLEET_MACHINES_AND_QUARANTINES] =
+		"vailctl fleet vms; to see the GUIDs in quarantine, which keep no name, run: "
+		"vailctl fleet quarantines",
+};
+
 static bool write_message(const MachineSearch *search, const char *typed, FILE *out)
 {
 	const char *beginning = guid_beginning(search->text);
@@ -148,7 +167,7 @@ static bool write_message(const MachineSearch *search, const char *typed, FILE *
 			GUID_BEGINNING_MIN);
 	else if (beginning)
 		fputs(" or a GUID that begins with it", out);
-	fputs("; to see the virtual machines, run: vailctl list", out);
+	fprintf(out, "; to see the virtual machines, run: %s", list_hints[search->scope]);
 	return true;
 }
 
@@ -213,6 +232,19 @@ static NTSTATUS fetch_list(struct vail *vail, const char *method, ListFetch *fet
 	return status;
 }
 
+/* The lists of each scope. An ordinary user gets no quarantines. */
+static const struct {
+	const char *machines;
+	const char *quarantines; /* NULL for none */
+} methods[] = {
+	[MACHINES_RUNNING] = { "io.vaild.Machine.ListVirtualMachines", NULL },
+	[MACHINES_AND_QUARANTINES] = { "io.vaild.Machine.ListVirtualMachines",
+				       "io.vaild.Machine.ListQuarantines" },
+	[FLEET_MACHINES] = { "io.vaild.Fleet.ListVirtualMachines", NULL },
+	[FLEET_MACHINES_AND_QUARANTINES] = { "io.vaild.Fleet.ListVirtualMachines",
+					     "io.vaild.Fleet.ListQuarantines" },
+};
+
 static NTSTATUS fetch_machines(struct vail *vail, MachineScope scope, MachineSearch *search)
 {
 	ListFetch fetch = { .search = search, .parser = json_parser_new() };
@@ -220,10 +252,10 @@ static NTSTATUS fetch_machines(struct vail *vail, MachineScope scope, MachineSea
 
 	fetch.key = "virtualMachines";
 	if (fetch.parser)
-		status = fetch_list(vail, "io.vaild.Machine.ListVirtualMachines", &fetch);
-	if (status == STATUS_SUCCESS && scope == MACHINES_AND_QUARANTINES) {
+		status = fetch_list(vail, methods[scope].machines, &fetch);
+	if (status == STATUS_SUCCESS && methods[scope].quarantines) {
 		fetch.key = "quarantines";
-		status = fetch_list(vail, "io.vaild.Machine.ListQuarantines", &fetch);
+		status = fetch_list(vail, methods[scope].quarantines, &fetch);
 		if (status == STATUS_ACCESS_DENIED)
 			status = STATUS_SUCCESS; /* ordinary users do not see them */
 	}
@@ -240,6 +272,7 @@ NTSTATUS machine_find(struct vail *vail, const char *text, MachineScope scope,
 
 	*ret_message = NULL;
 	machine_search_init(&search, text);
+	search.scope = scope;
 	if (guid_parse(text, &guid)) {
 		snprintf(ret_guid, MACHINE_GUID_SIZE, "%s", text);
 		return STATUS_SUCCESS;

@@ -28,6 +28,14 @@
 /* Buffer size for a GUID as a user may write it: with braces. */
 #define MACHINE_GUID_SIZE (GUID_TEXT_LENGTH + sizeof("{}"))
 
+/* The GUIDs that a search looks at. */
+typedef enum MachineScope {
+	MACHINES_RUNNING,         /* of the VMs that the caller may see */
+	MACHINES_AND_QUARANTINES, /* also the GUIDs in quarantine, if the caller may see them */
+	FLEET_MACHINES,           /* of the VMs of all hosts; the handle must be of vaild-fleet */
+	FLEET_MACHINES_AND_QUARANTINES,
+} MachineScope;
+
 /* A VM that fits. */
 typedef struct MachineFit {
 	char guid[GUID_TEXT_LENGTH + 1];
@@ -35,11 +43,18 @@ typedef struct MachineFit {
 } MachineFit;
 
 typedef struct MachineSearch {
-	const char *text; /* as typed; not owned */
+	const char *text;   /* as typed; not owned */
+	MachineScope scope; /* of the message; MACHINES_RUNNING unless set */
 	MachineFit *fits;
 	size_t fit_count;
 	bool failed; /* out of memory */
 } MachineSearch;
+
+/*
+ * Tests whether the text may be the beginning of a GUID, and is not a whole one. It may be a name
+ * as well.
+ */
+bool machine_may_begin_guid(const char *text);
 
 /* text: must outlive the search. */
 void machine_search_init(MachineSearch *search, const char *text);
@@ -60,12 +75,6 @@ NTSTATUS machine_search_status(const MachineSearch *search);
  * The caller frees it. Returns NULL if out of memory.
  */
 char *machine_search_message(const MachineSearch *search);
-
-/* The GUIDs that a search looks at, beside those of the VMs that the caller may see. */
-typedef enum MachineScope {
-	MACHINES_RUNNING,
-	MACHINES_AND_QUARANTINES, /* also the GUIDs in quarantine, if the caller may see them */
-} MachineScope;
 
 /*
  * Finds the VM that the text names. Copies a whole GUID as it is, without a call.

@@ -173,7 +173,9 @@ static const Command commands[] = {
 	  "A limit has the name of its key in vaild.json, except maxVirtualGpus,\n"
 	  "closesUnderWay and virtualGpusPerMachine, which cannot be changed.\n"
 	  "FOR USERS is the part of MAXIMUM that all users can use; the rest is kept for\n"
-	  "operators.\n\n"
+	  "operators. Operators see the use by all users, and others their own, except\n"
+	  "that maxVirtualGpus counts the virtual GPUs of all VMs on one adapter, which\n"
+	  "is the one with the fewest left.\n\n"
 	  "  --used  only the limits of which something is used, most used first\n" },
 	{ { "metrics", NULL }, 0, 0, false, PAGED, command_metrics, "",
 	  "Print the daemon's metrics as OpenMetrics text", NULL },
@@ -242,7 +244,10 @@ static const Command commands[] = {
 	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
 	  "Show the GUIDs in quarantine", NULL },
 	{ { "vgpu", "list" }, 0, 0, false, PAGED, command_vgpu_list, "",
-	  "Show the virtual GPUs with their VMs and adapters", NULL },
+	  "Show the virtual GPUs with their VMs and adapters",
+	  "The SOURCE api is that of vailctl vgpu assign. The others were found: the VM's\n"
+	  "VMM has FUNCTION open, which is a mediated device (mdev), an SR-IOV virtual\n"
+	  "function (virtualFunction), or a GPU that VMs share (paravirtual).\n" },
 	{ { "vgpu", "assign" }, 1, 1, false, OPTION_BIT(OPTION_ADAPTER) | OPTION_BIT(OPTION_PROFILE) | TAKES_VM,
 	  command_vgpu_assign, "VM [--adapter HANDLE] [--profile NAME]",
 	  "Assign a virtual GPU to a VM and print its handle",
@@ -263,7 +268,7 @@ static const Command commands[] = {
 	  "Show the virtual machines of all hosts",
 	  "A VM that several hosts have is running on one of them. On the others it is\n"
 	  "incoming, as in a migration, or in conflict: it runs there, although another\n"
-	  "host has claimed it.\n\n" FLEET_HELP },
+	  "host has claimed it. SINCE is when the VM was added on that host, in UTC.\n\n" FLEET_HELP },
 	{ { "fleet", "gpus" }, 0, 0, false, PAGED | FLEET, command_fleet_gpus, "",
 	  "Show the GPU adapters of all hosts",
 	  "FREE BY TYPE has the types of virtual GPUs that a device offers, each with the\n"
@@ -271,8 +276,9 @@ static const Command commands[] = {
 	  FLEET_HELP },
 	{ { "fleet", "where" }, 1, 1, false, FLEET, command_fleet_where, "VM",
 	  "Show which host has a virtual machine",
-	  "VM is a name or a whole GUID. EPOCH grows whenever another host gets the VM,\n"
-	  "and begins with any number. A host that has gone stays, and is unreachable.\n\n"
+	  "EPOCH grows whenever another host gets the VM, and begins with any number.\n"
+	  "SINCE is when the host got the VM, in UTC. A host that has gone stays, and is\n"
+	  "unreachable.\n\n"
 	  FLEET_HELP },
 	{ { "fleet", "place" }, 0, 0, false, FLEET | OPTION_BIT(OPTION_TYPE), command_fleet_place,
 	  "--type PROFILE",
@@ -281,18 +287,21 @@ static const Command commands[] = {
 	  "none. Reserves nothing. Refused while etcd cannot be reached.\n\n"
 	  "  --type PROFILE       the type, as vailctl fleet gpus shows it\n" FLEET_HELP },
 	{ { "fleet", "quarantine" }, 1, 1, false, FLEET | OPTION_BIT(OPTION_REASON),
-	  command_fleet_quarantine, "GUID [--reason TEXT]",
+	  command_fleet_quarantine, "VM [--reason TEXT]",
 	  "Put a virtual machine into quarantine on all hosts",
-	  "Also on hosts that join later. A host whose operators have put the GUID into\n"
+	  "VM runs on one of the hosts, or is a whole GUID, which need not run. Applies to\n"
+	  "hosts that join later, too. A host whose operators have put the GUID into\n"
 	  "quarantine themselves keeps that one.\n\n"
 	  "  --reason TEXT        the reason, for people\n" FLEET_HELP },
-	{ { "fleet", "release" }, 1, 1, false, FLEET, command_fleet_release, "GUID",
+	{ { "fleet", "release" }, 1, 1, false, FLEET, command_fleet_release, "VM",
 	  "Lift a quarantine on all hosts",
 	  "Lifts what vailctl fleet quarantine has imposed. A quarantine that operators of\n"
-	  "a host have imposed there with vailctl vm quarantine stays.\n\n" FLEET_HELP },
+	  "a host have imposed there with vailctl vm quarantine stays. If the fleet shows\n"
+	  "no quarantine of the VM, vailctl says that nothing was done.\n\n" FLEET_HELP },
 	{ { "fleet", "quarantines" }, 0, 0, false, PAGED | FLEET, command_fleet_quarantines, "",
 	  "Show the quarantines of all hosts",
-	  "Those of one host are shown by vailctl vm quarantines there.\n\n" FLEET_HELP },
+	  "SINCE is when the quarantine was imposed, in UTC. Those of one host are shown by\n"
+	  "vailctl vm quarantines there.\n\n" FLEET_HELP },
 	{ { "fleet", "metrics" }, 0, 0, false, PAGED | FLEET, command_fleet_metrics, "",
 	  "Print the metrics of vaild-fleet as OpenMetrics text", FLEET_HELP },
 	{ { "help", NULL }, 0, 2, false, PAGED, command_help, "[COMMAND]",

@@ -160,6 +160,12 @@ static void print_named(const CompletionLine *line, const Command *command, cons
 
 	if (command->run == command_vm_release)
 		completion_quarantines(line);
+	else if (command->run == command_fleet_release)
+		completion_fleet_quarantines(line);
+	else if ((command->run == command_fleet_where ||
+		  command->run == command_fleet_quarantine) &&
+		 strcmp(name, "VM") == 0)
+		completion_fleet_machines(line);
 	else if (command->run == command_vgpu_remove)
 		completion_virtual_gpus(line);
 	else if (command->run == command_display_close)

@@ -52,6 +52,9 @@
  *   call.c           any method
  *   methods.c        the names of the methods
  *   fleet.c          all hosts, by vaild-fleet
+ *   fleet-quarantine.c
+ *                    the quarantines of all hosts
+ *   fleet-call.c     the calls of vaild-fleet
  */
 
 /* The context of a command. */

@@ -117,6 +117,8 @@ static const struct {
 	  "list the VMs with: vailctl list, or add it with: vailctl vm add" },
 	{ STATUS_NOT_FOUND, command_vm_remove, "list the VMs with: vailctl list" },
 	{ STATUS_NOT_FOUND, command_revoke, "list the registrations with: vailctl registrations" },
+	{ STATUS_NOT_FOUND, command_fleet_where,
+	  "list the VMs of all hosts with: vailctl fleet vms" },
 	{ STATUS_NOT_FOUND, NULL, "start it, or list the VMs that you may see with: vailctl list" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_assign, "list the adapters with: vailctl adapters" },
 	{ STATUS_INVALID_HANDLE, command_vgpu_remove,

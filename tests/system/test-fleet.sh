@@ -80,8 +80,34 @@ check_tables() {
   expect_vailctl root 0 "tables: where" fleet where "$GUID"
   expect_match "tables: where names the host" 'here +this host +[0-9]+ ' "$SAID"
   expect_vailctl root 1 "an unknown VM is refused" fleet where nothing
-  expect_match "an unknown VM: with a sentence" 'no host of the fleet has a VM with this name' "$SAID"
+  expect_match "an unknown VM: with a sentence" \
+    'no host of the fleet has a VM with this name; list the VMs of all hosts with: vailctl fleet vms ' "$SAID"
   expect_vailctl root 2 "place needs a type" fleet place
+}
+
+# VMs of all hosts by their names and by the beginnings of their GUIDs.
+check_names() {
+  expect "names: where takes the beginning of a GUID" shows there .hostName where "${OTHER%%-*}"
+  expect_vailctl root 1 "names: where of the beginning of no GUID" fleet where 3333
+  expect_match "names: where says that it is none" 'no host of the fleet has a VM with this name' "$SAID"
+  expect_vailctl root 0 "names: a quarantine by name" fleet quarantine web --reason moved
+  expect "names: it is imposed" eventually shows "[\"$OTHER\"]" '[.quarantines[].virtualMachineGuid]' quarantines
+  expect_match "names: completion of where offers VMs of other hosts" 'web' "$("$PRIVATE/build/vailctl" --complete fleet where '')"
+  expect_match "names: completion of release offers the fleet's quarantines" "$OTHER" \
+    "$("$PRIVATE/build/vailctl" --complete fleet release '')"
+  expect_vailctl root 0 "names: it is lifted by the beginning of the GUID" fleet release 2222
+  expect "names: it is gone" eventually shows 0 '.quarantines | length' quarantines
+  expect_vailctl root 0 "names: it is lifted again" fleet release web
+  expect_match "names: vailctl says that nothing was done" \
+    '^vailctl: nothing was done, because the fleet shows no quarantine of web; .*vailctl fleet quarantines$' "$SAID"
+  expect_vailctl root 0 "names: a whole GUID in capital letters needs no VM" fleet release \
+    3333ABCD-3333-4333-8333-333333333333
+  expect_vailctl root 1 "names: nobody has this name" fleet quarantine nothing
+  expect_match "names: vailctl points to the list of all hosts" \
+    'no virtual machine .* name "nothing"; to see the virtual machines, run: vailctl fleet vms ' "$SAID"
+  expect_vailctl root 1 "names: nothing to release has this name" fleet release nothing
+  expect_match "names: vailctl points to the quarantines, too" \
+    'which keep no name, run: vailctl fleet quarantines ' "$SAID"
 }
 
 check_other_host() {
@@ -102,6 +128,7 @@ check_other_host() {
     "$("${CTL[@]}" describe "$OTHER" 2>&1 || true)"
   expect_equal "vail-view says nothing to other users" "" \
     "$(run_as vail-bob "$PRIVATE/vail-view" web --socket "$SOCKET" --png /dev/null 2>&1 | grep 'is on the host' || true)"
+  check_names
   etcd delete "hosts/$THERE"
   etcd delete "vms/$OTHER/$THERE"
   expect "a host that has gone is unreachable" eventually shows true '.unreachable >= 0' where web

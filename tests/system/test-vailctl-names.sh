@@ -64,6 +64,9 @@ check_refusals() {
   expect_vailctl root 1 "show fails for an unknown name" show nobody
   expect_match "the message quotes the name and says how to see the VMs" \
     'the name "nobody"; to see the virtual machines, run: vailctl list \(STATUS_NOT_FOUND' "$SAID"
+  expect_vailctl root 1 "vm release fails for an unknown name" vm release nobody
+  expect_match "the message says where a removed VM in quarantine is shown" \
+    'run: vailctl list; to see the GUIDs in quarantine, which keep no name, run: vailctl vm quarantines \(STATUS_NOT_F' "$SAID"
   expect_vailctl root 1 "show fails for an unknown beginning" show a1a2
   expect_match "the message says that no GUID begins so" 'or a GUID that begins with it' "$SAID"
   expect_vailctl root 1 "show fails for a very short beginning" show a1a
@@ -210,12 +213,12 @@ check_suggestions() {
     expect_match "vailctl $line: the message has the whole line" \
       "put -- before the command: vailctl --socket $SOCKET ${line/|/-- }(\"}.*)?$" "$SAID"
   done
-  expect_vailctl root 2 "vm add without -- is a usage error" vm add "$GONE" --name x qemu -m 1
-  expect_equal "vm add without --: the message has the right line" \
-    "vailctl: put -- before the command: vailctl --socket $SOCKET vm add $GONE --name x -- qemu -m 1" "$SAID"
   expect_vailctl root 2 "a program with spaces is a usage error" exec web sh -c 'echo "a  b"'
   expect_equal "the words of the line are quoted for the shell" \
     "vailctl: put -- before the command: vailctl --socket $SOCKET exec web -- sh -c 'echo \"a  b\"'" "$SAID"
+  expect_vailctl root 2 "vm add without -- is a usage error" vm add "$GONE" --name x qemu -m 1
+  expect_equal "vm add without --: the message has the right line" \
+    "vailctl: put -- before the command: vailctl --socket $SOCKET vm add $GONE --name x -- qemu -m 1" "$SAID"
   expect_vailctl root 2 "the beginning of two options is a usage error" --no
   expect_match "the message says that several fit" "--no fits several options" "$SAID"
   SAID=$("$PRIVATE/build/vail-view" web --pgn x 2>&1) || true

@@ -168,6 +168,13 @@ uids_have_names() {
   says "the help of limits names those that are no keys" \
     "except maxVirtualGpus,.closesUnderWay and virtualGpusPerMachine, which cannot be changed" root 0 help limits
   says "the help of limits explains its columns" "FOR USERS is the part of MAXIMUM" root 0 help limits
+  says "the help of limits says whose use an adapter's is" \
+    "except.that maxVirtualGpus counts the virtual GPUs of all VMs on one adapter" root 0 help limits
+  says "the help of vgpu list explains SOURCE and FUNCTION" "SOURCE api .* has FUNCTION open" root 0 vgpu list --help
+  says "the help of fleet where explains SINCE" "SINCE is when the host got the VM, in UTC" root 0 fleet where --help
+  says "the help of fleet vms explains SINCE" "SINCE is when the VM was added on that host, in UTC" root 0 fleet vms --help
+  says "the help of fleet quarantines explains SINCE" "SINCE is when the quarantine was imposed" root 0 \
+    fleet quarantines --help
   says "status says what it counts" "Counts below:  of all users" root 0 status
   says "status says what it counts for others" "Counts below:  of your user only" vail-bob 0 status
   waiting registrations root watch --kind registered

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/vailctl/fleet-call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/common/fleet-search.h"
+#include "client/common/json-members.h"
+#include "client/common/program-options.h"
+#include "client/common/user-message.h"
+#include "client/vailctl/amounts.h"
+#include "client/vailctl/output.h"
+#include "client/vailctl/report.h"
+#include "proto/json-writer.h"
+#include "proto/macros.h"
+#include <vail.h>
+
+const char *fleet_socket(const Tool *tool)
+{
+	return tool->options.fleet_socket ? tool->options.fleet_socket : fleet_socket_path();
+}
+
+/* Replaces the handle of vaild by one of vaild-fleet, which does not wait for a restart. */
+static NTSTATUS connect_fleet(Tool *tool)
+{
+	struct vail *fleet;
+	NTSTATUS status = vail_new(fleet_socket(tool), &fleet);
+
+	if (status != STATUS_SUCCESS)
+		return status;
+	vail_set_resume(fleet, false);
+	vail_close(tool->vail);
+	tool->vail = fleet;
+	return STATUS_SUCCESS;
+}
+
+static int report_failure(const Tool *tool, NTSTATUS status)
+{
+	if (status == STATUS_CONNECTION_REFUSED)
+		return tool_failed(tool, status,
+				   "no vaild-fleet serves %s; start it with: systemctl start "
+				   "vaild-fleet, or give its socket with --fleet-socket",
+				   fleet_socket(tool));
+	return tool_refused(tool, status);
+}
+
+JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, int *ret_exit)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *error;
+	NTSTATUS status = connect_fleet(tool);
+
+	if (status == STATUS_SUCCESS)
+		status = vail_call(tool->vail, method, parameters, &text);
+	JsonValue *reply = status == STATUS_SUCCESS
+				   ? json_parse(tool->parser, text, strlen(text), &error)
+				   : NULL;
+	*ret_exit = EXIT_DONE;
+	if (status != STATUS_SUCCESS)
+		*ret_exit = report_failure(tool, status);
+	else if (!reply)
+		*ret_exit = tool_no_memory();
+	return reply;
+}
+
+int fleet_print_document(const JsonValue *reply)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+
+	writer_value_of(&writer, reply);
+	return tool_print_json(&writer);
+}
+
+void fleet_say_age(const JsonValue *reply)
+{
+	const char *problem = member_text(reply, "problem");
+	char text[AMOUNT_TEXT];
+	double age;
+
+	if (!member_text(reply, "problem") && member_flag(reply, "current"))
+		return;
+	if (!json_read_real(json_member(reply, "age"), &age))
+		log_message("nothing is known of other hosts yet: %s",
+			    problem ? problem : "the index is incomplete");
+	else
+		log_message("this was right %s ago; since then etcd cannot be reached: %s",
+			    age_text((uint64_t)age, text),
+			    problem ? problem : "no reason is known");
+}
+
+int fleet_report(Tool *tool, const char *method, const char *parameters, const char *key,
+		 Table *table, void (*fill)(Table *, const JsonValue *), const char *empty)
+{
+	int exit_status;
+	JsonValue *reply = fleet_call(tool, method, parameters, &exit_status);
+
+	if (!reply)
+		return exit_status;
+	if (options_have(&tool->options, OPTION_JSON)) {
+		exit_status = fleet_print_document(reply);
+	} else {
+		const JsonValue *items = json_member(reply, key);
+
+		for (size_t i = 0; i < json_array_size(items); i++)
+			fill(table, json_array_at(items, i));
+		exit_status = report_table(tool, table, empty);
+		if (json_member(reply, "current"))
+			fleet_say_age(reply);
+	}
+	json_free(reply);
+	return exit_status;
+}
+
+NTSTATUS fleet_search(Tool *tool, MachineScope scope, char **ret_message)
+{
+	NTSTATUS status = connect_fleet(tool);
+
+	*ret_message = NULL;
+	tool->typed = tool->arguments[0];
+	if (status == STATUS_SUCCESS)
+		status = machine_find(tool->vail, tool->typed, scope, tool->guid, ret_message);
+	if (status == STATUS_SUCCESS)
+		tool->arguments[0] = tool->guid;
+	return status;
+}
+
+int fleet_find_machine(Tool *tool, MachineScope scope)
+{
+	_cleanup_free_ char *message = NULL;
+	NTSTATUS status = fleet_search(tool, scope, &message);
+
+	if (status == STATUS_SUCCESS)
+		return EXIT_DONE;
+	return message ? tool_failed(tool, status, "%s", message) : report_failure(tool, status);
+}
