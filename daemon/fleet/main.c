@@ -226,6 +226,20 @@ static bool find_host(const Settings *settings, FleetSettings *ret,
 	return true;
 }
 
+/*
+ * Makes the folder of the socket if only that is missing, with the mode that the unit gives it, as
+ * the user of this process. Returns 0, or a negative errno. Whatever stands in its place stays, and
+ * listening fails.
+ */
+static int make_folder(const char *socket)
+{
+	const char *slash = strrchr(socket, '/');
+	_cleanup_free_ char *folder =
+		slash && slash > socket ? strndup(socket, (size_t)(slash - socket)) : NULL;
+
+	return folder && mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 static bool start_fleet(Program *program, const Options *options)
 {
 	char name[HOST_NAME_MAX + 1];
@@ -242,7 +256,9 @@ static bool start_fleet(Program *program, const Options *options)
 	if (!find_groups(&program->settings, false, &settings) ||
 	    !find_host(&program->settings, &settings, name))
 		return false;
-	program->fleet = fleet_new(program->base, &settings, &error);
+	error = make_folder(options->socket);
+	if (error == 0)
+		program->fleet = fleet_new(program->base, &settings, &error);
 	if (!program->fleet)
 		say(LOG_ERR, "cannot listen on %s: %s%s", options->socket, strerror(-error),
 		    error == -ENOENT ? "; create its folder, or name another path with --socket"

@@ -59,6 +59,21 @@ refuses_group() {
 refuses_group operatorGroup 0 "which many processes in containers have"
 refuses_group observersGroup 65534 "which stands for unknown groups"
 
+# The folder of the socket, which the unit makes for the service.
+"$FLEET" --config "$PRIVATE/right.json" --socket "$PRIVATE/made/fleet.sock" --vaild-socket "$PRIVATE/none.sock" \
+  >"$PRIVATE/made.log" 2>&1 &
+MADE=$!
+expect "vaild-fleet makes the folder of its socket" eventually test -S "$PRIVATE/made/fleet.sock"
+expect_equal "as the unit does" "755 root" "$(stat --format '%a %U' "$PRIVATE/made")"
+kill "$MADE"
+wait "$MADE" || true
+touch "$PRIVATE/file"
+fleet --config "$PRIVATE/right.json" --socket "$PRIVATE/file/fleet.sock"
+expect_match "a file in its place stays" "cannot listen on $PRIVATE/file/fleet.sock: Not a directory$" "$SAID"
+fleet --config "$PRIVATE/right.json" --socket "$PRIVATE/no/such/fleet.sock"
+expect_match "the folders above are not made" "^1 .*: No such file or directory; create its folder, or " "$STATUS $SAID"
+expect "none of them" test ! -e "$PRIVATE/no"
+
 chmod 666 "$PRIVATE/right.json"
 fleet --config "$PRIVATE/right.json" --socket "$PRIVATE/wrong.sock"
 expect_match "so does one that others can change" "^1 .*protect it with: chmod go-w" "$STATUS $SAID"
