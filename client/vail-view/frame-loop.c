@@ -57,7 +57,10 @@ static void say_wait(View *view)
 	view->wait_said_at = INT64_MAX;
 	viewer_describe_wait(&view->viewer, sentence);
 	if (strcmp(sentence, view->wait_said) != 0)
-		log_message("waiting: %s", sentence);
+		log_message("waiting: %s%s", sentence,
+			    view->options->timeout > 0
+				    ? ""
+				    : "; to bound the wait, give --timeout SECONDS");
 	memcpy(view->wait_said, sentence, sizeof(sentence));
 }
 

@@ -310,6 +310,10 @@ check_waits() {
   local handle
 
   console "unshare"
+  check_waiting unbounded "no picture is shared yet; .*; to bound the wait, give --timeout SECONDS$"
+  end_stream
+  check_waiting bounded "no picture is shared yet; .* shares its screen$" --timeout 600
+  end_stream
   check_waiting nothing "no picture is shared yet"
   console "mode 30 30"
   expect_frame "a viewer that has waited shows the next picture" nothing "30 30 0 0 900"
