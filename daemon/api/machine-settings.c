@@ -44,7 +44,7 @@ static NTSTATUS check_mapped(Request *request, const char *path, bool is_mapped)
 		return STATUS_SUCCESS;
 	return failure_parameter(&request->failure, path,
 				 "has 65534 or -1 as a uid, gid or group; these stand for unknown "
-				 "ids and match nobody, so name another");
+				 "ids, by which no process can be recognized, so name another");
 }
 
 /* Checks that exactly one of user and pid is present. */
@@ -157,8 +157,8 @@ static NTSTATUS resolve_vmm_as_client(Request *request, const ResolvedProcess *v
 	if (must_log_in && !credentials_are_mapped(&vmm->credentials))
 		return failure_parameter(&request->failure, "displayClients",
 					 "is missing, and the VMM has 65534 or -1 as a uid, gid or "
-					 "group, which matches nobody; name the user whose viewer "
-					 "may register");
+					 "group, by which no process can be recognized; name the "
+					 "user whose viewer may register");
 	ret->count = 1;
 	ret->items[0].pid = vmm->pid;
 	if (!credentials_copy(&vmm->credentials, &ret->items[0].credentials))

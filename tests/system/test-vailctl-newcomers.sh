@@ -175,6 +175,9 @@ uids_have_names() {
   says "the help of fleet vms explains SINCE" "SINCE is when the VM was added on that host, in UTC" root 0 fleet vms --help
   says "the help of fleet quarantines explains SINCE" "SINCE is when the quarantine was imposed" root 0 \
     fleet quarantines --help
+  says "a user by whom nothing can be recognized is refused, without a pun on his name" \
+    "--user nobody has 65534 .*ids, by which no process can be recognized, so name another " root 1 \
+    vm update desk --user nobody
   says "status says what it counts" "Counts below:  of all users" root 0 status
   says "status says what it counts for others" "Counts below:  of your user only" vail-bob 0 status
   waiting registrations root watch --kind registered

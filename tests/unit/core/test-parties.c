@@ -86,7 +86,7 @@ Test(parties, operators_may_name_every_live_process_and_user)
 	}
 }
 
-/* The kernel shows 65534 and -1 for ids that are unknown, so they match nobody. */
+/* The kernel shows 65534 and -1 for ids that are unknown, so they match no process. */
 Test(parties, unmapped_ids_cannot_be_named)
 {
 	static const struct {
