@@ -300,8 +300,8 @@ static const Command commands[] = {
 	  "no quarantine of the VM, vailctl says that nothing was done.\n\n" FLEET_HELP },
 	{ { "fleet", "quarantines" }, 0, 0, false, PAGED | FLEET, command_fleet_quarantines, "",
 	  "Show the quarantines of all hosts",
-	  "SINCE is when the quarantine was imposed, in UTC. Those of one host are shown by\n"
-	  "vailctl vm quarantines there.\n\n" FLEET_HELP },
+	  "SINCE is when the quarantine was imposed, in UTC. Those of one host are shown\n"
+	  "by vailctl vm quarantines there.\n\n" FLEET_HELP },
 	{ { "fleet", "metrics" }, 0, 0, false, PAGED | FLEET, command_fleet_metrics, "",
 	  "Print the metrics of vaild-fleet as OpenMetrics text", FLEET_HELP },
 	{ { "help", NULL }, 0, 2, false, PAGED, command_help, "[COMMAND]",

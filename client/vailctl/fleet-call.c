@@ -41,6 +41,11 @@ static int report_failure(const Tool *tool, NTSTATUS status)
 				   "no vaild-fleet serves %s; start it with: systemctl start "
 				   "vaild-fleet, or give its socket with --fleet-socket",
 				   fleet_socket(tool));
+	if (status == STATUS_NOT_SUPPORTED)
+		return tool_failed(tool, status,
+				   "no vaild-fleet serves %s, or an older one; check that the "
+				   "socket is that of vaild-fleet, and not of vaild",
+				   fleet_socket(tool));
 	return tool_refused(tool, status);
 }
 

@@ -166,6 +166,13 @@ static int show_holders(const Tool *tool, const JsonValue *shared)
 	return report_table(tool, &table, "No holders.");
 }
 
+int objects_lack(const Tool *tool, const char *handle)
+{
+	return tool_failed(tool, STATUS_INVALID_HANDLE,
+			   "%s is not an object that you may see; list them with: vailctl objects",
+			   handle);
+}
+
 int command_holders(Tool *tool)
 {
 	const char *handle = tool->arguments[0];
@@ -176,10 +183,7 @@ int command_holders(Tool *tool)
 		return tool_refused(tool, status);
 	const JsonValue *shared = listing_find(&objects, "handle", handle);
 	if (!shared)
-		return tool_failed(tool, STATUS_INVALID_HANDLE,
-				   "%s is not an object that you may see; list them with: vailctl "
-				   "objects",
-				   handle);
+		return objects_lack(tool, handle);
 	return options_have(&tool->options, OPTION_JSON) ? show_holders_json(shared)
 							 : show_holders(tool, shared);
 }

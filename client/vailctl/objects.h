@@ -16,4 +16,7 @@
  */
 NTSTATUS objects_fetch(Tool *tool, const char *guid, Listing *ret_objects);
 
+/* Logs that the caller sees no object with this handle. Returns EXIT_FAILED. */
+int objects_lack(const Tool *tool, const char *handle);
+
 #endif

@@ -12,6 +12,7 @@
 #include "client/common/self-register.h"
 #include "client/vailctl/commands.h"
 #include "client/vailctl/listing.h"
+#include "client/vailctl/monitor.h"
 #include "client/vailctl/objects.h"
 #include "client/vailctl/output.h"
 #include "client/vailctl/report.h"
@@ -67,6 +68,8 @@ static int open_object(Tool *tool, const char *handle, struct vail_object **ret_
 		return tool_refused(tool, status);
 	const JsonValue *shared = listing_find(&objects, "handle", handle);
 	const char *guid = member_text(shared, "virtualMachineGuid");
+	if (!guid && tool_sees_all(tool))
+		return objects_lack(tool, handle); /* to register for any VM would find no more */
 	status = guid ? register_and_open(tool, guid, handle, context, ret_object)
 		      : open_of_any_machine(tool, handle, ret_object);
 	if (status == STATUS_NOT_FOUND && !guid)

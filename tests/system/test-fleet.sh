@@ -315,6 +315,8 @@ check_end() {
   wait "$FLEET" 2>/dev/null || true
   expect_vailctl root 1 "without vaild-fleet, vailctl says how to start it" fleet hosts
   expect_match "without vaild-fleet: the sentence" 'systemctl start vaild-fleet' "$SAID"
+  expect_vailctl root 1 "the socket of vaild is none of vaild-fleet" fleet where web --fleet-socket "$SOCKET"
+  expect_match "vailctl says so" "no vaild-fleet serves $SOCKET, .* and not of vaild " "$SAID"
 }
 
 cp "$ROOT/build/sanitized/vail-view" "$PRIVATE/"

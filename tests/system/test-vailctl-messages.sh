@@ -68,6 +68,8 @@ not_found() {
     display close "$HANDLE"
   complains root "^vailctl: $UNKNOWN: no running VM .* vailctl list" displays "$UNKNOWN"
   complains root "$HANDLE.*vailctl objects" holders "$HANDLE"
+  complains root "^vailctl: zz is not an object that you may see; list them with: vailctl objects " \
+    save zz "$PRIVATE/picture.png"
   complains vail-alice "$HANDLE.*vailctl objects" save "$HANDLE" "$PRIVATE/picture.png"
 }
 
