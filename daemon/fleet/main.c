@@ -366,13 +366,21 @@ static void program_deinit(Program *program)
 	settings_deinit(&program->settings);
 }
 
+/* Returns what to do if the configuration is missing, or "". */
+static const char *advice_on_config(const char *path)
+{
+	return access(path, F_OK) < 0 && errno == ENOENT
+		       ? "; write it as fleet.json(5) shows, or name another with --config"
+		       : "";
+}
+
 static int run(const Options *options)
 {
 	_cleanup_(program_deinit) Program program = { 0 };
 	ConfigError error;
 
 	if (!settings_load(options->config, false, &program.settings, &error)) {
-		say(LOG_ERR, "%s", error.message);
+		say(LOG_ERR, "%s%s", error.message, advice_on_config(options->config));
 		return EXIT_FAILURE;
 	}
 	program.base = event_base_new();
@@ -397,7 +405,8 @@ static int check_configuration(const Options *options)
 	ConfigError error;
 
 	if (!settings_load(options->config, true, &settings, &error)) {
-		fprintf(stderr, "vaild-fleet: %s\n", error.message);
+		fprintf(stderr, "vaild-fleet: %s%s\n", error.message,
+			advice_on_config(options->config));
 		return EXIT_FAILURE;
 	}
 	if (!find_groups(&settings, true, &fleet_settings))

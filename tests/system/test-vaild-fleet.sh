@@ -43,6 +43,12 @@ expect_equal "a wrong configuration" 1 "$STATUS"
 expect_match "its mistake has a place and a suggestion" "wrong.json:2:3: endpoint .* did you mean \"endpoints\"" "$SAID"
 fleet --config "$PRIVATE/wrong.json" --socket "$PRIVATE/wrong.sock"
 expect_equal "a wrong configuration keeps it from starting" 1 "$STATUS"
+for option in --config --check-config; do
+  fleet "$option" "$PRIVATE/nothing.json"
+  expect_equal "$option of a missing file says what to do" \
+    "1 vaild-fleet: $PRIVATE/nothing.json: cannot be read: No such file or directory; write it as fleet.json(5) shows, or name another with --config" \
+    "$STATUS $SAID"
+done
 
 # refuses_group KEY GID WHY: checks that KEY cannot name a group with the GID.
 refuses_group() {
