@@ -105,11 +105,11 @@ static const struct {
 	[RULE_OBSERVER] = { OPERATORS | OBSERVERS, "notOperator",
 			    "only operators and observers may do this" },
 	[RULE_QUARANTINER] = { OPERATORS | QUARANTINERS, "notOperator",
-			       "only operators and members of the group that quarantineGroup in "
-			       "vaild.json names may do this" },
+			       "only operators and members of quarantineGroup in "
+			       "vaild.json may do this" },
 	[RULE_QUARANTINE_VIEWER] = { OPERATORS | OBSERVERS | QUARANTINERS, "notOperator",
-				     "only operators, observers and members of the group that "
-				     "quarantineGroup in vaild.json names may do this" },
+				     "only operators, observers and members of "
+				     "quarantineGroup in vaild.json may do this" },
 	[RULE_MACHINE_MAKER] = { OPERATORS, "notOperator", "only operators may add a VM here" },
 	[RULE_MACHINE_OWNER] = { OPERATORS, "notRegistrar",
 				 "only operators and the user who added the VM may do this" },

@@ -428,15 +428,15 @@ Test(policy_matrix, a_denied_user_learns_which_group_may)
 		  "only operators and observers may do this; call as root or as a member of the "
 		  "group vaild or vaild-observers" },
 		{ RULE_QUARANTINER, &all,
-		  "only operators and members of the group that quarantineGroup in vaild.json "
-		  "names may do this; call as root or as a member of the group vaild or wardens" },
+		  "only operators and members of quarantineGroup in vaild.json "
+		  "may do this; call as root or as a member of the group vaild or wardens" },
 		{ RULE_QUARANTINE_VIEWER, &all,
-		  "only operators, observers and members of the group that quarantineGroup in "
-		  "vaild.json names may do this; call as root or as a member of the group vaild, "
+		  "only operators, observers and members of quarantineGroup in "
+		  "vaild.json may do this; call as root or as a member of the group vaild, "
 		  "vaild-observers or wardens" },
 		{ RULE_QUARANTINE_VIEWER, &operators,
-		  "only operators, observers and members of the group that quarantineGroup in "
-		  "vaild.json names may do this; call as root or as a member of the group vaild" },
+		  "only operators, observers and members of quarantineGroup in "
+		  "vaild.json may do this; call as root or as a member of the group vaild" },
 		{ RULE_MACHINE_MAKER, &all,
 		  "only operators may add a VM here; call as root or as a member of the group "
 		  "vaild, or ask an administrator to set allowUserMachines in vaild.json" },
