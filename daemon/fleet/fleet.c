@@ -115,18 +115,18 @@ static Pending *pending_new(Fleet *fleet, const char *key, uint64_t request)
 }
 
 /*
- * Logs that etcd refuses a change although it is reached, for example because its database is full.
- * The other hosts cannot notice that.
+ * Logs that a change has failed although etcd is reached, for example because its database is full.
+ * The other hosts cannot notice that. Not every such change was sent to etcd.
  */
-static void tell_refused(Fleet *fleet, const char *why)
+static void tell_failed(Fleet *fleet, const char *why)
 {
 	char message[512];
 
 	if (!fleet->index.is_reached || !fleet->functions->has_lease(fleet->etcd) || !why)
 		return;
 	snprintf(message, sizeof(message),
-		 "etcd refuses changes, so other hosts do not see what is new here (%s); see the "
-		 "log of etcd",
+		 "a change of etcd has failed, so other hosts do not see what is new here (%s); if "
+		 "etcd refuses it, see the log of etcd",
 		 why);
 	on_problem(fleet, message);
 }
@@ -151,7 +151,7 @@ static void on_done(void *context, EtcdOutcome outcome, int64_t revision, const 
 		wanted_answered(&fleet->wanted, pending->key, outcomes[outcome], revision,
 				boot_clock());
 	if (!pending->request && outcome == ETCD_FAILED)
-		tell_refused(fleet, why);
+		tell_failed(fleet, why);
 	fleet->must_forget |= pending->request && outcome == ETCD_DONE;
 	pending_free(pending);
 	plan_soon(fleet);
@@ -367,6 +367,10 @@ static bool on_change(void *context, const FleetCaller *caller, const Guid *guid
 		pending_free(pending);
 	return has_begun;
 }
+
+/* The keys of a full host, a claim for each, and the removal of as many old ones. */
+_Static_assert(ETCD_CHANGES_MAX > 4 * FLEET_ENTRIES_PER_HOST_MAX,
+	       "a full host can publish and remove all its keys at once");
 
 _Static_assert((int)METRICS_PUT == (int)ETCD_PUT && (int)METRICS_DELETE == (int)ETCD_DELETE &&
 		       (int)METRICS_SWAP == (int)ETCD_SWAP &&

@@ -113,7 +113,7 @@ row_quota() {
   expect "$check: a new VM is served" serves 2 4
   expect_honest "$check: a VM has begun unseen" "$ALL" 4 4
   expect "$check: its vaild-fleet says that it cannot show it" \
-    eventually grep -q 'etcd refuses changes, .*space' "$PRIVATE/host2/fleet.log"
+    eventually grep -q 'a change of etcd has failed, .*space' "$PRIVATE/host2/fleet.log"
   drop_filler
   clear_etcd
   expect_truth "$check: there is space again"

@@ -150,7 +150,7 @@ bool etcd_has_lease(const Etcd *etcd);
  * guard holds, which may be NULL. A revision of 0 means that there must be no such key. The guard
  * and its texts are copied.
  */
-#define ETCD_CHANGES_MAX 4096
+#define ETCD_CHANGES_MAX 40960
 
 /* Conditions of a swap besides its own key. etcd compares all of them in one transaction. */
 typedef struct EtcdGuard {

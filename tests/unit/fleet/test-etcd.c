@@ -15,6 +15,7 @@
 #include "daemon/fleet/etcd/client.h"
 #include "daemon/fleet/etcd/etcd.h"
 #include "daemon/fleet/etcd/message.h"
+#include "daemon/fleet/model/index.h"
 #include "proto/macros.h"
 #include "tests/unit/fleet/played-gateway.h"
 
@@ -397,6 +398,28 @@ Test(etcd, many_and_long_puts_are_several_requests)
 	/* Four and four long ones, the ninth with 63 others, and the last alone. */
 	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 3u);
 	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_PUT), 1u);
+}
+
+Test(etcd, a_full_host_publishes_all_its_keys_at_once)
+{
+	BENCH_INIT(bench_reach);
+	const EtcdStatistics *statistics = etcd_statistics(bench.etcd);
+	char key[32];
+
+	/* Each VM has a key with the lease, and one that is claimed. */
+	for (size_t i = 0; i < FLEET_ENTRIES_PER_HOST_MAX; i++) {
+		snprintf(key, sizeof(key), "vms/%zu", i);
+		cr_assert(etcd_put(bench.etcd, key, "A", true, NULL, NULL));
+	}
+	for (size_t i = 0; i < FLEET_ENTRIES_PER_HOST_MAX; i++) {
+		snprintf(key, sizeof(key), "where/%zu", i);
+		cr_assert(etcd_swap(bench.etcd, key, 0, "A", NULL, NULL, NULL));
+	}
+	run_until(&bench, statistics->changes[ETCD_PUT][ETCD_DONE] +
+					  statistics->changes[ETCD_PUT][ETCD_FAILED] ==
+				  FLEET_ENTRIES_PER_HOST_MAX);
+	cr_assert_eq(statistics->changes[ETCD_PUT][ETCD_DONE], FLEET_ENTRIES_PER_HOST_MAX);
+	cr_assert_eq(statistics->changes[ETCD_SWAP][ETCD_FAILED], 0u);
 }
 
 Test(etcd, too_many_changes_are_refused)
