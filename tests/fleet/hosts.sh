@@ -188,38 +188,54 @@ ask_vaild() {
 # VMs 1 and 2 have a virtual function of the GPU open, as with VFIO, and the others have none.
 FUNCTION=([1]=/dev/zero [2]=/dev/full)
 
-# start_vm N VM: starts a QEMU on a host and registers it as the VM with this number. Sets STATUS to the
-# status of the registration.
-start_vm() {
-
+# start_qemu N VM: starts a QEMU on a host.
+start_qemu() {
   # shellcheck disable=SC2016 # the inner shell's
   start_program "vm-$1-$2" "$1" "$PRIVATE/host$1/qemu.log" setpriv --reuid "$VMM_USER" --regid "$VMM_USER" --clear-groups \
     --inh-caps=-all -- "$BASH" -c 'exec 9<"$0" qemu-system-x86_64 -name "$1" -S -nodefaults -machine none -display none' \
     "${FUNCTION[$2]:-/dev/null}" "web$2"
   eventually runs_as "${PROGRAM[vm-$1-$2]}" 947 qemu-system-x86
   RUNS[$1-$2]=yes
-  register_vm "$1" "$2"
 }
 
-# register_vm N VM: registers the QEMU of start_vm. Its virtual GPU is the function that it has open, which
-# vaild finds when the first client registers, or one of the software adapter. Sets STATUS.
-register_vm() {
-  begin
+# register_qemu N VM: registers the QEMU of start_qemu as the VM with this number. Sets STATUS.
+register_qemu() {
   STATUS=$(ask_vaild "$1" "$(call io.vaild.Machine.RegisterVirtualMachine "{\"virtualMachineGuid\":\"$(guid "$2")\",
     \"vmmPid\":$(pid_on_host "${PROGRAM[vm-$1-$2]}"),\"name\":\"web$2\",\"displayClients\":[$ALICE_CLIENT],
     \"agent\":{\"user\":\"$VMM_USER\"}}" | tr -d '\n')" | statuses)
-  [ "$STATUS" = STATUS_SUCCESS ] || return 0
-  if [ -n "${FUNCTION[$2]:-}" ]; then
-    serves "$1" "$2" || STATUS=$SAID
-  else
+  begin
+}
+
+# give_gpu N VM: gives a VM its virtual GPU. That is the function that its QEMU has open, which vaild finds
+# when the first client registers, or one of the software adapter. Sets STATUS.
+give_gpu() {
+  if [ -z "${FUNCTION[$2]:-}" ]; then
     STATUS=$(ask_vaild "$1" "$(call io.vaild.Machine.AssignVirtualGpu "{\"virtualMachineGuid\":\"$(guid "$2")\"}")" | statuses)
+  elif serves "$1" "$2"; then
+    STATUS=STATUS_SUCCESS
+  else
+    STATUS=$SAID
   fi
+  begin
+}
+
+# register_vm N VM: registers the QEMU of start_qemu with a virtual GPU. Sets STATUS.
+register_vm() {
+  register_qemu "$1" "$2"
+  [ "$STATUS" != STATUS_SUCCESS ] || give_gpu "$1" "$2"
+}
+
+# start_vm N VM: starts a VM with a virtual GPU on a host. Sets STATUS to the status of the registration.
+start_vm() {
+  start_qemu "$1" "$2"
+  register_vm "$1" "$2"
 }
 
 # end_vm N VM
 end_vm() {
   unset "RUNS[$1-$2]"
   end_program "vm-$1-$2" KILL
+  begin
 }
 
 # serves N VM: tests whether the vaild of a host serves the VM: its agent shares an object, the display
@@ -256,6 +272,7 @@ kill_host() {
   done 2>/dev/null
   for name in "${VMS[@]}"; do unset "RUNS[$1-$name]"; done
   eventually is_gone_or_zombie "${INIT[$1]}"
+  begin
   (in_hub ip link del "host$1") 2>/dev/null || true # it may have gone with the network
 }
 

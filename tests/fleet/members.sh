@@ -114,7 +114,7 @@ ask_etcd() {
     for member in "${MEMBERS[@]}"; do
       [ "${MEMBER_STATE[$member]}" = up ] || continue
       answer=$(post "$member" "$2" "$3") || continue
-      jq -e 'has("error") | not' <<<"$answer" >/dev/null 2>&1 || continue
+      is_true "$answer" 'has("error") | not' || continue
       jq -rc "$1" <<<"$answer"
       return
     done
@@ -123,7 +123,7 @@ ask_etcd() {
 }
 
 # obeys NAME PATH BODY: tests whether a member executes a request. A compaction may have been executed before.
-obeys() { post "$@" | jq -e '(has("error") | not) or (.error | contains("compacted"))' >/dev/null 2>&1; }
+obeys() { is_true "$(post "$@")" '(has("error") | not) or (.error | contains("compacted"))'; }
 
 base64_of() { printf %s "$1" | base64 -w 0; }
 

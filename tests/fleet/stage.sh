@@ -19,8 +19,12 @@ VMS=(1 2 3 4)
 . "$ROOT/tests/fleet/members.sh"
 # shellcheck source=tests/fleet/hosts.sh
 . "$ROOT/tests/fleet/hosts.sh"
+# shellcheck source=tests/fleet/bounds.sh
+. "$ROOT/tests/fleet/bounds.sh"
 # shellcheck source=tests/fleet/shown.sh
 . "$ROOT/tests/fleet/shown.sh"
+# shellcheck source=tests/fleet/history.sh
+. "$ROOT/tests/fleet/history.sh"
 
 needs '[ -x "$ROOT/build/sanitized/vaild-fleet" ]' "vaild-fleet is not built here, because libcurl's development files are missing"
 needs 'command -v etcd' "etcd is not installed"

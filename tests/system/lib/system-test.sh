@@ -386,6 +386,10 @@ statuses() {
   sed -E 's/.*"status":"(STATUS_[A-Z_]+)".*/\1/' | paste -sd' '
 }
 
+# is_true JSON EXPRESSION [OPTION...]: tests whether a jq expression of exactly one value is true. jq -e alone
+# would also succeed if there is no value.
+is_true() { [ "$(jq "${@:3}" "$2" <<<"$1" 2>/dev/null)" = true ]; }
+
 # field EXPRESSION: reads a reply from stdin and prints the result of a jq expression as plain text.
 field() {
   jq -r "$1"
