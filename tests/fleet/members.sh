@@ -6,7 +6,7 @@
 
 MEMBERS=(a b c)
 PREFIX=/fleet/
-DISK=320M                   # of a member
+DISK=512M                   # of a member; room for 7 segments of its log with 64 MB each, and the database
 QUOTA=$((48 * 1024 * 1024)) # bytes of a member's database
 HISTORY=$PRIVATE/history # each change of a key, as JSON, one a line
 
@@ -46,7 +46,8 @@ make_hub() {
 
 ## Members
 
-# start_member NAME: starts a member, or starts it again with the data that it has.
+# start_member NAME: starts a member, or starts it again with the data that it has. It drops segments of its
+# log soon, because a long run would otherwise fill its disk.
 start_member() {
   local cluster member address=${ADDRESS[$1]}
 
@@ -54,7 +55,7 @@ start_member() {
   in_hub etcd --name "$1" --data-dir "$PRIVATE/member-$1/data" --logger zap --initial-cluster "${cluster#,}" \
     --listen-client-urls "http://$address:2379" --advertise-client-urls "http://$address:2379" \
     --listen-peer-urls "http://$address:2380" --initial-advertise-peer-urls "http://$address:2380" \
-    --quota-backend-bytes "$QUOTA" >>"$PRIVATE/member-$1.log" 2>&1 &
+    --quota-backend-bytes "$QUOTA" --snapshot-count 50 --max-wals 1 --max-snapshots 1 >>"$PRIVATE/member-$1.log" 2>&1 &
   MEMBER[$1]=$!
   MEMBER_STATE[$1]=up
 }
