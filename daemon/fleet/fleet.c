@@ -403,6 +403,14 @@ static void on_measure(void *context, FleetMetrics *ret)
 
 /* --- the fleet ------------------------------------------------------------------------------- */
 
+static void on_check(void *context)
+{
+	const Fleet *fleet = context;
+
+	if (fleet->etcd)
+		fleet->functions->check(fleet->etcd);
+}
+
 static FleetServer *make_server(Fleet *fleet, struct event_base *base, int *ret_error)
 {
 	const FleetServerSettings settings = {
@@ -416,6 +424,7 @@ static FleetServer *make_server(Fleet *fleet, struct event_base *base, int *ret_
 		.change = on_change,
 		.measure = on_measure,
 		.is_viewer = on_is_viewer,
+		.check = on_check,
 		.context = fleet,
 	};
 

@@ -40,6 +40,7 @@ typedef struct FleetEtcd {
 	__typeof__(etcd_swap) *swap;
 	__typeof__(etcd_has_lease) *has_lease;
 	__typeof__(etcd_statistics) *statistics;
+	__typeof__(etcd_check) *check;
 } FleetEtcd;
 
 /* Returns NULL, with *ret_error a negative errno, if it cannot listen or out of memory. */

@@ -289,7 +289,8 @@ static bool start_etcd(Program *program)
 					     .remove = etcd_delete,
 					     .swap = etcd_swap,
 					     .has_lease = etcd_has_lease,
-					     .statistics = etcd_statistics };
+					     .statistics = etcd_statistics,
+					     .check = etcd_check };
 	const Settings *own = &program->settings;
 	EtcdHandlers handlers = fleet_etcd_handlers;
 	EtcdSettings settings = { .endpoints = (const char *const *)own->endpoints,

@@ -150,6 +150,16 @@ void etcd_break(Etcd *etcd, EtcdBreak kind, const char *format, ...)
 		endpoints_next(&etcd->endpoints);
 }
 
+void etcd_check(Etcd *etcd)
+{
+	int64_t ttl = (int64_t)etcd->settings.ttl * 1000;
+
+	if (!etcd->is_reached || etcd_now(etcd) - etcd->last_answer < ttl)
+		return;
+	etcd_break(etcd, ETCD_BREAK_AGAIN, "no answer for the time of a lease");
+	etcd_plan(etcd);
+}
+
 void etcd_describe_error(Etcd *etcd, const Exchange *exchange, const ExchangeResult *result,
 			 char why[static ETCD_WHY_SIZE])
 {

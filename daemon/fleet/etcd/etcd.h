@@ -134,6 +134,12 @@ const EtcdStatistics *etcd_statistics(const Etcd *etcd);
 
 bool etcd_is_reached(const Etcd *etcd);
 
+/*
+ * Breaks off if etcd has answered nothing for the TTL of the lease. Call before passing on what the
+ * handlers have shown: timers of a host that was suspended, or that is busy, may not have run yet.
+ */
+void etcd_check(Etcd *etcd);
+
 /* Tests whether the lease is held now, by the clock. */
 bool etcd_has_lease(const Etcd *etcd);
 

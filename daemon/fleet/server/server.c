@@ -182,6 +182,7 @@ static void connection_answer(Connection *connection, const FrameMessage *messag
 
 	connection->request = request;
 	connection->terminator = message->terminator;
+	server->settings.check(server->settings.context);
 	server->service.now = server->settings.now();
 	Answer answer =
 		answer_message(&server->service, &connection->caller, text, connection->is_foreign,

@@ -37,6 +37,7 @@ typedef struct FleetServerSettings {
 	FleetChange *change;     /* the request is answered with fleet_server_changed() */
 	FleetMeasure *measure;
 	FleetIsViewer *is_viewer;
+	void (*check)(void *context); /* makes the index old if it is; called before each answer */
 	void *context;
 } FleetServerSettings;
 

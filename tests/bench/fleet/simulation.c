@@ -151,8 +151,8 @@ static void on_start(evutil_socket_t fd, short what, void *context)
 					       .on_delete = on_delete,
 					       .on_lease = on_lease,
 					       .on_reach = on_reach };
-	static const FleetEtcd functions = { etcd_put, etcd_delete, etcd_swap, etcd_has_lease,
-					     etcd_statistics };
+	static const FleetEtcd functions = { etcd_put,       etcd_delete,     etcd_swap,
+					     etcd_has_lease, etcd_statistics, etcd_check };
 	SimulatedHost *host = context;
 	const EtcdSettings settings = { .endpoints = &host->simulation->url,
 					.endpoint_count = 1,

@@ -177,6 +177,11 @@ static const EtcdStatistics *statistics(const Etcd *etcd)
 	return &etcd->statistics;
 }
 
+static void check(Etcd *etcd)
+{
+	(void)etcd;
+}
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void set_lease(Etcd *etcd, bool is_held)
@@ -244,7 +249,8 @@ static void on_log(void *context, const char *message)
 
 int main(int argc, char **argv)
 {
-	static const FleetEtcd functions = { on_put, on_delete, on_swap, has_lease, statistics };
+	static const FleetEtcd functions = { on_put,    on_delete,  on_swap,
+					     has_lease, statistics, check };
 	FleetSettings settings = { .host_name = "here",
 				   .version = "test",
 				   .listening = -1,

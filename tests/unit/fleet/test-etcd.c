@@ -542,6 +542,21 @@ Test(etcd, a_host_that_was_suspended_swaps_nothing)
 	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_TXN), 0u);
 }
 
+Test(etcd, what_a_suspended_host_shows_is_old)
+{
+	BENCH_INIT(bench_reach);
+
+	bench.time += 14999;
+	etcd_check(bench.etcd);
+	cr_assert_str_eq(bench.told, "");
+	bench.time++;
+	etcd_check(bench.etcd);
+	cr_assert_str_eq(bench.told, "away since 1000000: 0: no answer for the time of a lease;");
+	cr_assert_not(etcd_is_reached(bench.etcd));
+	pass(&bench, 50);
+	expect(&bench, "snapshot@4;reached;");
+}
+
 Test(etcd, an_answer_after_the_end_of_a_lease_comes_too_late)
 {
 	BENCH_INIT(bench_reach);

@@ -17,6 +17,7 @@ static FleetIndex index_of;
 static FleetServer *server;
 static char folder[] = "/tmp/fleet-server-XXXXXX", path[64];
 static uint64_t now;
+static bool is_silent; /* etcd */
 
 static uint64_t read_now(void)
 {
@@ -36,6 +37,14 @@ static void on_measure(void *context, FleetMetrics *ret)
 	ret->has_vaild = true;
 }
 
+/* The index has got old since the last message. */
+static void on_check(void *context)
+{
+	(void)context;
+	if (is_silent)
+		fleet_index_reach(&index_of, false, "silent", now);
+}
+
 static void begin(void)
 {
 	const HostId self = { { 1 } };
@@ -49,12 +58,13 @@ static void begin(void)
 	const FleetServerSettings settings = { .path = path,
 					       .listening = -1,
 					       .operators = (gid_t)-1,
-					       .observers = (gid_t)-1,
+					       .observers = getegid(),
 					       .version = "1",
 					       .index = &index_of,
 					       .now = read_now,
 					       .change = on_change,
-					       .measure = on_measure };
+					       .measure = on_measure,
+					       .check = on_check };
 	server = fleet_server_new(base, &settings, &error);
 	cr_assert_not_null(server);
 }
@@ -114,6 +124,28 @@ Test(fleet_server, each_byte_does_not_extend_the_time_of_a_message)
 	now++;
 	say(fd, " ");
 	cr_assert(is_closed(fd));
+}
+
+/* Asks for the hosts as root or as an observer. */
+static void ask(int fd, char *reply, size_t size)
+{
+	say(fd, "{\"method\":\"io.vaild.Fleet.ListHosts\"}\n");
+	ssize_t length = recv(fd, reply, size - 1, MSG_DONTWAIT);
+	cr_assert_gt(length, 0);
+	reply[length] = '\0';
+}
+
+Test(fleet_server, the_age_is_checked_before_each_answer)
+{
+	_cleanup_close_ int fd = connect_to_server();
+	char reply[1024];
+
+	fleet_index_reach(&index_of, true, NULL, now);
+	ask(fd, reply, sizeof(reply));
+	cr_assert(strstr(reply, "\"current\":true"), "%s", reply);
+	is_silent = true;
+	ask(fd, reply, sizeof(reply));
+	cr_assert(strstr(reply, "\"current\":false"), "%s", reply);
 }
 
 Test(fleet_server, each_message_has_its_own_time)
