@@ -144,6 +144,8 @@ check_hand_over() {
   before=$(shown .epoch where "$GUID")
   etcd put "hosts/$THERE" '{"name":"there"}'
   etcd put "vms/$GUID/$THERE" '{"state":"incoming"}'
+  expect "hand-over: the VM is incoming there" eventually shows incoming \
+    ".virtualMachines[] | select(.host == \"$THERE\").state" vms
   kill_and_wait "$VMM"
   expect "hand-over: the source's key goes" eventually fleet_has "^delete vms/$GUID/$HERE"
   expect "hand-over: where stays for the destination" shows "$before" .epoch where "$GUID"
@@ -290,9 +292,21 @@ check_without_etcd() {
 # fleet_says PATTERN: tests whether vaild-fleet has logged such a line.
 fleet_says() { grep -qE "^lone-fleet: .*$1" "$FLEET_LOG"; }
 
-# A clone of this host has the same machine ID, and puts its own values.
+says_nothing_of_clones() { ! fleet_says 'give each host a machine ID'; }
+
+# Prints how often the fleet has put the key of this host.
+puts_of_host() { grep -c "^put hosts/$HERE " "$FLEET_LOG"; }
+has_put_more() { [ "$(puts_of_host)" -gt "$1" ]; }
+
+# A clone of this host has the same machine ID, and puts its own values. Its second change counts only after the
+# first is mended, so it is not enough that this host is shown: the first may not have been read yet. The
+# question takes another turn of the loop, in which the put is answered.
 check_clone() {
+  local before
+
+  before=$(puts_of_host)
   etcd put "hosts/$HERE" '{"name":"clone"}'
+  expect "clone: the key is put again" eventually has_put_more "$before"
   expect "clone: the key is mended" eventually shows here '.hosts[] | select(.self).name' hosts
   etcd put "hosts/$HERE" '{"name":"clone"}'
   expect "clone: somebody is told" eventually fleet_says 'give each host a machine ID'
@@ -302,6 +316,7 @@ check_lost_lease() {
   etcd lease no
   expect "lost lease: the VM has no host" eventually shows true '.unreachable >= 0' where "$GUID"
   expect_equal "lost lease: vaild serves" "$GUID" "$(running_vms)"
+  expect "lost lease: no other host is blamed for the end of the keys" says_nothing_of_clones
   etcd lease yes
   expect "new lease: everything is there again" eventually shows false 'has("unreachable")' where "$GUID"
   expect "new lease: the host, too" eventually shows here '.hosts[] | select(.self).name' hosts

@@ -416,7 +416,7 @@ static void mend(Wanted *wanted, WantedKey *key, const FleetIndex *index, uint64
 	if (key->mended > 0)
 		key->quiet_until = key->mended + WANTED_PAUSE;
 	key->mended = now;
-	wanted->mended++;
+	wanted->mended += entry != NULL;
 }
 
 static void key_noticed(Wanted *wanted, WantedKey *key, const FleetIndex *index, uint64_t now)

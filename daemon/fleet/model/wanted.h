@@ -90,8 +90,8 @@ typedef struct Wanted {
 	/* Since the start. */
 	uint64_t claims; /* swaps that were sent */
 	uint64_t lost;   /* swaps that were lost */
-	uint64_t
-		mended; /* changes of own keys by others, such as a host with the same machine ID */
+	/* Puts of own keys by others, such as a host with the same machine ID. */
+	uint64_t mended;
 
 	WantedActions actions;
 } Wanted;
