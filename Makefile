@@ -359,9 +359,11 @@ $(eval $(call command,check-qemu,qemu,$(IN_DEBIAN_13),tests/vm/qemu))
 $(eval $(call command,check-libvirt,libvirt,$(IN_DEBIAN_13),tests/vm/libvirt))
 $(eval $(call command,bench,run,all helpers benches,tests/bench/requests/run && tests/bench/start/run && tests/bench/start/run-with-devices && tests/bench/start/run-with-machines && build/tests/turns-bench))
 $(eval $(call command,bench-va,run,build/tests/va-bench,build/tests/va-bench))
-# The hosts of the simulated fleet.
+# The hosts of the simulated fleet, and for how many seconds of each CPU's time they may start. Without
+# BUDGET, as many hosts start as can in a few minutes.
 HOSTS = 1000
-$(eval $(call command,bench-fleet,bench-fleet,all benches,tests/bench/fleet/run $(HOSTS)))
+BUDGET =
+$(eval $(call command,bench-fleet,bench-fleet,all benches,tests/bench/fleet/run $(HOSTS) $(BUDGET)))
 $(eval $(call command,soak,run,all helpers build/tests/soak-clients preloaded,tests/system/test-soak.sh --operations $(SOAK) --clients $(SOAK_CLIENTS)))
 
 $(eval $(call command,hostile,run,all helpers build/tests/hostile-neighbours,tests/system/test-hostile-neighbours.sh --seconds $(or $(SECONDS),5) $(if $(ONLY),--only $(ONLY)) $(if $(ATTEMPTS),--attempts $(ATTEMPTS))))
@@ -550,7 +552,8 @@ help:
 #: make bench-va       measure GPU virtual addresses beside a plain tree in the
 #:                     same run
 #: make bench-fleet    measure etcd and vaild-fleet with 1000 simulated hosts, or
-#:                     with as many as the CPUs can have; HOSTS=N
+#:                     with as many as the CPUs can start in BUDGET=N (60)
+#:                     seconds; HOSTS=N
 #: make soak           run 10 million operations by 200 clients that crash and
 #:                     hang; SOAK=N, SOAK_CLIENTS=N
 #: make soak-fleet     make random changes and failures of four hosts around a

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fleet-bench FOLDER HOSTS: measures a fleet of simulated hosts with a real etcd, beside the same
- * by plain requests or with one host alone. FOLDER has fleet.json, vaild.sock of a real vaild, and
- * room for the data of etcd. At the end, a
- * real vaild-fleet reads the keys of all hosts.
+ * fleet-bench FOLDER HOSTS [BUDGET]: measures a fleet of simulated hosts with a real etcd, beside
+ * the same by plain requests or with one host alone. FOLDER has fleet.json, vaild.sock of a real
+ * vaild, and room for the data of etcd. If the start of all hosts takes more than BUDGET seconds of
+ * CPU time for each CPU, fewer start. At the end, a real vaild-fleet reads the keys of all hosts.
  */
 #include <math.h>
 #include <signal.h>
@@ -19,6 +19,7 @@
 #include "tests/support/measure.h"
 
 #define FEW_HOSTS      50 /* by which the cost of more is estimated */
+#define BUDGET_SECONDS 60 /* of CPU time for their start, for each CPU, unless one is given */
 #define CHANGES        40
 #define FLEET_CHANGES  500
 #define SPREAD_SECONDS 30   /* in which all hosts start */
@@ -30,7 +31,9 @@
 
 typedef struct Bench {
 	const char *folder;
-	size_t hosts; /* of the fleet */
+	size_t hosts;   /* of the fleet */
+	size_t running; /* of these */
+	double budget;  /* seconds of CPU time for their start */
 	pid_t etcd;
 	Simulation simulation;
 	uint64_t mark;
@@ -202,19 +205,25 @@ static double start_hosts(Bench *bench, size_t until)
 }
 
 /*
- * Starts a few hosts and then all others. Each host is shown the keys of all others, so the cost
- * grows with the square of their number.
+ * Starts as many hosts as this machine can have in a few minutes. Each host is shown the keys of
+ * all others, so the cost grows with the square of their number. A few hosts tell how much it is.
  */
 static void measure_cold_start(Bench *bench)
 {
-	size_t few = bench->hosts < FEW_HOSTS ? bench->hosts : FEW_HOSTS;
-	double cpu = start_hosts(bench, few);
+	double few = bench->hosts < FEW_HOSTS ? (double)bench->hosts : FEW_HOSTS;
+	double cpu = start_hosts(bench, (size_t)few);
+	double all = cpu * pow((double)bench->hosts / few, 2);
 
-	if (few == bench->hosts)
-		return;
-	printf("\nA start of %zu hosts takes etcd about %.0f s of CPU time.\n", bench->hosts,
-	       cpu * pow((double)bench->hosts / (double)few, 2));
-	start_hosts(bench, bench->hosts);
+	bench->running = bench->hosts;
+	if (all > bench->budget) {
+		bench->running = (size_t)(few * sqrt(bench->budget / cpu));
+		printf("\nA start of %zu hosts would take etcd about %.0f s of CPU time, which is "
+		       "too "
+		       "much for the %ld CPUs of this machine. %zu hosts start.\n",
+		       bench->hosts, all, sysconf(_SC_NPROCESSORS_ONLN), bench->running);
+	}
+	if (bench->running > bench->simulation.expected)
+		start_hosts(bench, bench->running);
 }
 
 static void measure_steady(Bench *bench)
@@ -240,7 +249,7 @@ static void measure_steady(Bench *bench)
 
 static void measure_all_changes(Bench *bench)
 {
-	Latencies all = measure_changes(bench, bench->hosts);
+	Latencies all = measure_changes(bench, bench->running);
 
 	print_title("A VM on one host changes, and all others see it");
 	print_row("  milliseconds, median", all.p50, bench->alone_p50);
@@ -248,7 +257,7 @@ static void measure_all_changes(Bench *bench)
 	print_row("  milliseconds of CPU time of etcd for a change", all.cpu * 1e3,
 		  bench->alone_cpu * 1e3);
 	print_row("  microseconds of CPU time of etcd for each host that sees it",
-		  all.cpu * 1e6 / (double)bench->hosts, bench->put_cpu * 1e6);
+		  all.cpu * 1e6 / (double)bench->running, bench->put_cpu * 1e6);
 }
 
 /* etcd is killed and starts again, so that all hosts come back at the same time. */
@@ -261,7 +270,7 @@ static void measure_herd(Bench *bench)
 	double cpu = process_cpu(bench->etcd);
 	report_phase(bench, took, cpu);
 	print_row("  seconds of CPU time of etcd, beside as many plain lists", cpu,
-		  bench->list_cpu * (double)bench->hosts);
+		  bench->list_cpu * (double)bench->running);
 }
 
 /* Waits until vaild-fleet has reached etcd. Returns the seconds. */
@@ -325,10 +334,12 @@ int main(int argc, char **argv)
 {
 	Bench bench = { 0 };
 
-	if (argc != 3 || strtoul(argv[2], NULL, 10) < 2)
-		bench_fail("usage: fleet-bench FOLDER HOSTS, with at least 2 hosts");
+	if (argc < 3 || argc > 4 || strtoul(argv[2], NULL, 10) < 2)
+		bench_fail("usage: fleet-bench FOLDER HOSTS [BUDGET], with at least 2 hosts");
 	bench.folder = argv[1];
 	bench.hosts = strtoul(argv[2], NULL, 10);
+	bench.budget = argc > 3 ? strtod(argv[3], NULL) : BUDGET_SECONDS;
+	bench.budget *= (double)sysconf(_SC_NPROCESSORS_ONLN);
 	signal(SIGPIPE, SIG_IGN);
 	raise_limits(bench.hosts);
 	simulation_init(&bench.simulation, ETCD_URL, bench.folder, bench.hosts);
