@@ -72,6 +72,8 @@ static void read_lease(JsonParser *parser, JsonText text)
 		fuzz_must(answer.lease > 0 && answer.ttl > 0);
 	if (!message_read_keepalive(parser, text, &answer))
 		fuzz_must(answer.lease > 0 && answer.ttl >= 0);
+	if (!message_read_status(parser, text, &words))
+		check_words(&words);
 	message_read_error(parser, text, &words);
 	check_words(&words);
 }

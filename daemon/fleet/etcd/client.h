@@ -2,6 +2,7 @@
 #ifndef DAEMON_FLEET_ETCD_CLIENT_H
 #define DAEMON_FLEET_ETCD_CLIENT_H
 
+#include "daemon/fleet/etcd/alarms.h"
 #include "daemon/fleet/etcd/changes.h"
 #include "daemon/fleet/etcd/endpoints.h"
 #include "daemon/fleet/etcd/etcd.h"
@@ -45,6 +46,7 @@ struct Etcd {
 	View view;
 	Lease lease;
 	Changes changes;
+	Alarms alarms;
 };
 
 int64_t etcd_now(const Etcd *etcd);

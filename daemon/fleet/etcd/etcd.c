@@ -58,6 +58,7 @@ void etcd_plan(Etcd *etcd)
 	deadline = earlier(deadline, transport_deadline(etcd->transport));
 	deadline = earlier(deadline, lease_deadline(&etcd->lease));
 	deadline = earlier(deadline, changes_deadline(&etcd->changes));
+	deadline = earlier(deadline, alarms_deadline(&etcd->alarms));
 	struct itimerspec when = { 0 };
 	if (deadline != INT64_MAX) {
 		int64_t left = deadline - etcd_now(etcd);
@@ -74,6 +75,7 @@ static void on_activity(void *context)
 
 	lease_wake(&etcd->lease);
 	changes_wake(&etcd->changes);
+	alarms_wake(&etcd->alarms);
 	etcd_plan(etcd);
 }
 
@@ -110,6 +112,7 @@ void etcd_reach(Etcd *etcd)
 	etcd->is_reached = true;
 	etcd->statistics.reached++;
 	etcd->reached_at = etcd->last_answer = etcd_now(etcd);
+	alarms_reached(&etcd->alarms);
 	etcd->handlers.on_reach(etcd->context, true, NULL, etcd->reached_at);
 }
 
@@ -142,6 +145,7 @@ void etcd_break(Etcd *etcd, EtcdBreak kind, const char *format, ...)
 	view_stop(&etcd->view);
 	exchange_cancel(&etcd->lease.exchange);
 	changes_break(&etcd->changes, reason);
+	alarms_break(&etcd->alarms);
 	etcd->is_reached = false;
 	etcd->statistics.breaks += was_reached;
 	etcd->retry_at = etcd_now(etcd) + endpoints_pause(&etcd->endpoints, &etcd->clock);
@@ -262,6 +266,7 @@ Etcd *etcd_new(struct event_base *base, const EtcdSettings *settings, const Etcd
 	view_init(&etcd->view);
 	lease_init(&etcd->lease);
 	changes_init(&etcd->changes);
+	alarms_init(&etcd->alarms);
 	if (start(etcd, settings))
 		return etcd;
 	etcd_free(etcd);
@@ -282,6 +287,7 @@ void etcd_free(Etcd *etcd)
 		return;
 	view_deinit(&etcd->view);
 	changes_deinit(&etcd->changes);
+	alarms_deinit(&etcd->alarms);
 	exchange_cancel(&etcd->lease.exchange);
 	lease_deinit(&etcd->lease);
 	transport_free(etcd->transport);

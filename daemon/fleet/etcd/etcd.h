@@ -89,6 +89,14 @@ typedef struct EtcdHandlers {
 	 * if the server does not tell it. Revisions of different clusters cannot be compared.
 	 */
 	void (*on_cluster)(void *context, uint64_t cluster);
+
+	/*
+	 * NULL, or called when etcd gets an alarm, for example "NOSPACE", and with NULL when it has
+	 * none any more. With an alarm, etcd puts no key, although it is reached. What the handlers
+	 * above have shown is then as of the time since, in milliseconds of the clock; 0 if that is
+	 * not known.
+	 */
+	void (*on_alarm)(void *context, const char *alarm, int64_t since);
 } EtcdHandlers;
 
 /*

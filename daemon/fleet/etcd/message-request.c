@@ -236,3 +236,12 @@ bool message_lease(Buffer *out, int64_t lease)
 	writer_object_end(&writer);
 	return !writer.failed;
 }
+
+bool message_status(Buffer *out)
+{
+	Writer writer = WRITER_INIT(out);
+
+	writer_object_begin(&writer);
+	writer_object_end(&writer);
+	return !writer.failed;
+}

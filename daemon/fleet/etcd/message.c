@@ -329,6 +329,29 @@ const char *message_read_change(JsonParser *parser, JsonText text, bool is_swap,
 	return NULL;
 }
 
+/* The status names an alarm as "memberID:1 alarm:NOSPACE ". Other errors have no alarm. */
+const char *message_read_status(JsonParser *parser, JsonText text, ServerWords *ret_alarm)
+{
+	const char *fault;
+	_cleanup_(free_value) JsonValue *answer = parse(parser, text, &fault);
+	const JsonValue *errors = json_member(answer, "errors");
+	const char *alarm = NULL;
+
+	if (!answer)
+		return fault;
+	if (json_type_of(json_member(answer, "header")) != JSON_OBJECT ||
+	    (errors && json_type_of(errors) != JSON_ARRAY))
+		return "the answer is not a status";
+	for (size_t i = 0; !alarm && i < json_array_size(errors); i++) {
+		const char *error = json_string(json_array_at(errors, i));
+
+		alarm = error ? strstr(error, "alarm:") : NULL;
+	}
+	set_words(ret_alarm, alarm ? alarm + strlen("alarm:") : NULL);
+	ret_alarm->text[strcspn(ret_alarm->text, " ")] = '\0';
+	return NULL;
+}
+
 void message_read_error(JsonParser *parser, JsonText text, ServerWords *ret)
 {
 	const char *fault;

@@ -63,6 +63,7 @@ bool message_range(Buffer *out, const char *prefix, const Buffer *after, unsigne
 bool message_watch(Buffer *out, const char *prefix, int64_t start_revision);
 bool message_grant(Buffer *out, unsigned int ttl);
 bool message_lease(Buffer *out, int64_t lease); /* for a keepalive */
+bool message_status(Buffer *out);
 
 /*
  * Called for each entry of an answer. is_deleted: the entry is the end of a key, without a value.
@@ -119,6 +120,9 @@ typedef struct ChangeAnswer {
 
 /* is_swap: only then can a change that was answered without an error have failed. */
 const char *message_read_change(JsonParser *parser, JsonText text, bool is_swap, ChangeAnswer *ret);
+
+/* Reads the name of the first alarm that the status of a member has; "" if it has none. */
+const char *message_read_status(JsonParser *parser, JsonText text, ServerWords *ret_alarm);
 
 /* Reads the body of an answer with an HTTP error. The words are "" if it has none. */
 void message_read_error(JsonParser *parser, JsonText text, ServerWords *ret);

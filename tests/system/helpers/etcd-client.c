@@ -81,7 +81,8 @@ static void on_reach(void *context, bool is_reached, const char *why, int64_t si
 	put_held(context);
 }
 
-static const EtcdHandlers handlers = { on_snapshot, on_put, on_delete, on_lease, on_reach, NULL };
+static const EtcdHandlers handlers = { on_snapshot, on_put, on_delete, on_lease,
+				       on_reach,    NULL,   NULL };
 
 static void hold(Program *program, const char *key, const char *value)
 {

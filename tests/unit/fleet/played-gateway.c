@@ -27,6 +27,7 @@ static const struct {
 	[GATEWAY_PUT] = { "/v3/kv/put", "{" GATEWAY_HEADER "}" },
 	[GATEWAY_DELETE] = { "/v3/kv/deleterange", "{" GATEWAY_HEADER "}" },
 	[GATEWAY_TXN] = { "/v3/kv/txn", "{" GATEWAY_HEADER ",\"succeeded\":true}" },
+	[GATEWAY_STATUS] = { "/v3/maintenance/status", "{" GATEWAY_HEADER "}" },
 };
 
 typedef struct Scripted {

@@ -20,6 +20,7 @@ typedef enum GatewayPath {
 	GATEWAY_PUT,
 	GATEWAY_DELETE,
 	GATEWAY_TXN,
+	GATEWAY_STATUS,
 	GATEWAY_PATH_MAX,
 } GatewayPath;
 

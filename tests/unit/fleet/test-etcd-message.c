@@ -354,6 +354,35 @@ Test(etcd_message, leases)
 	cr_assert_not_null(message_read_keepalive(seen.parser, text_of("{}"), &answer));
 }
 
+Test(etcd_message, alarms_of_a_status)
+{
+	static const struct {
+		const char *text, *alarm; /* NULL for a fault */
+	} rows[] = {
+		{ "{\"header\":{}}", "" },
+		{ "{\"header\":{},\"errors\":[]}", "" },
+		{ "{\"header\":{},\"errors\":[\"etcdserver: no leader\"]}", "" },
+		{ "{\"header\":{},\"errors\":[\"memberID:7 alarm:NOSPACE \"]}", "NOSPACE" },
+		{ "{\"header\":{},\"errors\":[7,\"x\",\"memberID:7 alarm:CORRUPT\"]}", "CORRUPT" },
+		{ "{\"header\":{},\"errors\":[\"alarm:A\\u0007B\",\"alarm:C\"]}", "A" },
+		{ "{\"header\":{},\"errors\":{}}", NULL },
+		{ "{\"errors\":[\"memberID:7 alarm:NOSPACE \"]}", NULL },
+		{ "", NULL },
+	};
+	JsonParser *parser = json_parser_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const JsonText text = { rows[i].text, strlen(rows[i].text) };
+		ServerWords alarm;
+		const char *fault = message_read_status(parser, text, &alarm);
+
+		cr_assert_eq(fault == NULL, rows[i].alarm != NULL, "%s", rows[i].text);
+		if (!fault)
+			cr_assert_str_eq(alarm.text, rows[i].alarm);
+	}
+	json_parser_free(parser);
+}
+
 Test(etcd_message, changes)
 {
 	_cleanup_(seen_deinit) Seen seen;

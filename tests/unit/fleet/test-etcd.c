@@ -125,8 +125,16 @@ static void on_cluster(void *context, uint64_t cluster)
 	((Bench *)context)->cluster = cluster;
 }
 
-static const EtcdHandlers handlers = { on_snapshot, on_put,   on_delete,
-				       on_lease,    on_reach, on_cluster };
+static void on_alarm(void *context, const char *alarm, int64_t since)
+{
+	if (alarm)
+		tell(context, "alarm %s since %lld;", alarm, (long long)since);
+	else
+		tell(context, "no alarm;");
+}
+
+static const EtcdHandlers handlers = { on_snapshot, on_put,     on_delete, on_lease,
+				       on_reach,    on_cluster, on_alarm };
 
 /* Prepares gateways without a client, so that a test can write scripts. */
 static void bench_init(Bench *bench)
@@ -468,6 +476,103 @@ Test(etcd, a_full_etcd_is_shown_and_grants_no_lease)
 				  !exchange_runs(&bench.etcd->lease.exchange));
 	pass(&bench, 1000);
 	expect_all(&bench, "lease;", "lease");
+}
+
+#define STATUS_WITH(errors) "{" GATEWAY_HEADER ",\"errors\":[" errors "]}"
+#define NOSPACE             "\"memberID:2 alarm:NOSPACE \""
+
+/* Waits until the answer to the question has been read. */
+static void await_status(Bench *bench, size_t number)
+{
+	Exchange *question = &bench->etcd->alarms.exchange;
+
+	run_until(bench, gateway_count(bench->gateways[0], GATEWAY_STATUS) == number &&
+				 !exchange_runs(question));
+}
+
+Test(etcd, an_alarm_is_told_when_it_begins_and_ends)
+{
+	BENCH_INIT(bench_reach);
+
+	await_status(&bench, 1);
+	cr_assert_str_eq(gateway_last(bench.gateways[0], GATEWAY_STATUS), "{}");
+	gateway_script(bench.gateways[0], GATEWAY_STATUS, 200, STATUS_WITH(NOSPACE));
+	gateway_script(bench.gateways[0], GATEWAY_STATUS, 200,
+		       STATUS_WITH("\"etcdserver: no leader\"," NOSPACE));
+	pass(&bench, 4999);
+	cr_assert_eq(gateway_count(bench.gateways[0], GATEWAY_STATUS), 1u);
+	pass(&bench, 1);
+	expect_all(&bench, "alarm NOSPACE since 1000000;", "alarm");
+	pass(&bench, 5000);
+	await_status(&bench, 3);
+	cr_assert_str_eq(bench.told, "", "it is told once");
+	pass(&bench, 5000);
+	expect_all(&bench, "no alarm;", "no alarm");
+}
+
+/* Then it gives no lease either, so the question must not depend on one. */
+Test(etcd, an_etcd_that_is_full_from_the_start_has_its_alarm)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_GRANT, 429, "{\"error\":\"full\"}");
+	gateway_script(bench.gateways[0], GATEWAY_STATUS, 200, STATUS_WITH(NOSPACE));
+	bench_start(&bench);
+	expect(&bench, "alarm NOSPACE since 0;");
+}
+
+Test(etcd, a_status_that_says_nothing_changes_nothing)
+{
+	static const struct {
+		int status;
+		const char *body;
+	} rows[] = {
+		{ 404, "" },
+		{ 200, "<html>" },
+		{ 200, "{}" },
+		{ 200, "{" GATEWAY_HEADER ",\"errors\":\"alarm:CORRUPT \"}" },
+		{ 503, STATUS_WITH("") },
+	};
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_STATUS, 200, STATUS_WITH(NOSPACE));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		gateway_script(bench.gateways[0], GATEWAY_STATUS, rows[i].status, rows[i].body);
+	bench_start(&bench);
+	expect(&bench, "alarm");
+	run_until(&bench, etcd_has_lease(bench.etcd));
+	bench.told[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		pass(&bench, 5000);
+		await_status(&bench, i + 2);
+		run_until(&bench, !exchange_runs(&bench.etcd->lease.exchange));
+		cr_assert_str_eq(bench.told, "", "%d %s", rows[i].status, rows[i].body);
+	}
+	pass(&bench, 5000);
+	expect_all(&bench, "no alarm;", "no alarm");
+}
+
+/* The alarm is one of all members, so it lasts until one of them says that it has ended. */
+Test(etcd, an_alarm_outlasts_a_break)
+{
+	BENCH_INIT(bench_init);
+
+	gateway_script(bench.gateways[0], GATEWAY_STATUS, 200, STATUS_WITH(NOSPACE));
+	bench_start(&bench);
+	expect(&bench, "alarm");
+	run_until(&bench, etcd_has_lease(bench.etcd));
+	bench.told[0] = '\0';
+	gateway_script_silence(bench.gateways[1], GATEWAY_STATUS);
+	gateway_end_watches(bench.gateways[0]);
+	expect(&bench, "away");
+	pass(&bench, 10000);
+	expect(&bench, "reached;");
+	run_until(&bench, gateway_count(bench.gateways[1], GATEWAY_STATUS) == 1);
+	cr_assert_not(has_told(&bench, "alarm"));
+	gateway_end_watches(bench.gateways[1]);
+	expect(&bench, "away");
+	pass(&bench, 10000);
+	expect(&bench, "no alarm;");
 }
 
 Test(etcd, an_expired_lease_is_replaced)
