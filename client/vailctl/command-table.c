@@ -284,7 +284,7 @@ static const Command commands[] = {
 	  "--type PROFILE",
 	  "Show which hosts can have another virtual GPU",
 	  "The host with the most free virtual GPUs is first. REASON says why a host has\n"
-	  "none. Reserves nothing. Refused while etcd cannot be reached.\n\n"
+	  "none. Reserves nothing. Refused while etcd cannot be reached or is full.\n\n"
 	  "  --type PROFILE       the type, as vailctl fleet gpus shows it\n" FLEET_HELP },
 	{ { "fleet", "quarantine" }, 1, 1, false, FLEET | OPTION_BIT(OPTION_REASON),
 	  command_fleet_quarantine, "VM [--reason TEXT]",

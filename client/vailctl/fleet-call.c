@@ -86,10 +86,10 @@ void fleet_say_age(const JsonValue *reply)
 	if (!member_text(reply, "problem") && member_flag(reply, "current"))
 		return;
 	if (!json_read_real(json_member(reply, "age"), &age))
-		log_message("nothing is known of other hosts yet: %s",
+		log_message("this may be old or incomplete: %s",
 			    problem ? problem : "the index is incomplete");
 	else
-		log_message("this was right %s ago; since then etcd cannot be reached: %s",
+		log_message("this was right %s ago, and may have changed since: %s",
 			    age_text((uint64_t)age, text),
 			    problem ? problem : "no reason is known");
 }

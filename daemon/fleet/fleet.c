@@ -292,12 +292,20 @@ static void on_reach(void *context, bool is_reached, const char *why, int64_t si
 	plan_soon(fleet);
 }
 
+static void on_alarm(void *context, const char *alarm, int64_t since)
+{
+	Fleet *fleet = context;
+
+	fleet_index_alarm(&fleet->index, alarm, since > 0 ? (uint64_t)since : 0);
+}
+
 const EtcdHandlers fleet_etcd_handlers = {
 	.on_snapshot = on_snapshot,
 	.on_put = on_etcd_put,
 	.on_delete = on_etcd_delete,
 	.on_lease = on_lease,
 	.on_reach = on_reach,
+	.on_alarm = on_alarm,
 };
 
 /* --- the local vaild and the socket ---------------------------------------------------------- */

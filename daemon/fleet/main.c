@@ -276,6 +276,21 @@ static void log_reach(void *context, bool is_reached, const char *why, int64_t s
 	fleet_etcd_handlers.on_reach(context, is_reached, why, since);
 }
 
+static void log_alarm(void *context, const char *alarm, int64_t since)
+{
+	if (alarm)
+		say(LOG_WARNING,
+		    "etcd takes no changes, because it has the alarm %s, so what hosts show of "
+		    "each "
+		    "other gets old; see vaild-fleet(8)",
+		    alarm);
+	else
+		say(LOG_NOTICE, "etcd has no alarm any more");
+	sd_notifyf(0, "STATUS=etcd is reached%s%s", alarm ? ", but takes no changes: " : "",
+		   alarm ? alarm : "");
+	fleet_etcd_handlers.on_alarm(context, alarm, since);
+}
+
 static void log_lease(void *context, bool is_held, const char *why)
 {
 	if (!is_held)
@@ -303,6 +318,7 @@ static bool start_etcd(Program *program)
 
 	handlers.on_reach = log_reach;
 	handlers.on_lease = log_lease;
+	handlers.on_alarm = log_alarm;
 	program->etcd = etcd_new(program->base, &settings, &handlers, program->fleet);
 	if (!program->etcd) {
 		say(LOG_ERR, "the client of etcd cannot start: out of memory");

@@ -27,12 +27,12 @@ expect_unreachable() { expect_within 1000 "$1: hosts show VM $3 as unreachable" 
 # settle CHECK: checks that everything is shown as it is, once nothing fails any more.
 settle() { expect_truth "$1, afterwards"; }
 
-# refuses_to_place N: tests whether a host refuses to place a VM, and says why.
+# refuses_to_place N [WHY]: tests whether a host refuses to place a VM, and says why.
 refuses_to_place() {
   local said status=0
 
   said=$(on_host "$1" "$PRIVATE/build/vailctl" fleet place --type big 2>&1) || status=$?
-  [ "$status" -ne 0 ] && [[ $said == *"etcd cannot be reached"* ]]
+  [ "$status" -ne 0 ] && [[ $said == *"${2:-etcd cannot be reached}"* ]]
 }
 
 ## Members of etcd
@@ -114,11 +114,16 @@ row_quota() {
   local check="etcd is over its quota" host
 
   exceed_quota
+  for host in $ALL; do
+    expect "$check: host $host says that what it shows is old" eventually is_old "$host" 1
+    expect "$check: host $host refuses to place a VM" refuses_to_place "$host" 'takes no changes'
+  done
   during "$check" "$ALL" "$ALL"
   # etcd takes no key of a VM that begins now.
   start_vm 2 4
   expect "$check: a new VM is served" serves 2 4
   expect_honest "$check: a VM has begun unseen" "$ALL" 4 4
+  for host in $ALL; do expect "$check: host $host still says so" is_old "$host" 4; done
   expect "$check: its vaild-fleet says that it cannot show it" \
     eventually grep -q 'a change of etcd has failed, .*space' "$PRIVATE/host2/fleet.log"
   drop_filler

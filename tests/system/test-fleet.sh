@@ -49,9 +49,9 @@ quarantine_is() {
 
 check_before_etcd() {
   expect_vailctl root 0 "before etcd: lists are empty" fleet hosts
-  expect_match "before etcd: and say why" 'nothing is known of other hosts' "$SAID"
+  expect_match "before etcd: and say why" 'this may be old or incomplete: etcd was not reached yet' "$SAID"
   expect_vailctl root 1 "before etcd: place is refused" fleet place --type any
-  expect_match "before etcd: with a sentence" 'etcd cannot be reached' "$SAID"
+  expect_match "before etcd: with a sentence" 'etcd was not reached yet; try again when it is back' "$SAID"
 }
 
 check_own_keys() {

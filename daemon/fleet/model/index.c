@@ -177,6 +177,7 @@ void fleet_index_deinit(FleetIndex *index)
 	}
 	json_parser_free(index->parser);
 	free(index->why);
+	free(index->alarm);
 }
 
 /* --- reach ----------------------------------------------------------------------------------- */
@@ -187,6 +188,14 @@ void fleet_index_reach(FleetIndex *index, bool is_reached, const char *why, uint
 	index->since = since;
 	free(index->why);
 	index->why = why && !is_reached ? fleet_text_copy(why) : NULL;
+}
+
+void fleet_index_alarm(FleetIndex *index, const char *alarm, uint64_t since)
+{
+	index->has_alarm = alarm != NULL;
+	index->alarm_since = since;
+	free(index->alarm);
+	index->alarm = alarm ? fleet_text_copy(alarm) : NULL;
 }
 
 bool fleet_index_is_current(const FleetIndex *index)

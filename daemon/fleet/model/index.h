@@ -12,7 +12,7 @@
  * A copy of the keys in etcd, with lookups. Times are arguments, in milliseconds on CLOCK_BOOTTIME.
  *
  * The index is current while etcd is reached. Otherwise it is as of an earlier time, and everybody
- * who reads it has to show its age.
+ * who reads it has to show its age, see freshness.h.
  */
 
 /* Entries of each kind. Further keys are ignored. */
@@ -66,11 +66,14 @@ typedef struct FleetIndex {
 	bool has_overflown; /* keys were ignored since the start because there are too many */
 	bool has_crowded;   /* the same of one host, which is crowded_host */
 	HostId crowded_host;
-	bool is_incomplete; /* memory ran out; until the next snapshot */
-	bool is_reached;    /* the watch is alive */
-	uint64_t since;     /* if it is not: as of when the index is; 0 for never */
-	char *why;          /* then a sentence without a full stop, or NULL */
-	int64_t revision;   /* of the last snapshot or change */
+	bool is_incomplete;   /* memory ran out; until the next snapshot */
+	bool is_reached;      /* the watch is alive */
+	uint64_t since;       /* if it is not: as of when the index is; 0 for never */
+	char *why;            /* then a sentence without a full stop, or NULL */
+	bool has_alarm;       /* etcd puts no key */
+	uint64_t alarm_since; /* if it has one: as of when the index is; 0 if that is not known */
+	char *alarm;          /* then its name, or NULL if out of memory */
+	int64_t revision;     /* of the last snapshot or change */
 	int64_t snapshot_revision;
 } FleetIndex;
 
@@ -81,7 +84,13 @@ void fleet_index_deinit(FleetIndex *index);
 /* Sets whether etcd is reached, and if not, why and as of when the index is. */
 void fleet_index_reach(FleetIndex *index, bool is_reached, const char *why, uint64_t since);
 
-/* Tests whether the index is complete and current, so that something may be decided from it. */
+/* Sets the name of etcd's alarm, and as of when the index is. alarm: NULL for none. */
+void fleet_index_alarm(FleetIndex *index, const char *alarm, uint64_t since);
+
+/*
+ * Tests whether the index is complete and current, so that something may be decided from it. An
+ * alarm does not count, because it keeps no host from deleting its keys.
+ */
 bool fleet_index_is_current(const FleetIndex *index);
 
 /*

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/fleet/model/freshness.h"
 #include "daemon/fleet/model/place.h"
 #include "daemon/fleet/server/answer.h"
 
@@ -26,20 +27,19 @@ static void write_number(Writer *writer, uint64_t number)
 
 void write_freshness(Writer *writer, const FleetService *service)
 {
-	const FleetIndex *index = service->index;
+	FleetFreshness freshness;
 
+	fleet_index_freshness(service->index, service->now, &freshness);
 	writer_key(writer, "current");
-	writer_boolean(writer, fleet_index_is_current(index));
-	if (index->is_reached)
+	writer_boolean(writer, freshness.is_current);
+	if (!freshness.problem[0])
 		return;
-	if (index->since > 0 && index->revision > 0) {
+	if (freshness.has_age) {
 		writer_key(writer, "age");
-		writer_seconds(writer, service->now > index->since
-					       ? (service->now - index->since) * 1000
-					       : 0);
+		writer_seconds(writer, freshness.age * 1000);
 	}
 	writer_key(writer, "problem");
-	write_text(writer, index->why ? index->why : "etcd was not reached yet");
+	write_text(writer, freshness.problem);
 }
 
 /* Writes a host by its ID and name. */

@@ -164,27 +164,14 @@ static void where(Request *request)
 	reply_end(request);
 }
 
-/* Refuses a request that needs etcd now. Returns true if it is refused. */
-static bool refuse_if_away(Request *request)
-{
-	const FleetIndex *index = request->service->index;
-	char text[400];
-
-	if (fleet_index_is_current(index))
-		return false;
-	snprintf(text, sizeof(text), "etcd cannot be reached: %s; try again when it is back",
-		 index->why ? index->why : "the present state is not known yet");
-	refuse(&request->refusal, STATUS_INVALID_DEVICE_STATE, text);
-	return true;
-}
-
 static void place(Request *request)
 {
 	const char *type = text_parameter(request, "type");
 
 	if (!type && !is_refused(request))
 		refuse_parameter(&request->refusal, "type", "is missing");
-	if (is_refused(request) || refuse_if_away(request))
+	if (is_refused(request) ||
+	    refuse_if_old(&request->refusal, request->service->index, request->service->now))
 		return;
 	reply_begin(request);
 	if (!write_places(&request->writer, request->service, type))
@@ -203,7 +190,8 @@ static void set_quarantine(Request *request)
 	if (!json_read_boolean(json_member(request->parameters, "quarantined"), &is_imposed) &&
 	    !is_refused(request))
 		refuse_parameter(&request->refusal, "quarantined", "is neither true nor false");
-	if (is_refused(request) || refuse_if_away(request))
+	if (is_refused(request) ||
+	    refuse_if_away(&request->refusal, request->service->index, request->service->now))
 		return;
 	request->is_later =
 		request->service->change(request->service->context, request->caller, &guid,

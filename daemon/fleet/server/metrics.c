@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "daemon/fleet/model/freshness.h"
 #include "daemon/fleet/model/size.h"
 #include "proto/macros.h"
 #include "proto/open-metrics.h"
@@ -22,19 +23,22 @@ static void put_counter(OpenMetrics *text, const char *name, uint64_t value, con
 
 /* --- what is known --------------------------------------------------------------------------- */
 
-/* Writes no age if etcd was never reached. */
-static void put_age(OpenMetrics *text, const FleetIndex *index, uint64_t now)
+static void put_state(OpenMetrics *text, const FleetIndex *index, uint64_t now)
 {
-	uint64_t age = 0;
+	FleetFreshness freshness;
 
-	if (!index->is_reached && (index->since == 0 || index->revision == 0))
+	fleet_index_freshness(index, now, &freshness);
+	put_gauge(text, "etcd_reached", NULL, index->is_reached, "1 if etcd is reached, else 0.");
+	put_gauge(text, "etcd_alarm", NULL, index->has_alarm,
+		  "1 if etcd takes no changes because of an alarm, else 0.");
+	put_gauge(text, "current", NULL, freshness.is_current,
+		  "1 if all that is known is of now, else 0.");
+	if (!freshness.has_age)
 		return;
-	if (!index->is_reached && now > index->since)
-		age = now - index->since;
 	open_metrics_family(text, "age_seconds", "gauge", "seconds",
-			    "Time since what is shown was right; 0 while etcd is reached.");
-	open_metrics_put(text, "vaild_fleet_age_seconds %" PRIu64 ".%03" PRIu64 "\n", age / 1000,
-			 age % 1000);
+			    "Time since what is shown was right; 0 if it is.");
+	open_metrics_put(text, "vaild_fleet_age_seconds %" PRIu64 ".%03" PRIu64 "\n",
+			 freshness.age / 1000, freshness.age % 1000);
 }
 
 /* Counts the quarantines that are not lifted. */
@@ -117,10 +121,7 @@ bool fleet_metrics_write(Buffer *out, const FleetIndex *index, const FleetMetric
 	open_metrics_family(&text, "build_info", "gauge", NULL,
 			    "Version of the running vaild-fleet.");
 	open_metrics_put(&text, "vaild_fleet_build_info{version=\"%s\"} 1\n", version);
-	put_gauge(&text, "etcd_reached", NULL, index->is_reached, "1 if etcd is reached, else 0.");
-	put_gauge(&text, "current", NULL, fleet_index_is_current(index),
-		  "1 if all that is known is of now, else 0.");
-	put_age(&text, index, now);
+	put_state(&text, index, now);
 	put_index(&text, index);
 	put_work(&text, metrics);
 	return open_metrics_end(&text);

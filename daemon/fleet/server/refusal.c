@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/fleet/model/freshness.h"
 #include "proto/error-reply.h"
 #include "proto/status.h"
 
@@ -38,6 +39,28 @@ void refuse_varlink(Refusal *refusal, const char *error, const char *parameter)
 {
 	*refusal = (Refusal){ .status = STATUS_NOT_SUPPORTED, .varlink_error = error };
 	copy_text(refusal->parameter, sizeof(refusal->parameter), parameter);
+}
+
+bool refuse_if_old(Refusal *refusal, const FleetIndex *index, uint64_t now)
+{
+	FleetFreshness freshness;
+	char text[640];
+
+	fleet_index_freshness(index, now, &freshness);
+	if (freshness.is_current)
+		return false;
+	snprintf(text, sizeof(text), "%s; try again when %s",
+		 freshness.problem[0] ? freshness.problem : "the present state is not known yet",
+		 !index->is_reached ? "it is back"
+		 : index->has_alarm ? "it has none any more"
+				    : "it is");
+	refuse(refusal, STATUS_INVALID_DEVICE_STATE, text);
+	return true;
+}
+
+bool refuse_if_away(Refusal *refusal, const FleetIndex *index, uint64_t now)
+{
+	return !fleet_index_is_current(index) && refuse_if_old(refusal, index, now);
 }
 
 /* Writes the only parameter of a Varlink error, whose name follows from that of the error. */

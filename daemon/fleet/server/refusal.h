@@ -2,6 +2,7 @@
 #ifndef DAEMON_FLEET_SERVER_REFUSAL_H
 #define DAEMON_FLEET_SERVER_REFUSAL_H
 
+#include "daemon/fleet/model/index.h"
 #include "proto/json-writer.h"
 #include "proto/vail-status.h"
 
@@ -20,6 +21,13 @@ void refuse_parameter(Refusal *refusal, const char *parameter, const char *text)
 
 /* Refuses with MethodNotFound, InterfaceNotFound or InvalidParameter of org.varlink.service. */
 void refuse_varlink(Refusal *refusal, const char *error, const char *parameter);
+
+/*
+ * Refuse a request that needs to know all hosts as they are now, or one that changes keys in etcd.
+ * Return true if it is refused. With an alarm, etcd itself says which changes it does not make.
+ */
+bool refuse_if_old(Refusal *refusal, const FleetIndex *index, uint64_t now);
+bool refuse_if_away(Refusal *refusal, const FleetIndex *index, uint64_t now);
 
 /* Writes the error reply, with errors of the interface. */
 void refusal_write(const Refusal *refusal, const char *interface, Writer *writer, char terminator);

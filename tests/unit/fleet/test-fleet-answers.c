@@ -222,7 +222,8 @@ Test(fleet_answers, an_old_state_has_its_age)
 	expect_reply(&observer, FLEET("ListHosts"), "\"current\":true,");
 	fleet_index_reach(&index_of, false, "it is dark", 3500);
 	expect_reply(&observer, FLEET("ListHosts"),
-		     "\"current\":false,\"age\":1.500000,\"problem\":\"it is dark\"");
+		     "\"current\":false,\"age\":1.500000,\"problem\":\"etcd cannot be reached: it "
+		     "is dark\"");
 	expect_reply(&observer, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
 		     "\"age\":1.500000");
 	expect_reply(&observer, FLEET_WITH("Where", "{\"virtualMachineGuid\":\"" VM "\"}"),
@@ -241,6 +242,28 @@ Test(fleet_answers, the_software_adapter_is_nothing_free)
 			"{\"source\":\"software\",\"capacity\":4096,\"takesAnyType\":true}", 3,
 			1000);
 	expect_reply(&observer, FLEET("ListHosts"), "\"adapters\":2,\"free\":3}");
+}
+
+Test(fleet_answers, with_an_alarm_the_state_has_its_age)
+{
+	fleet_index_put(&index_of, "hosts/" HOST_2, "{}", 9, 2000);
+	fleet_index_alarm(&index_of, "NOSPACE", 3500);
+	expect_reply(&observer, FLEET("ListHosts"),
+		     "\"current\":false,\"age\":1.500000,\"problem\":\"etcd takes no changes, "
+		     "because it has an alarm: NOSPACE\"");
+	expect_reply(&observer, FLEET_WITH("Place", "{\"type\":\"x\"}"),
+		     "because it has an alarm: NOSPACE; try again when it has none any more\"");
+	/* etcd itself says whether it does this. */
+	cr_assert_eq(ask(&operator_caller, RELEASE), ANSWER_LATER);
+	fleet_index_reach(&index_of, false, "it is dark", 4000);
+	expect_reply(&observer, FLEET("ListHosts"),
+		     "\"age\":1.500000,\"problem\":\"etcd cannot be reached: it is dark\"");
+	fleet_index_reach(&index_of, true, NULL, 4500);
+	expect_reply(&observer, FLEET("ListHosts"), "\"current\":false,\"age\":1.500000");
+	fleet_index_alarm(&index_of, NULL, 5000);
+	expect_reply(&observer, FLEET("ListHosts"), "\"current\":true,\"hosts\"");
+	fleet_index_alarm(&index_of, "NOSPACE", 0);
+	expect_reply(&observer, FLEET("ListHosts"), "\"current\":false,\"problem\"");
 }
 
 Test(fleet_answers, before_etcd_was_reached_there_is_no_age)

@@ -90,6 +90,20 @@ Test(fleet_metrics, an_incomplete_index_is_not_current)
 	expect_line("vaild_fleet_current 0", 5000);
 }
 
+Test(fleet_metrics, an_alarm_makes_the_state_old)
+{
+	put("hosts/" HOST_1, "{}");
+	fleet_index_reach(&index_of, true, NULL, 1000);
+	expect_line("vaild_fleet_etcd_alarm 0", 5000);
+	fleet_index_alarm(&index_of, "NOSPACE", 3500);
+	expect_line("vaild_fleet_etcd_reached 1", 5000);
+	expect_line("vaild_fleet_etcd_alarm 1", 5000);
+	expect_line("vaild_fleet_current 0", 5000);
+	expect_line("vaild_fleet_age_seconds 1.500", 5000);
+	fleet_index_alarm(&index_of, "NOSPACE", 0);
+	cr_assert_null(strstr(text_at(5000), "age_seconds"), "nobody knows when it began");
+}
+
 Test(fleet_metrics, what_is_known_is_counted)
 {
 	put("hosts/" HOST_1, "{}");
