@@ -216,6 +216,17 @@ void agent_note_guest(Agent *agent, const char *state)
 	agent_tell_guest_state(agent);
 }
 
+void agent_look_at_guest_state(Agent *agent)
+{
+	if (!agent->guest_report.told)
+		return;
+	HandOverState state = hand_over_read(agent->calls, agent->machine.guid);
+	if (state.vmm != agent->machine.qemu || !state.lacks_guest_state)
+		return;
+	guest_report_begin(&agent->guest_report);
+	agent_tell_guest_state(agent);
+}
+
 /* ---- Refusals ---- */
 
 /*

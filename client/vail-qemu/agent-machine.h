@@ -38,4 +38,10 @@ bool agent_machine_has_taken_over(Agent *agent);
 /* Tells vaild the state of the guest. Does nothing if vaild knows it, or cannot be told now. */
 void agent_tell_guest_state(Agent *agent);
 
+/*
+ * Tells vaild the state again if vaild has forgotten it: vaild does so when the connection that
+ * told it last ends, which may be another one than the agent's.
+ */
+void agent_look_at_guest_state(Agent *agent);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/common/user-message.h"
@@ -133,6 +134,27 @@ static void agent_look_at_hand_over(Agent *agent)
 	agent_refresh(agent);
 }
 
+/* Tests whether vaild may have another state of QEMU's guest since the event. */
+static bool may_change_guest_state(const VailEvent *event)
+{
+	bool may_change = event->changed_count == 0;
+
+	for (size_t i = 0; !may_change && i < event->changed_count; i++)
+		may_change = strcmp(event->changed[i], "guestState") == 0 ||
+			     strcmp(event->changed[i], "vmmPid") == 0;
+	return may_change;
+}
+
+static void agent_machine_changed(Agent *agent, const VailEvent *event)
+{
+	if (agent->is_incoming)
+		agent_look_at_hand_over(agent);
+	else
+		agent_refresh(agent);
+	if (may_change_guest_state(event))
+		agent_look_at_guest_state(agent);
+}
+
 static void handle_event(Agent *agent, const VailEvent *event)
 {
 	switch (event->kind) {
@@ -152,10 +174,7 @@ static void handle_event(Agent *agent, const VailEvent *event)
 		agent_share_missing(agent);
 		break;
 	case VAIL_EVENT_VIRTUAL_MACHINE_CHANGED:
-		if (agent->is_incoming)
-			agent_look_at_hand_over(agent);
-		else
-			agent_refresh(agent);
+		agent_machine_changed(agent, event);
 		break;
 	case VAIL_EVENT_UNSHARED:
 		agent_lost_object(agent, event);

@@ -30,7 +30,7 @@ int guest_report_timeout(const GuestReport *report, int64_t now);
  */
 void guest_report_answered(GuestReport *report, NTSTATUS status, int64_t now);
 
-/* Forgets what vaild has answered, because it forgets the state with the connection. */
+/* Forgets what vaild has answered, because vaild has forgotten the state. */
 void guest_report_begin(GuestReport *report);
 
 #endif

@@ -22,6 +22,7 @@ static HandOverState state_of(const char *reply)
 
 	state.vmm = (pid_t)member_number(vm, "vmmPid");
 	state.incoming = (pid_t)member_number(vm, "incomingVmmPid");
+	state.lacks_guest_state = vm && !member_text(vm, "guestState");
 	json_free(value);
 	json_parser_free(parser);
 	return state;

@@ -13,8 +13,9 @@
 
 /* The state of a GUID in vaild. */
 typedef struct HandOverState {
-	pid_t vmm;      /* 0 if unknown */
-	pid_t incoming; /* 0 without a hand-over */
+	pid_t vmm;              /* 0 if unknown */
+	pid_t incoming;         /* 0 without a hand-over */
+	bool lacks_guest_state; /* vaild shows the VM without one */
 } HandOverState;
 
 struct vail;

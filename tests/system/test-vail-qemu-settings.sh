@@ -334,6 +334,31 @@ check_silence() {
   end_qemu
 }
 
+guest_state_is() {
+  [ "$(ask root "$(call io.vaild.Machine.DescribeVirtualMachine "{\"virtualMachineGuid\":\"$GUID\"}")" |
+    field .parameters.virtualMachine.guestState)" = "$1" ]
+}
+
+# vaild forgets a state when the connection that told it last ends, although vail-qemu has told one, too.
+check_guest_state() {
+  local state
+
+  start_qemu "a guest"
+  start_agent
+  qemu "listen 0 1"
+  qemu "map 0 64 48"
+  expect "vail-qemu tells the state of the guest" eventually guest_state_is running
+  for state in running migrated; do
+    session_open other root
+    session_status other "$(call io.vaild.Machine.UpdateVirtualMachine \
+      "{\"virtualMachineGuid\":\"$GUID\",\"guestState\":\"$state\"}")"
+    expect_equal "another connection tells that it is $state" STATUS_SUCCESS "$STATUS"
+    session_kill other
+    expect "vail-qemu tells the state again when that connection ends" eventually guest_state_is running
+  done
+  end_qemu
+}
+
 # The agent waits for QEMU's answer when QEMU ends.
 check_end_while_waiting() {
   start_qemu "a guest"
@@ -390,6 +415,7 @@ check_client_process
 check_refusals
 check_user_machines
 check_silence
+check_guest_state
 check_end_while_waiting
 check_stopped_vaild
 expect_clean_stop

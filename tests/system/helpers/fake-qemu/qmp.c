@@ -124,6 +124,8 @@ static void execute(Monitor *monitor, int client, const JsonValue *command)
 		send_name(monitor, client);
 	} else if (strcmp(name, "query-uuid") == 0) {
 		send_uuid(monitor, client);
+	} else if (strcmp(name, "query-status") == 0) {
+		send_line(client, "{\"return\": {\"status\": \"running\", \"running\": true}}");
 	} else if (strcmp(name, "getfd") == 0) {
 		take_fd(monitor, client, command);
 	} else if (strcmp(name, "add_client") == 0) {
