@@ -11,18 +11,23 @@ static Etcd *client_of(Alarms *alarms)
 	return container_of(alarms, Etcd, alarms);
 }
 
-static void note(Alarms *alarms, const ServerWords *alarm)
+static void tell(Alarms *alarms)
 {
 	Etcd *etcd = client_of(alarms);
+	const char *alarm = alarms->alarm.text;
 
+	if (etcd->handlers.on_alarm)
+		etcd->handlers.on_alarm(etcd->context, alarm[0] ? alarm : NULL, alarms->clear_at);
+}
+
+static void note(Alarms *alarms, const ServerWords *alarm)
+{
 	if (!alarm->text[0])
 		alarms->clear_at = alarms->sent_at;
 	if (strcmp(alarms->alarm.text, alarm->text) == 0)
 		return;
 	alarms->alarm = *alarm;
-	if (etcd->handlers.on_alarm)
-		etcd->handlers.on_alarm(etcd->context, alarm->text[0] ? alarms->alarm.text : NULL,
-					alarms->clear_at);
+	tell(alarms);
 }
 
 static void on_end(Exchange *exchange, const ExchangeResult *result)
@@ -67,6 +72,8 @@ int64_t alarms_deadline(const Alarms *alarms)
 void alarms_reached(Alarms *alarms)
 {
 	alarms->due_at = 0;
+	if (alarms->alarm.text[0])
+		tell(alarms);
 }
 
 void alarms_break(Alarms *alarms)

@@ -24,7 +24,7 @@ typedef struct Alarms {
 void alarms_init(Alarms *alarms);
 void alarms_deinit(Alarms *alarms);
 
-/* etcd is reached: asks at once. */
+/* etcd is reached: tells the alarm again if there is one, and asks at once. */
 void alarms_reached(Alarms *alarms);
 
 /* Ends the question that runs. The alarm stays, because it is one of the whole etcd. */

@@ -112,8 +112,8 @@ void etcd_reach(Etcd *etcd)
 	etcd->is_reached = true;
 	etcd->statistics.reached++;
 	etcd->reached_at = etcd->last_answer = etcd_now(etcd);
-	alarms_reached(&etcd->alarms);
 	etcd->handlers.on_reach(etcd->context, true, NULL, etcd->reached_at);
+	alarms_reached(&etcd->alarms);
 }
 
 static void tell_break(Etcd *etcd, bool was_reached, const char *why)

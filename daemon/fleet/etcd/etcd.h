@@ -91,10 +91,10 @@ typedef struct EtcdHandlers {
 	void (*on_cluster)(void *context, uint64_t cluster);
 
 	/*
-	 * NULL, or called when etcd gets an alarm, for example "NOSPACE", and with NULL when it has
-	 * none any more. With an alarm, etcd puts no key, although it is reached. What the handlers
-	 * above have shown is then as of the time since, in milliseconds of the clock; 0 if that is
-	 * not known.
+	 * NULL, or called when etcd gets an alarm, for example "NOSPACE", again after
+	 * on_reach(true) while it has one, and with NULL when it has none any more. With an alarm,
+	 * etcd puts no key, although it is reached. What the handlers above have shown is then as
+	 * of the time since, in milliseconds of the clock; 0 if that is not known.
 	 */
 	void (*on_alarm)(void *context, const char *alarm, int64_t since);
 } EtcdHandlers;
