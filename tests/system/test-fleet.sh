@@ -102,6 +102,7 @@ check_names() {
     '^vailctl: nothing was done, because the fleet shows no quarantine of web; .*vailctl fleet quarantines$' "$SAID"
   expect_vailctl root 0 "names: a whole GUID in capital letters needs no VM" fleet release \
     3333ABCD-3333-4333-8333-333333333333
+  etcd delete quarantine/3333abcd-3333-4333-8333-333333333333
   expect_vailctl root 1 "names: nobody has this name" fleet quarantine nothing
   expect_match "names: vailctl points to the list of all hosts" \
     'no virtual machine .* name "nothing"; to see the virtual machines, run: vailctl fleet vms ' "$SAID"
