@@ -151,7 +151,7 @@ static bool deliver(View *view, int *ret_exit_status)
 }
 
 /* Tests whether the program must end, and with which exit status. */
-static bool is_finished(const View *view, int *ret_exit_status)
+static bool is_finished(View *view, int *ret_exit_status)
 {
 	const ViewOptions *options = view->options;
 	char sentence[WAIT_MESSAGE_SIZE];
@@ -165,6 +165,7 @@ static bool is_finished(const View *view, int *ret_exit_status)
 	}
 	if (view->viewer.state == VIEWER_ENDED) {
 		viewer_log_end(&view->viewer);
+		viewer_finish_search(&view->viewer);
 		if (options->frames == 0 && view->delivered > 0)
 			*ret_exit_status = EXIT_DONE;
 		return true;

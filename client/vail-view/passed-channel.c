@@ -45,8 +45,12 @@ static const struct {
 /* Logs on which host the VM is, if it has moved to another one. */
 static void log_other_host(const PassedChannel *channel, const char *machine)
 {
-	_cleanup_free_ char *note = fleet_moved_note(channel->guid, machine, program_name);
+	FleetMove move;
 
+	fleet_move_begin(&move, channel->guid);
+	fleet_move_finish(&move);
+	_cleanup_free_ char *note = fleet_move_note(&move, machine, program_name);
+	fleet_move_deinit(&move);
 	if (note)
 		log_message("%s", note);
 }

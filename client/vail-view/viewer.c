@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/common/fleet-search.h"
 #include "client/common/self-register.h"
 #include "client/common/user-message.h"
 #include "proto/macros.h"
@@ -167,24 +166,32 @@ static void handle_object_event(Viewer *viewer, const VailEvent *event)
 
 /* ---- Events ---- */
 
-/* Handles the end of the VM. Without a vaild-fleet on this host, nothing waits here. */
-static void end(Viewer *viewer)
-{
-	char typed[PLAIN_QUOTE_SIZE];
-
-	viewer->state = VIEWER_ENDED;
-	free(viewer->moved);
-	viewer->moved =
-		fleet_moved_note(viewer->guid, plain_quote(viewer->machine, typed), program_name);
-}
-
-void viewer_log_end(const Viewer *viewer)
+void viewer_log_end(Viewer *viewer)
 {
 	char typed[PLAIN_QUOTE_SIZE];
 
 	log_message("the virtual machine %s has ended", plain_quote(viewer->machine, typed));
+	fleet_move_begin(&viewer->move, viewer->guid);
+}
+
+/* Says where the VM is when the search for it has ended. */
+static void follow_move(Viewer *viewer)
+{
+	char typed[PLAIN_QUOTE_SIZE];
+
+	if (viewer->moved || !fleet_move_process(&viewer->move))
+		return;
+	viewer->moved =
+		fleet_move_note(&viewer->move, plain_quote(viewer->machine, typed), program_name);
+	fleet_move_deinit(&viewer->move);
 	if (viewer->moved)
 		log_message("%s", viewer->moved);
+}
+
+void viewer_finish_search(Viewer *viewer)
+{
+	fleet_move_finish(&viewer->move);
+	follow_move(viewer);
 }
 
 /* Handles the end of the registration or of the VM. */
@@ -198,7 +205,7 @@ static void handle_end(Viewer *viewer, const VailEvent *event)
 		reason = "it is in quarantine";
 	if (event->kind == VAIL_EVENT_VIRTUAL_MACHINE_REMOVED ||
 	    event->status == STATUS_NOT_FOUND) {
-		end(viewer);
+		viewer->state = VIEWER_ENDED;
 	} else {
 		log_message("this process is no longer registered for virtual machine %s: %s (%s)",
 			    plain_quote(viewer->machine, typed), reason,
@@ -260,7 +267,7 @@ static bool watch_event(struct vail *vail, NTSTATUS status, const VailEvent *eve
 	if (vail != viewer->watch)
 		return false; /* the handle is being closed */
 	if (!event && status == STATUS_NOT_FOUND)
-		end(viewer); /* the VM existed when we registered */
+		viewer->state = VIEWER_ENDED; /* the VM existed when we registered */
 	else if (!event)
 		handle_failure(viewer, vail, status);
 	else if (viewer->state == VIEWER_WATCHING)
@@ -330,6 +337,7 @@ void viewer_deinit(Viewer *viewer)
 	follower_deinit(&viewer->cursor);
 	vail_close(viewer->vail);
 	pictures_clear(&viewer->pictures);
+	fleet_move_deinit(&viewer->move);
 	free(viewer->moved);
 }
 
@@ -347,6 +355,8 @@ void viewer_process(Viewer *viewer)
 		connect_to_vaild(viewer);
 	if (viewer->state == VIEWER_WATCHING)
 		vail_process(viewer->watch); /* reports errors to watch_event() */
+	if (viewer->state == VIEWER_ENDED)
+		follow_move(viewer);
 }
 
 /* ---- Waiting ---- */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/common/fleet-search.h"
 #include "client/vail-view/clock.h"
 #include "client/vail-view/follower.h"
 #include "client/vail-view/pictures.h"
@@ -37,6 +38,7 @@ typedef struct Viewer {
 	struct vail *watch;  /* for events; NULL before the first watch */
 	ViewerState state;
 	char failure[FAILURE_SIZE]; /* the reason of VIEWER_FAILED, without a period */
+	FleetMove move;             /* the search for a VM that has ended */
 	char *moved;                /* a sentence if the VM has moved to another host, or NULL */
 	bool is_in_quarantine;      /* that is the reason */
 	bool was_registered;        /* registered once, so a lost connection is retried */
@@ -77,8 +79,14 @@ bool viewer_next_frame(Viewer *viewer);
 /* The same for the cursor. */
 bool viewer_next_cursor(Viewer *viewer);
 
-/* Logs that the VM has ended, and where it is now if it has moved to another host. */
-void viewer_log_end(const Viewer *viewer);
+/*
+ * Logs that the VM has ended. From then on, viewer_process() searches for the host that it has
+ * moved to, if that is why, and logs it.
+ */
+void viewer_log_end(Viewer *viewer);
+
+/* Waits for the end of this search. */
+void viewer_finish_search(Viewer *viewer);
 
 /* Buffer size for viewer_describe_wait(). */
 #define WAIT_MESSAGE_SIZE (PICTURES_NAMES_SIZE + 400)

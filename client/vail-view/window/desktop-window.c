@@ -221,6 +221,8 @@ static void watch(Desktop *desktop)
 	if (is_watching)
 		fds[0] = (struct pollfd){ .fd = vail_descriptor(viewer->watch),
 					  .events = vail_events(viewer->watch) };
+	else if (viewer->state == VIEWER_ENDED)
+		at = earlier(at, fleet_move_poll_for(&viewer->move, &fds[0]));
 	waker_watch(&desktop->waker, fds, ARRAY_SIZE(fds), at);
 }
 
@@ -301,10 +303,10 @@ static int run(Desktop *desktop)
 
 	do {
 		show(desktop);
-		watch(desktop);
 		if (desktop->viewer.state == VIEWER_ENDED && !has_ended)
 			viewer_log_end(&desktop->viewer);
 		has_ended = desktop->viewer.state == VIEWER_ENDED;
+		watch(desktop);
 	} while (wait_for_events(desktop));
 	if (desktop->viewer.state == VIEWER_FAILED || (has_ended && !desktop->has_shown))
 		return EXIT_FAILED;
