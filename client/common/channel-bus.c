@@ -11,6 +11,7 @@
 #include <systemd/sd-id128.h>
 
 #include "client/common/dbus-time.h"
+#include "client/common/fd-call.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
 
@@ -18,7 +19,7 @@
 #define REPLIES_MAX 64
 
 /* The part of a D-Bus message that has its size. */
-#define BEGINNING_SIZE 16
+#define BEGINNING_SIZE FD_CALL_BEGINNING
 
 /* The largest message that D-Bus allows, in bytes. */
 #define DBUS_MESSAGE_MAX (128u << 20)
@@ -34,8 +35,9 @@ int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max)
 	int pair[2];
 
 	*bus = (ChannelBus){ .socket = -1, .feed = -1, .message_max = message_max };
+	bus->closes = close_aside_new();
 	bus->message = malloc(message_max);
-	if (!bus->message)
+	if (!bus->closes || !bus->message)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
@@ -69,47 +71,57 @@ int channel_bus_init(ChannelBus *bus, int socket)
 	return result < 0 ? result : sd_bus_start(bus->bus);
 }
 
+void channel_bus_join(ChannelBus *bus, const ChannelBus *channel)
+{
+	close_aside_unref(bus->closes);
+	bus->closes = close_aside_ref(channel->closes);
+}
+
 static void close_fds(ChannelBus *bus)
 {
-	for (size_t i = 0; i < bus->fd_count; i++)
-		fd_close(&bus->fds[i]);
+	close_aside(bus->closes, bus->fds, bus->fd_count);
 	bus->fd_count = 0;
+}
+
+/* Closes the bus. The last close of the socket can hang, because the peer may have sent fds on it.
+ */
+static void close_bus(ChannelBus *bus)
+{
+	int socket = bus->bus && bus->socket >= 0 ? fcntl(bus->socket, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (socket >= 0)
+		shutdown(socket, SHUT_RDWR);
+	sd_bus_close_unref(bus->bus);
+	if (socket >= 0)
+		close_aside(bus->closes, &socket, 1);
 }
 
 void channel_bus_deinit(ChannelBus *bus)
 {
-	sd_bus_close_unref(bus->bus);
+	close_bus(bus);
 	if (bus->message)
 		close_fds(bus);
 	if (bus->message)
 		fd_close(&bus->feed);
 	free(bus->message);
+	close_aside_unref(bus->closes);
 	*bus = (ChannelBus){ .socket = -1, .feed = -1 };
 }
 
 /* ---- Input of the peer ---- */
 
-/* Keeps the descriptors of one read. Returns false if there are too many. */
+/* Keeps the descriptors of one read. Returns false if there are more than the message may have. */
 static bool take_fds(ChannelBus *bus, struct msghdr *header)
 {
-	bool fit = !(header->msg_flags & MSG_CTRUNC);
-
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
 		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < (part->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
-			if (bus->fd_count < CHANNEL_FDS_MAX) {
-				bus->fds[bus->fd_count++] = fd;
-			} else {
-				fd_close(&fd);
-				fit = false;
-			}
-		}
+		memcpy(bus->fds + bus->fd_count, CMSG_DATA(part), count * sizeof(int));
+		bus->fd_count += count;
 	}
-	return fit;
+	return !(header->msg_flags & MSG_CTRUNC) && bus->fd_count <= (bus->is_server ? 1 : 0);
 }
 
 /* Reads until the message has this size. Returns 1 if it has, 0 if not yet, or a negative errno. */
@@ -117,13 +129,13 @@ static int read_up_to(ChannelBus *bus, size_t size)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
+		char space[CMSG_SPACE(SCM_FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec vector = { .iov_base = bus->message + bus->size, .iov_len = size - bus->size };
 	struct msghdr header = { .msg_iov = &vector,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
-				 .msg_controllen = bus->is_server ? sizeof(control) : 0 };
+				 .msg_controllen = sizeof(control) };
 
 	if (bus->size >= size)
 		return 1;
@@ -138,32 +150,39 @@ static int read_up_to(ChannelBus *bus, size_t size)
 	return bus->size == size;
 }
 
-/*
- * Feeds the bus with as much of the message as fits into the kernel's buffer. The bus has read
- * everything before, so that there is room for a part. The fds go with the first one.
- */
-static int feed(ChannelBus *bus)
+/* Sends a part of the message to the bus, with the descriptor. Returns as sendmsg(). */
+static ssize_t send_part(ChannelBus *bus)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
+		char space[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
 	struct iovec vector = { .iov_base = bus->message + bus->fed,
 				.iov_len = bus->size - bus->fed };
 	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
 
-	if (bus->fd_count > 0) {
+	if (bus->fd_count > 0 && bus->fed == 0) {
 		header.msg_control = &control;
-		header.msg_controllen = CMSG_SPACE(bus->fd_count * sizeof(int));
+		header.msg_controllen = sizeof(control);
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(bus->fd_count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), bus->fds, bus->fd_count * sizeof(int));
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), bus->fds, sizeof(int));
 	}
-	ssize_t count = sendmsg(bus->feed, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(bus->feed, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/*
+ * Feeds the bus with as much of the message as fits into the kernel's buffer. The bus has read
+ * everything before, so that there is room for a part. The descriptor goes with the first one, and
+ * stays open here until the bus has closed its own, because the last close can hang.
+ */
+static int feed(ChannelBus *bus)
+{
+	ssize_t count = send_part(bus);
+
 	if (count <= 0)
 		return count < 0 ? -errno : -EIO;
-	close_fds(bus);
 	bus->fed += (size_t)count;
 	bus->has_fed = true;
 	if (bus->fed == bus->size)
@@ -232,7 +251,6 @@ static int skip(ChannelBus *bus)
 
 	bus->skipped -= bus->size;
 	bus->size = 0;
-	close_fds(bus);
 	return result;
 }
 
@@ -247,12 +265,13 @@ static int take_message(ChannelBus *bus)
 	if (size > bus->message_max && size <= DBUS_MESSAGE_MAX && is_reply(bus)) {
 		bus->skipped = size - bus->size;
 		bus->size = 0;
-		close_fds(bus);
 		return 1;
 	}
 	if (size > bus->message_max)
 		return -EMSGSIZE;
 	result = read_up_to(bus, (size_t)size);
+	if (result > 0 && bus->fd_count > 0 && !fd_call_is_sound(bus->message, bus->size))
+		return -EBADMSG;
 	return result <= 0 ? result : feed(bus);
 }
 
@@ -292,6 +311,10 @@ int channel_bus_process(ChannelBus *bus)
 	bus->has_fed = false;
 	if (bus->fed > 0)
 		return feed(bus);
+	if (bus->size == 0)
+		close_fds(bus); /* the bus has handled the message that they came with */
+	if (close_aside_is_full(bus->closes))
+		return -EMFILE;
 	if (!may_read(bus))
 		return 0;
 	return bus->is_authenticated ? take_message(bus) : take_line(bus);

@@ -8,9 +8,13 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-/* The largest message of a viewer, in bytes, and the most descriptors that come with it. */
+#include "client/common/close-aside.h"
+
+/* The largest message of a viewer, in bytes. */
 #define CHANNEL_MESSAGE_MAX 65536
-#define CHANNEL_FDS_MAX     16
+
+/* The most descriptors that the kernel passes at once, SCM_MAX_FD. */
+#define SCM_FDS_MAX 253
 
 /*
  * A D-Bus connection of a display channel, or of a listener that came with one. The peer is not
@@ -20,6 +24,9 @@
  *
  * - sd-bus would accept messages of 128 MiB. A reply that is too large is dropped, as if the peer
  *   had not replied, because a peer cannot know how much text fits;
+ * - sd-bus never closes a descriptor that comes with a malformed message. A message of a viewer has
+ *   one descriptor at most, and fd_call_is_sound() then. All descriptors of the peer are closed by
+ *   close_aside(), whether they were wanted or not;
  * - sd-bus fails if the first message and its descriptors arrive together with the end of the
  *   authentication, and GDBus does not wait between them.
  */
@@ -35,8 +42,9 @@ typedef struct ChannelBus {
 	size_t size;
 	size_t fed;       /* bytes of the message that the bus has; 0 before it is complete */
 	uint64_t skipped; /* bytes that are left of a reply that is too large */
-	int fds[CHANNEL_FDS_MAX];
+	int fds[1 + SCM_FDS_MAX]; /* of the message, or more than it may have */
 	size_t fd_count;
+	CloseAside *closes; /* of descriptors of the peer */
 } ChannelBus;
 
 /* The beginning of a function that reads a property for sd-bus. */
@@ -60,6 +68,9 @@ int channel_bus_init(ChannelBus *bus, int socket);
  */
 int channel_bus_init_client(ChannelBus *bus, int socket, size_t message_max);
 
+/* Counts the closes of a listener with those of the channel on which it was registered. */
+void channel_bus_join(ChannelBus *bus, const ChannelBus *channel);
+
 /* Closes the connection. A connection that is all zero is ignored. */
 void channel_bus_deinit(ChannelBus *bus);
 
@@ -74,7 +85,8 @@ bool channel_bus_is_stuck(const ChannelBus *bus);
 
 /*
  * Handles one message, or a part of one. Returns a positive number if there may be more, 0 if not,
- * and a negative errno if the connection has ended: -EMSGSIZE for a message that is too large.
+ * and a negative errno if the connection has ended: -EMSGSIZE for a message that is too large, and
+ * -EMFILE if the peer has sent too many descriptors whose closes hang.
  */
 int channel_bus_process(ChannelBus *bus);
 

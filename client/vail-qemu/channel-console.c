@@ -117,7 +117,10 @@ static int on_register(sd_bus_message *message, void *context, sd_bus_error *err
 	if (fd < 0)
 		return fd;
 	console->viewer = channel_viewer_new(fd, &console->console->console, now);
-	return console->viewer ? sd_bus_reply_method_return(message, "") : -ENOMEM;
+	if (!console->viewer)
+		return -ENOMEM;
+	channel_bus_join(&console->viewer->bus, &console->channel->bus);
+	return sd_bus_reply_method_return(message, "");
 }
 
 static int on_set_ui_info(sd_bus_message *message, void *context, sd_bus_error *error)

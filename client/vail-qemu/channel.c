@@ -136,9 +136,13 @@ static int register_sound(Channel *channel, SoundDirection direction, sd_bus_mes
 	int fd = channel_bus_read_socket(message, error);
 	if (fd < 0)
 		return fd;
-	channel->sounds[direction] =
+	ChannelSound *sound =
 		channel_sound_new(fd, &channel->guest_sounds[direction], &channel->bus);
-	return channel->sounds[direction] ? sd_bus_reply_method_return(message, "") : -ENOMEM;
+	channel->sounds[direction] = sound;
+	if (!sound)
+		return -ENOMEM;
+	channel_bus_join(&sound->bus, &channel->bus);
+	return sd_bus_reply_method_return(message, "");
 }
 
 static int on_register_played(sd_bus_message *message, void *context, sd_bus_error *error)
@@ -366,6 +370,16 @@ static void check_reading(Channel *channel, int64_t now)
 		channel_end(channel, "its viewer has not read for 10 seconds");
 }
 
+/* Returns why the connection has failed, or NULL if the viewer may just have closed it. */
+static const char *fault_of_viewer(int result)
+{
+	if (result == -EMSGSIZE)
+		return "its viewer has sent a message that is too large";
+	if (result == -EMFILE)
+		return "its viewer has sent too many file descriptors that cannot be closed";
+	return NULL;
+}
+
 void channel_process(Channel *channel, bool accepts, int64_t now)
 {
 	int result = 0;
@@ -387,10 +401,8 @@ void channel_process(Channel *channel, bool accepts, int64_t now)
 		process_sound(channel, i);
 	channel_clipboard_process(&channel->clipboard);
 	check_reading(channel, now);
-	if (result == -EMSGSIZE)
-		channel_end(channel, "its viewer has sent a message that is too large");
-	else if (result < 0)
-		channel_end(channel, NULL);
+	if (result < 0)
+		channel_end(channel, fault_of_viewer(result));
 }
 
 /* Fills in what to poll for. Returns the timeout in milliseconds, or -1. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/close-aside.h"
 #include "client/common/user-message.h"
 #include "proto/macros.h"
 
@@ -16,6 +17,12 @@
 
 /* Calls that may wait for QEMU to read. Beyond that, no input is taken from viewers. */
 #define CALLS_MAX 256
+
+/*
+ * Closes of viewers' descriptors that may go on, each on its thread. Beyond that, vail-qemu takes
+ * no new channels from vaild.
+ */
+#define CLOSES_MAX 1024
 
 static int64_t now(const Channels *channels)
 {
@@ -214,7 +221,9 @@ int channels_poll_for(const Channels *channels, struct pollfd *poll_fds)
 	size_t count = 1;
 
 	poll_fds[0] = (struct pollfd){ .fd = -1 };
-	if (channels->server)
+	if (close_aside_count() >= CLOSES_MAX)
+		milliseconds = shorter_timeout(milliseconds, RETRY_INTERVAL);
+	else if (channels->server)
 		poll_fds[0] = (struct pollfd){ .fd = vail_descriptor(channels->server),
 					       .events = vail_events(channels->server) };
 	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)
@@ -256,7 +265,7 @@ void channels_process(Channels *channels)
 	int64_t current = now(channels);
 	Channel *channel, *next;
 
-	if (channels->server)
+	if (channels->server && close_aside_count() < CLOSES_MAX)
 		vail_process(channels->server); /* reports errors to on_event() */
 	ask_when_due(channels);
 	for (size_t i = 0; i < SOUND_DIRECTIONS; i++)

@@ -12,6 +12,7 @@
  * left.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -318,6 +319,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	turn(&link);
 	check_heard(&link, how);
 	link_deinit(&link);
+	while (close_aside_count() > 0)
+		sched_yield();
 	fuzz_must(fuzz_count_fds() == before);
 	return 0;
 }

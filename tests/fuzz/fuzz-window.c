@@ -16,6 +16,7 @@
  */
 #include <SDL.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -486,6 +487,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	turn(&link);
 	link_deinit(&link);
+	while (close_aside_count() > 0)
+		sched_yield();
 	fuzz_must(fuzz_count_fds() == before);
 	return 0;
 }
