@@ -68,6 +68,51 @@ JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, in
 	return reply;
 }
 
+NTSTATUS fleet_list(Tool *tool, const char *method, const char *parameters, const char *key,
+		    Listing *ret_listing)
+{
+	NTSTATUS status = connect_fleet(tool);
+
+	*ret_listing = (Listing){ 0 };
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, method, parameters, key, ret_listing);
+	return status;
+}
+
+const JsonValue *fleet_last_reply(const Listing *listing)
+{
+	return listing->reply_count > 0 ? listing->replies[listing->reply_count - 1] : NULL;
+}
+
+static void write_member(Writer *writer, const char *name, const JsonValue *value)
+{
+	_cleanup_(buffer_deinit) Buffer key = BUFFER_INIT;
+	Writer key_writer = WRITER_INIT(&key);
+
+	writer_string(&key_writer, name);
+	writer->failed |= key_writer.failed || !buffer_append(&key, ":", 1);
+	writer_key_quoted(writer, buffer_head(&key), buffer_size(&key));
+	writer_value_of(writer, value);
+}
+
+/* Prints the replies as one that has all items. Its other members are those of the last one. */
+static int print_list(const Listing *listing)
+{
+	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
+	Writer writer = WRITER_INIT(&text);
+	JsonMembers members = json_members(fleet_last_reply(listing));
+
+	writer_object_begin(&writer);
+	while (json_members_next(&members)) {
+		if (strcmp(members.name, listing->key) == 0)
+			listing_write(&writer, listing);
+		else
+			write_member(&writer, members.name, members.value);
+	}
+	writer_object_end(&writer);
+	return tool_print_json(&writer);
+}
+
 int fleet_print_document(const JsonValue *reply)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
@@ -97,23 +142,19 @@ void fleet_say_age(const JsonValue *reply)
 int fleet_report(Tool *tool, const char *method, const char *parameters, const char *key,
 		 Table *table, void (*fill)(Table *, const JsonValue *), const char *empty)
 {
-	int exit_status;
-	JsonValue *reply = fleet_call(tool, method, parameters, &exit_status);
+	_cleanup_(listing_deinit) Listing listing;
+	NTSTATUS status = fleet_list(tool, method, parameters, key, &listing);
+	const JsonValue *last = fleet_last_reply(&listing);
 
-	if (!reply)
-		return exit_status;
-	if (options_have(&tool->options, OPTION_JSON)) {
-		exit_status = fleet_print_document(reply);
-	} else {
-		const JsonValue *items = json_member(reply, key);
-
-		for (size_t i = 0; i < json_array_size(items); i++)
-			fill(table, json_array_at(items, i));
-		exit_status = report_table(tool, table, empty);
-		if (json_member(reply, "current"))
-			fleet_say_age(reply);
-	}
-	json_free(reply);
+	if (status != STATUS_SUCCESS)
+		return report_failure(tool, status);
+	if (options_have(&tool->options, OPTION_JSON))
+		return print_list(&listing);
+	for (size_t i = 0; i < listing.item_count; i++)
+		fill(table, listing.items[i]);
+	int exit_status = report_table(tool, table, empty);
+	if (json_member(last, "current"))
+		fleet_say_age(last);
 	return exit_status;
 }
 

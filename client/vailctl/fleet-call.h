@@ -3,6 +3,7 @@
 #define CLIENT_VAILCTL_FLEET_CALL_H
 
 #include "client/common/machine-search.h"
+#include "client/vailctl/listing.h"
 #include "client/vailctl/table.h"
 #include "client/vailctl/vailctl.h"
 #include "proto/json.h"
@@ -17,6 +18,16 @@ const char *fleet_socket(const Tool *tool);
  * with json_free(). Returns NULL, with *ret_exit set, after it has reported the failure.
  */
 JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, int *ret_exit);
+
+/*
+ * Calls a list method of vaild-fleet. Returns as listing_fetch(), or why vaild-fleet was not
+ * reached. ret_listing: initialised in any case; the caller calls listing_deinit().
+ */
+NTSTATUS fleet_list(Tool *tool, const char *method, const char *parameters, const char *key,
+		    Listing *ret_listing);
+
+/* Returns the reply that says how old the list is, or NULL if there is none. */
+const JsonValue *fleet_last_reply(const Listing *listing);
 
 /* Prints the reply as JSON. Returns the exit status. */
 int fleet_print_document(const JsonValue *reply);

@@ -84,26 +84,18 @@ int command_fleet_quarantine(Tool *tool)
 }
 
 /*
- * Tests whether the reply lists everything, and not the GUID, which the user may have written in
+ * Tests whether the listing has everything, and not the GUID, which the user may have written in
  * capital letters.
  */
-static bool lacks_quarantine(const JsonValue *reply, const char *text)
+static bool lacks_quarantine(const Listing *quarantines, const char *text)
 {
-	const JsonValue *quarantines = json_member(reply, "quarantines");
 	char canonical[GUID_TEXT_LENGTH + 1];
 	Guid guid;
 
-	if (!member_flag(reply, "current") || !guid_parse(text, &guid))
+	if (!member_flag(fleet_last_reply(quarantines), "current") || !guid_parse(text, &guid))
 		return false;
 	guid_format(&guid, canonical);
-	for (size_t i = 0; i < json_array_size(quarantines); i++) {
-		const char *listed =
-			member_text(json_array_at(quarantines, i), "virtualMachineGuid");
-
-		if (listed && strcmp(listed, canonical) == 0)
-			return false;
-	}
-	return true;
+	return !listing_find(quarantines, "virtualMachineGuid", canonical);
 }
 
 /*
@@ -112,15 +104,14 @@ static bool lacks_quarantine(const JsonValue *reply, const char *text)
  */
 int command_fleet_release(Tool *tool)
 {
+	_cleanup_(listing_deinit) Listing quarantines = { 0 };
 	int exit_status = fleet_find_machine(tool, FLEET_MACHINES_AND_QUARANTINES);
 
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	JsonValue *reply = fleet_call(tool, "io.vaild.Fleet.ListQuarantines", NULL, &exit_status);
-	if (!reply)
-		return exit_status;
-	bool lacks = lacks_quarantine(reply, tool->arguments[0]);
-	json_free(reply);
+	NTSTATUS status = fleet_list(tool, "io.vaild.Fleet.ListQuarantines", NULL, "quarantines",
+				     &quarantines);
+	bool lacks = status == STATUS_SUCCESS && lacks_quarantine(&quarantines, tool->arguments[0]);
 	exit_status = set_quarantine(tool, false, NULL);
 	if (exit_status == EXIT_DONE && lacks)
 		log_message("nothing was done, because the fleet shows no quarantine of %s; to see "

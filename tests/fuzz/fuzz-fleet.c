@@ -81,6 +81,18 @@ static void change_index(FleetIndex *index, Input line, int64_t revision)
 	free(value);
 }
 
+/* Checks one reply, and removes it. */
+static void check_answer(Answer answer, Buffer *out)
+{
+	size_t position;
+
+	fuzz_must(answer != ANSWER_LATER && answer != ANSWER_NO_MEMORY);
+	fuzz_must((answer == ANSWER_NONE) == (buffer_size(out) == 0));
+	fuzz_must(answer == ANSWER_NONE ||
+		  !json_check(buffer_head(out), buffer_size(out) - 1, &position));
+	buffer_truncate(out, 0);
+}
+
 /* Answers one request if it is a message. */
 static void ask(FleetIndex *index, Input request)
 {
@@ -94,18 +106,21 @@ static void ask(FleetIndex *index, Input request)
 	Buffer input = BUFFER_INIT, out = BUFFER_INIT;
 	Frame frame = FRAME_INIT;
 	FrameMessage message;
+	FleetCursor rest;
 	const char *error;
-	size_t position;
 
 	fuzz_must(buffer_append(&input, request.data, request.size));
 	if (frame_next(&frame, &input, true, &message, &error) == FRAME_MESSAGE) {
 		const JsonText text = { message.text, message.length };
-		Answer answer = answer_message(&service, &observer, text, false, '\0', 1, &out);
+		Answer answer =
+			answer_message(&service, &observer, text, false, '\0', 1, &out, &rest);
 
-		fuzz_must(answer == ANSWER_WRITTEN || answer == ANSWER_NONE);
-		fuzz_must((answer == ANSWER_NONE) == (buffer_size(&out) == 0));
-		fuzz_must(answer == ANSWER_NONE ||
-			  !json_check(buffer_head(&out), buffer_size(&out) - 1, &position));
+		check_answer(answer, &out);
+		while (answer == ANSWER_CONTINUES) {
+			answer = answer_rest(&service, &rest, '\0', &out);
+			fuzz_must(answer != ANSWER_NONE);
+			check_answer(answer, &out);
+		}
 	}
 	buffer_deinit(&input);
 	buffer_deinit(&out);

@@ -232,6 +232,28 @@ check_old_releases() {
 # fleet_status USER METHOD [PARAMETERS]: prints the status of a request to the socket.
 fleet_status() { run_as "$1" "${SOCAT[@]}" - "UNIX-CONNECT:$FLEET_SOCKET" <<<"$(call "${@:2}")" | statuses; }
 
+# ask_fleet REQUEST: prints the replies to root.
+ask_fleet() { "${SOCAT[@]}" - "UNIX-CONNECT:$FLEET_SOCKET" <<<"$1"; }
+
+# many_vms VERB [VALUE]: prints the lines about the keys of as many VMs of another host, whose list is longer than 1 MiB.
+MANY=6000
+many_vms() { seq -f "$1 vms/%08g-3333-4333-8333-333333333333/$THERE${2:+ $2}" "$MANY"; }
+
+check_large_list() {
+  many_vms put '{"state":"running"}' >&"$ETCD"
+  expect "large list: vailctl shows all VMs" eventually shows true ".virtualMachines | length > $MANY" vms
+  expect "large list: each is there once" shows true '.virtualMachines | length == (unique | length)' vms
+  expect "large list: and it is of now" shows true .current vms
+  expect_match "large list: the table has them, too" '00006000-3333-' "$("${CTL[@]}" fleet vms)"
+  expect_match "large list: one reply has not the room" 'InsufficientResources.*send' \
+    "$(ask_fleet "$(call io.vaild.Fleet.ListVirtualMachines)" | head -c 300)"
+  expect_equal "large list: with more, socat gets it in parts" "$MANY" \
+    "$(ask_fleet '{"method":"io.vaild.Fleet.ListVirtualMachines","more":true}' |
+      grep -o '"[0-9]*-3333-4333-8333-333333333333"' | sort -u | wc -l)"
+  many_vms delete >&"$ETCD"
+  expect "large list: they are gone" eventually shows true ".virtualMachines | length < $MANY" vms
+}
+
 check_rights() {
   expect_equal "rights: an operator may list" STATUS_SUCCESS "$(fleet_status vail-carol io.vaild.Fleet.ListHosts)"
   expect_equal "rights: an observer may list" STATUS_SUCCESS "$(fleet_status vail-alice io.vaild.Fleet.ListHosts)"
@@ -347,6 +369,7 @@ check_hand_over
 check_conflict
 check_quarantine
 check_quarantine_while_down
+check_large_list
 check_old_releases
 check_rights
 check_connections

@@ -380,20 +380,25 @@ static const FleetEntry *find_from(const FleetIndex *index, const FleetKey *key)
 	return RB_NFIND(FleetEntryTree, (FleetEntryTree *)&index->tree, (FleetEntry *)&wanted);
 }
 
+const FleetEntry *fleet_index_from(const FleetIndex *index, const FleetKey *key)
+{
+	const FleetEntry *entry = find_from(index, key);
+
+	return entry && entry->key.kind == key->kind ? entry : NULL;
+}
+
 const FleetEntry *fleet_index_first(const FleetIndex *index, FleetKeyKind kind)
 {
 	const FleetKey key = { .kind = kind };
-	const FleetEntry *entry = find_from(index, &key);
 
-	return entry && entry->key.kind == kind ? entry : NULL;
+	return fleet_index_from(index, &key);
 }
 
 const FleetEntry *fleet_index_quarantine_from(const FleetIndex *index, const Guid *vm)
 {
 	const FleetKey key = fleet_key_quarantine(vm);
-	const FleetEntry *entry = find_from(index, &key);
 
-	return entry && entry->key.kind == FLEET_KEY_QUARANTINE ? entry : NULL;
+	return fleet_index_from(index, &key);
 }
 
 const FleetEntry *fleet_index_next(const FleetEntry *entry)

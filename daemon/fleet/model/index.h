@@ -114,8 +114,12 @@ void fleet_index_delete(FleetIndex *index, const char *key, int64_t revision, ui
 const FleetEntry *fleet_index_find(const FleetIndex *index, const FleetKey *key);
 const FleetEntry *fleet_index_where(const FleetIndex *index, const Guid *vm);
 
-/* Iterate over the entries of a kind, in the order of fleet_key_compare(). */
+/*
+ * Iterate over the entries of a kind, in the order of fleet_key_compare(). An iteration may begin
+ * at a key: with its entry, or the next one of the kind if that has gone.
+ */
 const FleetEntry *fleet_index_first(const FleetIndex *index, FleetKeyKind kind);
+const FleetEntry *fleet_index_from(const FleetIndex *index, const FleetKey *key);
 const FleetEntry *fleet_index_next(const FleetEntry *entry);
 
 /* Returns the VM's first entry with kind FLEET_KEY_VM; the next ones follow it. */

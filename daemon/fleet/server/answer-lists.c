@@ -86,26 +86,6 @@ static void write_host(Writer *writer, const FleetService *service, const FleetE
 	writer_object_end(writer);
 }
 
-/* Writes the member with all entries of a kind. */
-static void write_entries(Writer *writer, const FleetService *service, FleetKeyKind kind,
-			  void (*write)(Writer *, const FleetService *, const FleetEntry *))
-{
-	const FleetEntry *entry = fleet_index_first(service->index, kind);
-
-	writer_array_begin(writer);
-	/* A longer reply is refused, so its rest is not needed. */
-	for (; entry && buffer_size(writer->out) <= FLEET_REPLY_MAX;
-	     entry = fleet_index_next(entry))
-		write(writer, service, entry);
-	writer_array_end(writer);
-}
-
-void write_hosts(Writer *writer, const FleetService *service)
-{
-	writer_key(writer, "hosts");
-	write_entries(writer, service, FLEET_KEY_HOST, write_host);
-}
-
 static void write_vm(Writer *writer, const FleetService *service, const FleetEntry *entry)
 {
 	const FleetVm *vm = &entry->value.vm;
@@ -127,12 +107,6 @@ static void write_vm(Writer *writer, const FleetService *service, const FleetEnt
 	write_number(writer, vm->registrations);
 	write_optional(writer, "date", vm->date);
 	writer_object_end(writer);
-}
-
-void write_vms(Writer *writer, const FleetService *service)
-{
-	writer_key(writer, "virtualMachines");
-	write_entries(writer, service, FLEET_KEY_VM, write_vm);
 }
 
 static void write_gpu(Writer *writer, const FleetService *service, const FleetEntry *entry)
@@ -158,12 +132,6 @@ static void write_gpu(Writer *writer, const FleetService *service, const FleetEn
 	writer_object_end(writer);
 }
 
-void write_gpus(Writer *writer, const FleetService *service)
-{
-	writer_key(writer, "gpus");
-	write_entries(writer, service, FLEET_KEY_GPU, write_gpu);
-}
-
 static void write_quarantine(Writer *writer, const FleetService *service, const FleetEntry *entry)
 {
 	const FleetQuarantine *quarantine = &entry->value.quarantine;
@@ -180,10 +148,31 @@ static void write_quarantine(Writer *writer, const FleetService *service, const 
 	writer_object_end(writer);
 }
 
-void write_quarantines(Writer *writer, const FleetService *service)
+/* The lists: the member of their replies, with quotes and colon, and what writes an entry. */
+static const struct {
+	const char *member;
+	void (*write)(Writer *, const FleetService *, const FleetEntry *);
+} lists[] = {
+	[FLEET_KEY_HOST] = { "\"hosts\":", write_host },
+	[FLEET_KEY_VM] = { "\"virtualMachines\":", write_vm },
+	[FLEET_KEY_GPU] = { "\"gpus\":", write_gpu },
+	[FLEET_KEY_QUARANTINE] = { "\"quarantines\":", write_quarantine },
+};
+
+const FleetEntry *write_entries(Writer *writer, const FleetService *service,
+				const FleetCursor *from, size_t size_max)
 {
-	writer_key(writer, "quarantines");
-	write_entries(writer, service, FLEET_KEY_QUARANTINE, write_quarantine);
+	const FleetEntry *entry = fleet_index_from(service->index, &from->next);
+	const char *member = lists[from->next.kind].member;
+	const size_t begin = buffer_size(writer->out);
+
+	writer_key_quoted(writer, member, strlen(member));
+	writer_array_begin(writer);
+	for (; entry && buffer_size(writer->out) - begin <= size_max;
+	     entry = fleet_index_next(entry))
+		lists[from->next.kind].write(writer, service, entry);
+	writer_array_end(writer);
+	return entry;
 }
 
 void write_where(Writer *writer, const FleetService *service, const FleetEntry *entry)

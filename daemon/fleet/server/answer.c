@@ -20,7 +20,10 @@ typedef struct Request {
 	uint64_t number; /* of the request, for its owner */
 	Writer writer;
 	char terminator;
+	bool has_more; /* several replies are allowed */
 	bool is_later;
+	bool is_continued; /* at rest */
+	FleetCursor rest;
 	Refusal refusal; /* its status is STATUS_SUCCESS unless the request is refused */
 } Request;
 
@@ -52,6 +55,10 @@ static void reply_begin(Request *request)
 static void reply_end(Request *request)
 {
 	writer_object_end(&request->writer);
+	if (request->is_continued) {
+		writer_key(&request->writer, "continues");
+		writer_boolean(&request->writer, true);
+	}
 	writer_object_end(&request->writer);
 	writer_terminator(&request->writer, request->terminator);
 }
@@ -93,32 +100,45 @@ static bool is_refused(const Request *request)
 
 /* --- methods --------------------------------------------------------------------------------- */
 
-static void reply_list(Request *request, void (*write)(Writer *, const FleetService *))
+/* Writes the reply with the entries from request->rest on, or with as many as may be in one. */
+static void reply_list(Request *request)
 {
+	const size_t size_max = request->has_more ? FLEET_PART_SIZE : FLEET_REPLY_MAX;
+
 	reply_begin(request);
 	write_freshness(&request->writer, request->service);
-	write(&request->writer, request->service);
+	const FleetEntry *entry =
+		write_entries(&request->writer, request->service, &request->rest, size_max);
+	if (entry)
+		request->rest.next = entry->key;
+	request->is_continued = entry && request->has_more;
 	reply_end(request);
+}
+
+static void list(Request *request, FleetKeyKind kind)
+{
+	request->rest = (FleetCursor){ .next = { .kind = kind } };
+	reply_list(request);
 }
 
 static void list_hosts(Request *request)
 {
-	reply_list(request, write_hosts);
+	list(request, FLEET_KEY_HOST);
 }
 
 static void list_vms(Request *request)
 {
-	reply_list(request, write_vms);
+	list(request, FLEET_KEY_VM);
 }
 
 static void list_gpus(Request *request)
 {
-	reply_list(request, write_gpus);
+	list(request, FLEET_KEY_GPU);
 }
 
 static void list_quarantines(Request *request)
 {
-	reply_list(request, write_quarantines);
+	list(request, FLEET_KEY_QUARANTINE);
 }
 
 /* Finds the VM that the request means by GUID or name. Returns false if it is refused. */
@@ -425,7 +445,8 @@ static bool is_true(const JsonValue *message, const char *name)
 }
 
 Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText message,
-		      bool is_foreign, char terminator, uint64_t number, Buffer *out)
+		      bool is_foreign, char terminator, uint64_t number, Buffer *out,
+		      FleetCursor *ret_rest)
 {
 	Request request = { .service = service,
 			    .caller = caller,
@@ -440,14 +461,15 @@ Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText
 		return ANSWER_NO_MEMORY;
 	const char *name = open_envelope(&request, value);
 	const FleetMethod *method = name ? find_method(&request, name) : NULL;
-	bool is_oneway = is_true(value, "oneway") && !is_true(value, "more");
+	request.has_more = is_true(value, "more");
+	bool is_oneway = is_true(value, "oneway") && !request.has_more;
 	if (method)
 		call(&request, method, is_foreign);
 	if (buffer_size(out) - begin > FLEET_REPLY_MAX) {
 		buffer_truncate(out, begin);
 		refuse(&request.refusal, STATUS_INSUFFICIENT_RESOURCES,
-		       "the fleet is too large for this list, whose reply would have more than "
-		       "1 MiB; ask about one VM with vailctl fleet where");
+		       "the fleet is too large for a list in one reply, which would have more than "
+		       "1 MiB; send \"more\": true, as vailctl does");
 	}
 	if (is_refused(&request))
 		refusal_write(&request.refusal, FLEET, &request.writer, terminator);
@@ -458,7 +480,25 @@ Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText
 		return ANSWER_NO_MEMORY;
 	if (is_oneway)
 		return ANSWER_NONE;
+	*ret_rest = request.rest;
+	if (request.is_continued)
+		return ANSWER_CONTINUES;
 	return request.is_later ? ANSWER_LATER : ANSWER_WRITTEN;
+}
+
+Answer answer_rest(FleetService *service, FleetCursor *rest, char terminator, Buffer *out)
+{
+	Request request = { .service = service,
+			    .writer = WRITER_INIT(out),
+			    .terminator = terminator,
+			    .has_more = true,
+			    .rest = *rest };
+
+	reply_list(&request);
+	if (request.writer.failed)
+		return ANSWER_NO_MEMORY;
+	*rest = request.rest;
+	return request.is_continued ? ANSWER_CONTINUES : ANSWER_WRITTEN;
 }
 
 bool answer_error(NTSTATUS status, const char *message, char terminator, Buffer *out)

@@ -15,6 +15,7 @@
  */
 
 #define FLEET_REPLY_MAX (1 << 20) /* bytes of a reply */
+#define FLEET_PART_SIZE (1 << 16) /* bytes after which a list goes on in the next reply */
 
 /* The peer of a connection, as the kernel has recorded it. */
 typedef struct FleetCaller {
@@ -51,20 +52,30 @@ typedef struct FleetService {
 	JsonParser *parser;
 } FleetService;
 
+/* Where a list goes on. The index may change between its replies. */
+typedef struct FleetCursor {
+	FleetKey next; /* of the first entry that was not listed; its kind is that of the list */
+} FleetCursor;
+
 typedef enum Answer {
 	ANSWER_WRITTEN,
-	ANSWER_NONE,  /* the request wanted none */
-	ANSWER_LATER, /* answer_change() will write it */
+	ANSWER_CONTINUES, /* answer_rest() writes the next reply */
+	ANSWER_NONE,      /* the request wanted none */
+	ANSWER_LATER,     /* answer_change() will write it */
 	ANSWER_NO_MEMORY,
 } Answer;
 
 /*
  * Answers one message, which proto/framing.h has found valid. is_foreign: another process than the
  * peer has sent a part of it. request: its number, handed to the change. Appends the answer to out,
- * with the terminator.
+ * with the terminator. Sets *ret_rest if the result is ANSWER_CONTINUES.
  */
 Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText message,
-		      bool is_foreign, char terminator, uint64_t request, Buffer *out);
+		      bool is_foreign, char terminator, uint64_t request, Buffer *out,
+		      FleetCursor *ret_rest);
+
+/* Appends the next reply of a list that continues. Moves the cursor, or returns ANSWER_WRITTEN. */
+Answer answer_rest(FleetService *service, FleetCursor *rest, char terminator, Buffer *out);
 
 /* Answers SetQuarantine. why: NULL if it is done. Returns false if out of memory. */
 bool answer_change(const char *why, char terminator, Buffer *out);
@@ -74,11 +85,14 @@ bool answer_error(NTSTATUS status, const char *message, char terminator, Buffer 
 
 /* The parts of a reply that list the index; see answer-lists.c. */
 void write_freshness(Writer *writer, const FleetService *service);
-void write_hosts(Writer *writer, const FleetService *service);
-void write_vms(Writer *writer, const FleetService *service);
-void write_gpus(Writer *writer, const FleetService *service);
-void write_quarantines(Writer *writer, const FleetService *service);
 void write_where(Writer *writer, const FleetService *service, const FleetEntry *where);
+
+/*
+ * Writes the member with the entries of a list. Returns the first entry that does not fit into the
+ * size, or NULL.
+ */
+const FleetEntry *write_entries(Writer *writer, const FleetService *service,
+				const FleetCursor *from, size_t size_max);
 
 /* Returns false if out of memory. */
 bool write_places(Writer *writer, const FleetService *service, const char *type);

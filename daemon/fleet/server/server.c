@@ -32,10 +32,12 @@ typedef struct Connection {
 	Frame frame;
 	Buffer input;
 	Buffer output;
-	bool is_foreign;     /* another process has sent a part of the first message */
-	bool ends;           /* close when the output is sent */
-	uint64_t request;    /* number of the request that is answered later; 0 for none */
-	char terminator;     /* of its answer */
+	bool is_foreign;  /* another process has sent a part of the first message */
+	bool ends;        /* close when the output is sent */
+	uint64_t request; /* number of the request that is answered later; 0 for none */
+	char terminator;  /* of its answer */
+	bool is_listing;  /* the next reply of a list goes on at rest */
+	FleetCursor rest;
 	struct event *event; /* of the socket, with a timeout */
 	uint64_t deadline;   /* of the partial message or its answer, in milliseconds; 0 for none */
 	TAILQ_ENTRY(Connection) link;
@@ -174,6 +176,30 @@ static bool connection_send(Connection *connection)
 	return !connection->ends;
 }
 
+/* Looks at the clock, by which replies say how old they are. */
+static void prepare_answer(FleetServer *server)
+{
+	server->settings.check(server->settings.context);
+	server->service.now = server->settings.now();
+}
+
+/* Notes how the answer goes on. Each reply has its own deadline. */
+static void connection_note(Connection *connection, Answer answer)
+{
+	connection->is_listing = answer == ANSWER_CONTINUES;
+	connection->ends |= answer == ANSWER_NO_MEMORY;
+	connection->deadline = 0;
+}
+
+static void connection_continue(Connection *connection)
+{
+	FleetServer *server = connection->server;
+
+	prepare_answer(server);
+	connection_note(connection, answer_rest(&server->service, &connection->rest,
+						connection->terminator, &connection->output));
+}
+
 static void connection_answer(Connection *connection, const FrameMessage *message)
 {
 	FleetServer *server = connection->server;
@@ -182,30 +208,28 @@ static void connection_answer(Connection *connection, const FrameMessage *messag
 
 	connection->request = request;
 	connection->terminator = message->terminator;
-	server->settings.check(server->settings.context);
-	server->service.now = server->settings.now();
-	Answer answer =
-		answer_message(&server->service, &connection->caller, text, connection->is_foreign,
-			       message->terminator, request, &connection->output);
+	prepare_answer(server);
+	Answer answer = answer_message(&server->service, &connection->caller, text,
+				       connection->is_foreign, message->terminator, request,
+				       &connection->output, &connection->rest);
 	if (answer != ANSWER_LATER)
 		connection->request = 0;
-	connection->ends |= answer == ANSWER_NO_MEMORY;
+	connection_note(connection, answer);
 	buffer_consume(&connection->input, message->size);
-	connection->deadline = 0;
 	/* The rest of the input has the same sender or senders. */
 	if (buffer_size(&connection->input) == 0)
 		connection->is_foreign = false;
 }
 
 /*
- * Answers one message after another, each when the answer to the last one has been sent. Returns
- * whether there was one.
+ * Answers one message after another, each when the answer to the last one has been sent. Of a list,
+ * this writes one reply.
  */
-static bool connection_run(Connection *connection)
+static void connection_run(Connection *connection)
 {
-	bool has_answered = false;
-
-	while (!connection->ends && connection->request == 0 &&
+	if (connection->is_listing && buffer_size(&connection->output) == 0)
+		connection_continue(connection);
+	while (!connection->ends && !connection->is_listing && connection->request == 0 &&
 	       buffer_size(&connection->output) == 0) {
 		FrameMessage message;
 		const char *error;
@@ -214,12 +238,11 @@ static bool connection_run(Connection *connection)
 				   &error)) {
 		case FRAME_MESSAGE:
 			connection_answer(connection, &message);
-			has_answered = true;
 			break;
 		case FRAME_LATE_NUL:
 			break;
 		case FRAME_INCOMPLETE:
-			return has_answered;
+			return;
 		case FRAME_MALFORMED:
 			answer_error(STATUS_INVALID_PARAMETER, error,
 				     frame_terminator(&connection->frame), &connection->output);
@@ -227,7 +250,6 @@ static bool connection_run(Connection *connection)
 			break;
 		}
 	}
-	return has_answered;
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *context)
@@ -267,7 +289,7 @@ static bool find_patience(Connection *connection, struct timeval *ret_patience)
 static bool connection_wait(Connection *connection)
 {
 	struct timeval patience;
-	bool has_output = buffer_size(&connection->output) > 0;
+	bool has_output = buffer_size(&connection->output) > 0 || connection->is_listing;
 	bool is_partial = frame_is_partial(&connection->frame);
 	short events = has_output ? EV_WRITE : connection->request ? 0 : EV_READ;
 
@@ -284,15 +306,20 @@ static bool connection_wait(Connection *connection)
 	       event_add(connection->event, has_output || is_partial ? &patience : NULL) == 0;
 }
 
-/* Answers what can be answered. Frees the connection if it ends. */
+/*
+ * Answers what can be answered. Others are served between the replies of a list. Frees the
+ * connection if it ends.
+ */
 static void connection_serve(Connection *connection)
 {
-	bool is_alive, has_answered;
+	bool is_alive, has_output;
 
 	do {
-		has_answered = connection_run(connection);
+		connection_run(connection);
+		has_output = buffer_size(&connection->output) > 0;
 		is_alive = connection_send(connection);
-	} while (is_alive && has_answered && buffer_size(&connection->output) == 0);
+	} while (is_alive && has_output && !connection->is_listing &&
+		 buffer_size(&connection->output) == 0);
 	if (!is_alive || !connection_wait(connection))
 		connection_end(connection);
 }

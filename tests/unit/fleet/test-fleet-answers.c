@@ -82,12 +82,14 @@ static void end(void)
 
 TestSuite(fleet_answers, .init = begin, .fini = end);
 
+static FleetCursor rest;
+
 static Answer ask(const FleetCaller *caller, const char *text)
 {
 	const JsonText message = { text, strlen(text) };
 
 	buffer_truncate(&out, 0);
-	Answer answer = answer_message(&service, caller, message, false, '\0', 1, &out);
+	Answer answer = answer_message(&service, caller, message, false, '\0', 1, &out, &rest);
 	if (answer == ANSWER_WRITTEN)
 		cr_assert_eq(buffer_head(&out)[buffer_size(&out) - 1], '\0');
 	return answer;
@@ -163,8 +165,9 @@ Test(fleet_answers, bytes_of_another_process_are_refused)
 	const char *text = RELEASE;
 	const JsonText message = { text, strlen(text) };
 
-	cr_assert_eq(answer_message(&service, &operator_caller, message, true, '\0', 1, &out),
-		     ANSWER_WRITTEN);
+	cr_assert_eq(
+		answer_message(&service, &operator_caller, message, true, '\0', 1, &out, &rest),
+		ANSWER_WRITTEN);
 	cr_assert(strstr(buffer_head(&out), "AccessDenied"));
 	cr_assert_str_eq(changed, "");
 }
@@ -317,4 +320,108 @@ Test(fleet_answers, metrics_are_one_text)
 		     "\"openMetrics\":\"# TYPE vaild_fleet_build_info");
 	expect_reply(&observer, FLEET("GetMetrics"), "vaild_fleet_keepalives_total 42\\n");
 	expect_reply(&observer, FLEET("GetMetrics"), "# EOF\\n\"");
+}
+
+/* ---- Lists in several replies ---- */
+
+#define MANY      6000 /* VMs, whose list does not fit into one reply */
+#define LIST_MORE "{\"method\":\"io.vaild.Fleet.ListVirtualMachines\",\"more\":true}"
+
+static const char *vm_key(unsigned int number, char key[static FLEET_KEY_SIZE])
+{
+	snprintf(key, FLEET_KEY_SIZE, "vms/%08x-1111-4111-8111-111111111111/" HOST_1, number);
+	return key;
+}
+
+static void put_vm(unsigned int number)
+{
+	char key[FLEET_KEY_SIZE];
+
+	fleet_index_put(&index_of, vm_key(number, key), "{\"state\":\"running\"}", 1, 1000);
+}
+
+static void put_many(void)
+{
+	for (unsigned int i = 0; i < MANY; i++)
+		put_vm(2 * i);
+}
+
+/* Counts in seen how often the reply has each VM. Returns how many VMs it has. */
+static size_t read_part(unsigned char seen[static 2 * MANY])
+{
+	static const char member[] = "\"virtualMachineGuid\":\"";
+	const char *at = buffer_head(&out);
+	size_t count = 0;
+
+	for (; (at = strstr(at, member)); count++) {
+		at += strlen(member);
+		unsigned long number = strtoul(at, NULL, 16);
+		cr_assert_lt(number, 2 * MANY);
+		seen[number]++;
+	}
+	return count;
+}
+
+static bool reply_continues(void)
+{
+	return strstr(buffer_head(&out), "},\"continues\":true}") != NULL;
+}
+
+/* Entries that come or go between two replies may be missing. All others are there once. */
+Test(fleet_answers, a_list_in_parts_is_whole)
+{
+	unsigned char seen[2 * MANY] = { 0 };
+	char key[FLEET_KEY_SIZE];
+	size_t parts = 1, count;
+
+	put_many();
+	Answer answer = ask(&observer, LIST_MORE);
+	cr_assert_eq(answer, ANSWER_CONTINUES);
+	count = read_part(seen);
+	fleet_index_delete(&index_of, vm_key((unsigned int)(2 * count), key), 2, 1000);
+	put_vm((unsigned int)(2 * count) - 1); /* before the rest */
+	put_vm((unsigned int)(2 * count) + 1);
+	while (answer == ANSWER_CONTINUES) {
+		cr_assert(reply_continues());
+		cr_assert(strstr(buffer_head(&out), "\"current\":true"));
+		cr_assert_leq(buffer_size(&out), FLEET_PART_SIZE + 4096u);
+		buffer_truncate(&out, 0);
+		answer = answer_rest(&service, &rest, '\0', &out);
+		read_part(seen);
+		parts++;
+	}
+	cr_assert_eq(answer, ANSWER_WRITTEN);
+	cr_assert_not(reply_continues());
+	cr_assert_geq(parts, 10u);
+	for (size_t i = 0; i < 2 * MANY; i++)
+		cr_assert_eq(seen[i], i == 2 * count + 1 || (i % 2 == 0 && i != 2 * count),
+			     "VM %zu", i);
+}
+
+Test(fleet_answers, a_list_in_one_reply_has_a_bound)
+{
+	put_many();
+	expect_reply(&observer, FLEET("ListVirtualMachines"), "send \\\"more\\\": true");
+	cr_assert_leq(buffer_size(&out), 4096u);
+}
+
+Test(fleet_answers, a_short_list_is_one_reply_also_with_more)
+{
+	put_vm(0);
+	cr_assert_eq(ask(&observer, LIST_MORE), ANSWER_WRITTEN);
+	cr_assert_not(reply_continues());
+	cr_assert(strstr(buffer_head(&out), "00000000-1111"));
+}
+
+Test(fleet_answers, the_rest_of_a_list_may_have_gone)
+{
+	char key[FLEET_KEY_SIZE];
+
+	put_many();
+	cr_assert_eq(ask(&observer, LIST_MORE), ANSWER_CONTINUES);
+	for (unsigned int i = 0; i < MANY; i++)
+		fleet_index_delete(&index_of, vm_key(2 * i, key), 2, 1000);
+	buffer_truncate(&out, 0);
+	cr_assert_eq(answer_rest(&service, &rest, '\0', &out), ANSWER_WRITTEN);
+	cr_assert(strstr(buffer_head(&out), "\"virtualMachines\":[]"));
 }

@@ -163,3 +163,95 @@ Test(fleet_server, each_message_has_its_own_time)
 	say(fd, "{}\n");
 	cr_assert_gt(recv(fd, reply, sizeof(reply), MSG_DONTWAIT), 0);
 }
+
+/* ---- Replies that do not fit into the socket ---- */
+
+#define VMS 5000
+
+static void put_vms(unsigned int count)
+{
+	char key[FLEET_KEY_SIZE];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(key, sizeof(key),
+			 "vms/%08x-1111-4111-8111-111111111111/01000000000000000000000000000000",
+			 i);
+		fleet_index_put(&index_of, key, "{\"state\":\"running\"}", 1, now);
+	}
+}
+
+/* Reads all replies, however slowly, and returns them. The caller frees them. */
+static char *read_slowly(int fd)
+{
+	Buffer text = BUFFER_INIT;
+	ssize_t size;
+
+	do {
+		cr_assert(buffer_reserve(&text, 1 << 20));
+		size = recv(fd, buffer_tail(&text), 1 << 20, MSG_DONTWAIT);
+		text.end += size > 0 ? (size_t)size : 0;
+		now += FLEET_PATIENCE - 1;
+		serve();
+	} while (size > 0);
+	cr_assert(buffer_append(&text, "", 1));
+	char *copy = strdup(buffer_head(&text));
+	buffer_deinit(&text);
+	return copy;
+}
+
+static size_t count_parts(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		count++;
+	return count;
+}
+
+/* Each reply of a list has its own time, and the next message follows the last one. */
+Test(fleet_server, a_list_in_parts_waits_for_its_reader)
+{
+	_cleanup_close_ int fd = connect_to_server();
+
+	put_vms(VMS);
+	say(fd, "{\"method\":\"io.vaild.Fleet.ListVirtualMachines\",\"more\":true}\n"
+		"{\"method\":\"io.vaild.Fleet.ListHosts\"}\n");
+	_cleanup_free_ char *text = read_slowly(fd);
+	cr_assert_eq(count_parts(text, "\"virtualMachineGuid\""), VMS);
+	cr_assert_geq(count_parts(text, "\"continues\":true"), 8u);
+	cr_assert_eq(count_parts(text, "\"hosts\":"), 1u);
+	cr_assert(!is_closed(fd));
+}
+
+/* Others are served between the replies of a list. */
+Test(fleet_server, a_list_in_parts_has_one_reply_a_turn)
+{
+	_cleanup_close_ int fd = connect_to_server(), other = connect_to_server();
+	char reply[1024];
+
+	put_vms(VMS);
+	static const char list[] =
+		"{\"method\":\"io.vaild.Fleet.ListVirtualMachines\",\"more\":true}\n";
+	cr_assert_gt(send(fd, list, strlen(list), MSG_NOSIGNAL), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	Buffer text = BUFFER_INIT;
+	cr_assert(buffer_reserve(&text, 1 << 20));
+	ssize_t size = recv(fd, buffer_tail(&text), 1 << 20, MSG_DONTWAIT);
+	cr_assert_gt(size, FLEET_PART_SIZE);
+	cr_assert_lt(size, 2 * FLEET_PART_SIZE);
+	buffer_deinit(&text);
+	ask(other, reply, sizeof(reply));
+}
+
+/* The next message is in the input already, so no byte comes that would show it. */
+Test(fleet_server, a_message_behind_a_large_answer_is_answered)
+{
+	_cleanup_close_ int fd = connect_to_server();
+
+	put_vms(2000);
+	say(fd, "{\"method\":\"io.vaild.Fleet.ListVirtualMachines\"}\n"
+		"{\"method\":\"io.vaild.Fleet.ListHosts\"}\n");
+	_cleanup_free_ char *text = read_slowly(fd);
+	cr_assert_eq(count_parts(text, "\"virtualMachineGuid\""), 2000u);
+	cr_assert_eq(count_parts(text, "\"hosts\":"), 1u);
+}
