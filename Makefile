@@ -164,7 +164,7 @@ endif
 ## Test programs
 
 # Tests of a client that is not built are left out.
-UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c) $(if $(CURL),,$(wildcard tests/unit/fleet/test-etcd*.c) tests/unit/fleet/played-gateway.c tests/unit/fleet/test-settings.c tests/fuzz/fuzz-etcd.c)
+UNTESTED = $(if $(WINDOW),,tests/unit/client/test-key-codes.c tests/unit/client/test-guest-channel.c tests/fuzz/fuzz-window.c) $(if $(LIBVIRT),,tests/unit/client/test-libvirt-agent.c tests/unit/client/test-libvirt-domain.c tests/fuzz/fuzz-libvirt-domain.c) $(if $(CURL),,$(wildcard tests/unit/fleet/test-etcd*.c) tests/unit/fleet/etcd-bench.c tests/unit/fleet/played-gateway.c tests/unit/fleet/test-settings.c tests/fuzz/fuzz-etcd.c)
 UNIT     = $(filter-out $(UNTESTED),$(call sources,tests/unit tests/security tests/support/leak-check))
 
 # $(call unit_tests,VARIANT,PATH,FOLDER OF LIBVAIL FROM THERE): the library is linked as its users see

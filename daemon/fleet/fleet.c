@@ -299,6 +299,14 @@ static void on_alarm(void *context, const char *alarm, int64_t since)
 	fleet_index_alarm(&fleet->index, alarm, since > 0 ? (uint64_t)since : 0);
 }
 
+/* Only a snapshot brings back what the index had to leave out. */
+static bool may_resume(void *context)
+{
+	const Fleet *fleet = context;
+
+	return fleet_index_is_whole(&fleet->index);
+}
+
 const EtcdHandlers fleet_etcd_handlers = {
 	.on_snapshot = on_snapshot,
 	.on_put = on_etcd_put,
@@ -306,6 +314,7 @@ const EtcdHandlers fleet_etcd_handlers = {
 	.on_lease = on_lease,
 	.on_reach = on_reach,
 	.on_alarm = on_alarm,
+	.may_resume = may_resume,
 };
 
 /* --- the local vaild and the socket ---------------------------------------------------------- */

@@ -166,6 +166,7 @@ static void start_fleet(PlayedHost *host)
 	host->facts.host.name = copy(host->name);
 	host->facts.host.version = copy("1");
 	host->cursor = 0;
+	host->has_listed = false;
 	memset(host->where_seen, 0, sizeof(host->where_seen));
 }
 
@@ -237,7 +238,7 @@ static void note_quarantine_key(PlayedHost *host, const char *text, bool is_ther
 		host->has_seen_deletion[fleet_vm_of(host->run, &key.vm)] = !is_there;
 }
 
-static void reach(PlayedHost *host)
+static void list(PlayedHost *host)
 {
 	const PlayedEtcd *etcd = &host->run->etcd;
 
@@ -249,10 +250,8 @@ static void reach(PlayedHost *host)
 	}
 	fleet_index_end_snapshot(&host->index, etcd->revision, host->run->now);
 	host->cursor = etcd->event_count;
-	host->is_reached = true;
-	fleet_index_reach(&host->index, true, NULL, host->run->now);
+	host->has_listed = true;
 	wanted_noticed(&host->wanted, &host->index, NULL, host->run->now);
-	check_where(host);
 }
 
 static void show_event(PlayedHost *host)
@@ -269,6 +268,28 @@ static void show_event(PlayedHost *host)
 		cr_assert(quarantines_deleted(&host->quarantines, &key.vm));
 	note_quarantine_key(host, event->key, event->value != NULL);
 	wanted_noticed(&host->wanted, &host->index, event->key, host->run->now);
+	check_where(host);
+}
+
+/*
+ * Lists the keys, or shows the missed events if the host has listed them before. The connection may
+ * be lost while it shows them. The model has to do without a list also if the outcomes of changes
+ * are unknown.
+ */
+static void reach(PlayedHost *host, bool may_fail)
+{
+	bool resumes = host->has_listed && dice_chance(&host->run->dice, 2);
+
+	if (!resumes)
+		list(host);
+	while (host->cursor < host->run->etcd.event_count) {
+		if (may_fail && dice_chance(&host->run->dice, 20))
+			return;
+		show_event(host);
+	}
+	host->run->resumed += resumes;
+	host->is_reached = true;
+	fleet_index_reach(&host->index, true, NULL, host->run->now);
 	check_where(host);
 }
 
@@ -509,7 +530,7 @@ static void act(PlayedHost *host)
 	switch (dice_roll(&run->dice, 8)) {
 	case 0:
 		if (!host->is_cut_off && !host->is_reached)
-			reach(host);
+			reach(host, true);
 		break;
 	case 1:
 		if (!host->is_cut_off && host->is_reached)
@@ -568,7 +589,7 @@ static void settle_host(PlayedHost *host)
 	host->is_paused = false;
 	host->is_vaild_away = false;
 	if (!host->is_reached)
-		reach(host);
+		reach(host, false);
 	keep_lease(host);
 	while (host->call_count > 0)
 		move_call(host, false);

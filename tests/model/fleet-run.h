@@ -55,8 +55,9 @@ typedef struct PlayedHost {
 	Quarantines quarantines;
 	FleetFacts facts;
 	bool is_reached;
-	size_t cursor; /* events that it has been shown */
-	int64_t lease; /* 0 for none */
+	bool has_listed; /* the keys since its start */
+	size_t cursor;   /* events that it has been shown */
+	int64_t lease;   /* 0 for none */
 	uint64_t lease_until;
 	FleetCall calls[FLEET_CALLS];
 	size_t call_count;
@@ -83,7 +84,8 @@ struct FleetRun {
 	Guid guids[FLEET_VMS];
 	Dice dice;
 	uint64_t seed, step, now;
-	size_t moves, conflicts, lost, late, expired, imposed, lifted; /* that the run must reach */
+	/* Counts of what the run must reach. */
+	size_t moves, conflicts, lost, late, expired, imposed, lifted, resumed;
 };
 
 void fleet_run_init(FleetRun *run, uint64_t seed);

@@ -80,6 +80,16 @@ expect_says() {
   sed 's/^/# /' "$PRIVATE/$2.out"
 }
 
+# expect_listless CHECK NAME: tests that the client has not listed the keys.
+expect_listless() {
+  if says "$2" '^snapshot: '; then
+    not_ok "$1" "there is a list"
+    sed 's/^/# /' "$PRIVATE/$2.out"
+  else
+    ok "$1"
+  fi
+}
+
 # outcome NAME COMMAND: prints the outcome of a change. Repeats it while etcd is away, but never a swap
 # that may have happened.
 outcome() {
@@ -100,10 +110,12 @@ outcome() {
 # revision_of NAME KEY: prints the revision of the last change that the client has shown.
 revision_of() { sed -n "s/^put: $2=.* at \([0-9]*\)$/\1/p" "$PRIVATE/$1.out" | tail -n 1; }
 
-# post PATH BODY: sends a request to the etcd at port 2379 and prints the answer.
+# post PATH BODY: sends a request to the etcd at port 2379 and prints the answer. Leaves the
+# connection open in both directions, because etcd gives up a request whose sender has ended.
 post() {
-  printf 'POST /v3/%s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$1" "${#2}" "$2" |
-    (in_network socat -t 1000000 - TCP:127.0.0.1:2379)
+  (in_network bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379 &&
+    printf "POST /v3/%s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" "$1" "${#2}" "$2" >&3 && cat <&3' \
+    post "$1" "$2")
 }
 
 ## One member
@@ -189,7 +201,57 @@ kill_etcd one
 expect_says "an etcd that is killed is away" reader '^away: http://127.0.0.1:2379: '
 start_etcd one 2379
 expect_says "an etcd that starts again is reached" reader '^reached$'
-expect_says "the keys have stayed" reader '^has: after=compaction'
+expect_listless "its keys are not listed again" reader
+expect_equal "the writer puts a key after the start" "done" "$(outcome writer 'put after start')"
+expect_says "the reader is shown the put" reader '^put: after=start at '
+
+## A connection that breaks
+
+# start_relay: passes on connections to port 2378 until it is killed.
+start_relay() {
+  in_network socat TCP-LISTEN:2378,fork,reuseaddr TCP:127.0.0.1:2379 &
+  RELAY=$!
+}
+
+# kill_relay: breaks all connections through it.
+kill_relay() {
+  local children
+
+  kill -STOP "$RELAY"
+  mapfile -t children < <(pgrep --parent "$RELAY")
+  kill -KILL "$RELAY" "${children[@]}" 2>/dev/null || : # some may have ended
+  wait "$RELAY" 2>/dev/null || :
+}
+
+start_relay
+start_client far http://127.0.0.1:2378
+expect_says "a client reaches etcd through a relay" far '^reached$'
+expect_equal "a key is put" "done" "$(outcome writer 'put gone soon')"
+expect_says "the client behind the relay is shown it" far '^put: gone=soon at '
+: >"$PRIVATE/far.out"
+kill_relay
+expect_says "etcd is away without the relay" far '^away: '
+expect_equal "a key is put meanwhile" "done" "$(outcome writer 'put missed value')"
+expect_equal "a key is deleted meanwhile" "done" "$(outcome writer 'delete gone')"
+start_relay
+expect_says "etcd is reached again through the relay" far '^reached$'
+expect_equal "exactly what was missed is shown, before etcd counts as reached" \
+  "put: missed=value delete: gone reached" \
+  "$(sed -n 's/ at [0-9]*$//; /^\(put\|delete\|has\|reached\)/p' "$PRIVATE/far.out" | paste -sd ' ')"
+expect_listless "the keys are not listed again" far
+
+# The connection breaks, and what the client knows is compacted before it comes back.
+: >"$PRIVATE/far.out"
+kill_relay
+expect_says "etcd is away again" far '^away: '
+outcome writer 'put missed another' >/dev/null
+revision=$(sed -n 's/^outcome: done \([0-9]*\).*/\1/p' "$PRIVATE/writer.out")
+post kv/compaction "{\"revision\":\"$revision\",\"physical\":true}" >/dev/null
+start_relay
+expect_says "after a compaction, the keys are listed" far '^has: missed=another$'
+kill_and_wait "${CLIENTS[far]}"
+kill_relay
+
 kill_and_wait "${CLIENTS[reader]}"
 kill_and_wait "${CLIENTS[writer]}"
 kill_and_wait "${CLIENTS[slow]}"

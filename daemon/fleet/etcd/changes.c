@@ -65,6 +65,9 @@ static void settle(Changes *changes, EtcdOutcome outcome, int64_t revision, cons
 /* Settles those that run, or that ran until now. */
 static void settle_running(Changes *changes, EtcdOutcome outcome, int64_t revision, const char *why)
 {
+	/* Only a snapshot shows whether it has happened. */
+	if (changes->running > 0 && outcome == ETCD_UNKNOWN)
+		view_forget(&client_of(changes)->view);
 	for (; changes->running > 0; changes->running--)
 		settle(changes, outcome, revision, why);
 }

@@ -15,7 +15,8 @@
  * The cooperation of the parts of a client.
  *
  * A client is either connected to an endpoint, or waits until it may try the next one. Once it is
- * connected, the view lists the keys and begins a watch. It reaches etcd when the watch stands.
+ * connected, the view lists the keys and begins a watch, or resumes the watch of before. It reaches
+ * etcd when the watch stands and has shown what was missed.
  * Only then are leases granted and keys changed. A part that finds that the endpoint does not do
  * what it should calls etcd_break(). That ends all exchanges, and the next endpoint is tried.
  */
@@ -86,7 +87,7 @@ int64_t etcd_patience(Etcd *etcd, int64_t milliseconds);
 /* Starts an exchange with the current endpoint. Breaks off if that fails. */
 void etcd_exchange(Etcd *etcd, Exchange *exchange, const char *path, int64_t patience);
 
-/* The view calls this when the watch stands and the snapshot has been shown. */
+/* The view calls this when the watch stands, and the snapshot or all missed changes were shown. */
 void etcd_reach(Etcd *etcd);
 
 /* Each part calls this for an answer that shows that the endpoint works. */

@@ -14,9 +14,12 @@
  * does not answer, or has no leader, the client breaks off and tries the next one. It tries again
  * for ever, with growing and random pauses.
  *
- * The order of handlers after each break is on_snapshot, on_reach(true), and then on_lease(true) if
- * there is a new lease. Until the next break, on_put and on_delete follow each change once, in the
- * order of revisions.
+ * The order of handlers at first is on_snapshot, on_reach(true), and then on_lease(true). Until the
+ * next break, on_put and on_delete follow each change once, in the order of revisions. After a
+ * break, the changes that were missed follow in the same way before on_reach(true); those of the
+ * last revision may be shown twice. on_snapshot replaces them, or comes behind some of them, if
+ * etcd does not have them all any more, has another history than before or has changed very much,
+ * if the outcome of a change is unknown, and if may_resume wants so.
  */
 
 struct event_base;
@@ -97,6 +100,12 @@ typedef struct EtcdHandlers {
 	 * of the time since, in milliseconds of the clock; 0 if that is not known.
 	 */
 	void (*on_alarm)(void *context, const char *alarm, int64_t since);
+
+	/*
+	 * NULL, or asked after a break whether what was shown before is still known. false: all
+	 * keys are to be shown again.
+	 */
+	bool (*may_resume)(void *context);
 } EtcdHandlers;
 
 /*

@@ -196,6 +196,18 @@ bool message_range(Buffer *out, const char *prefix, const Buffer *after, unsigne
 	return !writer.failed;
 }
 
+bool message_get(Buffer *out, const char *prefix, const char *key, int64_t revision)
+{
+	Writer writer = WRITER_INIT(out);
+
+	writer_object_begin(&writer);
+	write_key(&writer, prefix, key);
+	writer_key(&writer, "revision");
+	write_int64(&writer, revision);
+	writer_object_end(&writer);
+	return !writer.failed;
+}
+
 bool message_watch(Buffer *out, const char *prefix, int64_t start_revision)
 {
 	Writer writer = WRITER_INIT(out);

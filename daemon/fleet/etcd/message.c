@@ -262,6 +262,20 @@ static const char *visit_events(const EntryReader *reader, const JsonValue *even
 	return NULL;
 }
 
+/* Reads the members of a watch's answer that stand beside its changes. */
+static bool read_watch_head(const JsonValue *result, WatchAnswer *ret)
+{
+	const JsonValue *header = json_member(result, "header");
+
+	return json_type_of(result) == JSON_OBJECT &&
+	       read_int64(header, "revision", &ret->revision) &&
+	       read_uint64(header, "cluster_id", UINT64_MAX, &ret->cluster) &&
+	       read_flag(result, "created", &ret->is_created) &&
+	       read_flag(result, "fragment", &ret->is_fragment) &&
+	       read_flag(result, "canceled", &ret->has_ended) &&
+	       read_int64(result, "compact_revision", &ret->compact_revision);
+}
+
 const char *message_read_watch(const EntryReader *reader, JsonText text, WatchAnswer *ret)
 {
 	const char *fault;
@@ -277,10 +291,7 @@ const char *message_read_watch(const EntryReader *reader, JsonText text, WatchAn
 		set_words_of_error(&ret->why, json_type_of(error) == JSON_OBJECT ? error : answer);
 		return NULL;
 	}
-	if (json_type_of(result) != JSON_OBJECT ||
-	    !read_flag(result, "created", &ret->is_created) ||
-	    !read_flag(result, "canceled", &ret->has_ended) ||
-	    !read_int64(result, "compact_revision", &ret->compact_revision))
+	if (!read_watch_head(result, ret))
 		return "the answer is not one of a watch";
 	set_words(&ret->why, json_string(json_member(result, "cancel_reason")));
 	return visit_events(reader, json_member(result, "events"));

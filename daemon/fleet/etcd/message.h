@@ -60,6 +60,8 @@ bool message_swap(Buffer *out, const char *prefix, const MessageSwap *swap);
  */
 bool message_range(Buffer *out, const char *prefix, const Buffer *after, unsigned int limit,
 		   int64_t revision);
+/* Asks for one key as of the revision. */
+bool message_get(Buffer *out, const char *prefix, const char *key, int64_t revision);
 bool message_watch(Buffer *out, const char *prefix, int64_t start_revision);
 bool message_grant(Buffer *out, unsigned int ttl);
 bool message_lease(Buffer *out, int64_t lease); /* for a keepalive */
@@ -97,7 +99,10 @@ typedef struct ServerWords {
 } ServerWords;
 
 typedef struct WatchAnswer {
+	int64_t revision; /* of the store; 0 if the server does not tell */
+	uint64_t cluster; /* the same */
 	bool is_created;
+	bool is_fragment;         /* the next answer goes on with the same changes */
 	bool has_ended;           /* canceled, or ended by an error */
 	int64_t compact_revision; /* 0 if the watch has not ended because of a compaction */
 	ServerWords why;          /* it has ended; "" if the server gives no reason */

@@ -312,6 +312,11 @@ static CURL *prepare(const Transport *transport, const Buffer *request, const ch
 	return easy;
 }
 
+void exchange_await(Exchange *exchange)
+{
+	exchange->deadline = now(exchange->transport) + exchange->patience;
+}
+
 bool exchange_start(Exchange *exchange, Transport *transport, const char *endpoint,
 		    const char *path, int64_t milliseconds)
 {

@@ -79,6 +79,9 @@ void transport_free(Transport *transport); /* no exchange may run */
 bool exchange_start(Exchange *exchange, Transport *transport, const char *endpoint,
 		    const char *path, int64_t milliseconds);
 
+/* Lets a stream end unless its next byte arrives in time. Call for each byte that has to arrive. */
+void exchange_await(Exchange *exchange);
+
 /* Ends the exchange without a call. Does nothing if it does not run. */
 void exchange_cancel(Exchange *exchange);
 

@@ -12,6 +12,13 @@ static Etcd *client_of(View *view)
 	return container_of(view, Etcd, view);
 }
 
+/* Breaks off from a server whose answers cannot be believed, nor perhaps the ones before. */
+static void break_for_fault(View *view, const char *fault)
+{
+	view_forget(view);
+	etcd_break(client_of(view), ETCD_BREAK_FAILURE, "%s", fault);
+}
+
 static void forget_entries(View *view)
 {
 	for (size_t i = 0; i < view->count; i++)
@@ -76,13 +83,25 @@ static void ask_for_page(View *view)
 		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
 }
 
-static void begin_watch(View *view)
+static void begin_list(View *view)
+{
+	resume_forget(&view->resume);
+	view->is_resumed = false;
+	view->revision = 0;
+	view->page = VIEW_PAGE;
+	ask_for_page(view);
+}
+
+static void begin_watch(View *view, int64_t start_revision)
 {
 	Etcd *etcd = client_of(view);
 
 	view->stream = (MessageStream){ 0 };
+	view->stands = false;
+	view->last = 0;
+	view->backlog = 0;
 	buffer_truncate(&view->watch.request, 0);
-	if (message_watch(&view->watch.request, etcd->settings.prefix, view->revision + 1))
+	if (message_watch(&view->watch.request, etcd->settings.prefix, start_revision))
 		etcd_exchange(etcd, &view->watch, "v3/watch",
 			      endpoints_patience(&etcd->endpoints, ETCD_PATIENCE));
 	else
@@ -150,18 +169,104 @@ static void on_list_end(Exchange *exchange, const ExchangeResult *result)
 	if (answer.has_more)
 		ask_for_page(view);
 	else
-		begin_watch(view);
+		begin_watch(view, view->revision + 1);
+}
+
+/* The mark */
+
+static void ask_for_mark(View *view)
+{
+	Etcd *etcd = client_of(view);
+
+	buffer_truncate(&view->recall.request, 0);
+	if (message_get(&view->recall.request, etcd->settings.prefix,
+			buffer_head(&view->resume.mark), view->resume.mark_revision))
+		etcd_exchange(etcd, &view->recall, "v3/kv/range",
+			      endpoints_patience(&etcd->endpoints, ETCD_PATIENCE));
+	else
+		etcd_break(etcd, ETCD_BREAK_AGAIN, "out of memory");
+}
+
+/* The answer of the mark, with whether it is the one that was shown. */
+typedef struct Recall {
+	const Resume *resume;
+	bool has_mark;
+} Recall;
+
+static const char *recognize(void *context, const EtcdEntry *entry, bool is_deleted)
+{
+	Recall *recall = context;
+
+	(void)is_deleted;
+	recall->has_mark |= resume_is_mark(recall->resume, entry);
+	return NULL;
+}
+
+static void on_recall_end(Exchange *exchange, const ExchangeResult *result)
+{
+	View *view = container_of(exchange, View, recall);
+	Etcd *etcd = client_of(view);
+	Recall recall = { .resume = &view->resume };
+	EntryReader reader = { .parser = etcd->parser,
+			       .prefix = etcd->settings.prefix,
+			       .visit = recognize,
+			       .context = &recall };
+	JsonText text = { buffer_head(&exchange->answer), buffer_size(&exchange->answer) };
+	_cleanup_(buffer_deinit) Buffer last_key = BUFFER_INIT;
+	RangeAnswer answer;
+
+	/* etcd refuses a revision that is compacted, or that it has not reached. */
+	if (result->status >= 400 && result->status < 500) {
+		begin_list(view);
+		return;
+	}
+	if (result->status != 200) {
+		etcd_break_for(etcd, exchange, result);
+		return;
+	}
+	const char *fault = message_read_range(&reader, text, &last_key, &answer);
+	if (fault) {
+		break_for_fault(view, fault);
+		return;
+	}
+	buffer_shrink(&exchange->answer);
+	view->is_resumed = recall.has_mark && answer.cluster == view->resume.cluster &&
+			   answer.revision >= view->resume.revision;
+	view->revision = answer.revision;
+	if (view->is_resumed)
+		begin_watch(view, view->resume.mark_revision);
+	else
+		begin_list(view);
 }
 
 /* The watch */
+
+/*
+ * Notes a change before it is shown. Changes come in the order of revisions, so all of earlier
+ * revisions have been shown.
+ */
+static void note_event(View *view, const EtcdEntry *entry, bool is_deleted)
+{
+	view->backlog += entry->mod_revision != view->last;
+	view->last = entry->mod_revision;
+	resume_advance(&view->resume, entry->mod_revision - 1);
+	if (!is_deleted)
+		resume_mark(&view->resume, entry);
+}
 
 static const char *show_event(void *context, const EtcdEntry *entry, bool is_deleted)
 {
 	View *view = context;
 	Etcd *etcd = client_of(view);
 
-	if (!etcd->is_reached)
+	if (!view->stands)
 		return "the watch begins with a change";
+	if (view->is_resumed && view->last == 0 &&
+	    entry->mod_revision != view->resume.mark_revision)
+		return "the watch does not begin with the change that it should";
+	note_event(view, entry, is_deleted);
+	if (view->is_resumed && entry->mod_revision <= view->resume.revision)
+		return NULL;
 	etcd->statistics.events++;
 	if (is_deleted)
 		etcd->handlers.on_delete(etcd->context, entry->key, entry->mod_revision);
@@ -178,18 +283,66 @@ static void show_snapshot(View *view)
 		etcd->handlers.on_cluster(etcd->context, view->cluster);
 	etcd->statistics.lists++;
 	etcd->handlers.on_snapshot(etcd->context, view->entries, view->count, view->revision);
+	view->resume.cluster = view->cluster;
+	for (size_t i = 0; i < view->count; i++)
+		resume_mark(&view->resume, &view->entries[i]);
+	resume_advance(&view->resume, view->revision);
 	forget_entries(view);
 	etcd_reach(etcd);
 }
 
-static void on_watch_ended(Etcd *etcd, const WatchAnswer *answer)
+/* Lists the keys instead of going on with a watch that was resumed. */
+static void list_instead(View *view)
 {
-	if (answer->compact_revision != 0)
+	exchange_cancel(&view->watch);
+	begin_list(view);
+}
+
+static void on_watch_ended(View *view, const WatchAnswer *answer)
+{
+	Etcd *etcd = client_of(view);
+
+	if (answer->compact_revision != 0 && view->is_resumed) {
+		list_instead(view);
+	} else if (answer->compact_revision != 0) {
+		view_forget(view);
 		etcd_break(etcd, ETCD_BREAK_AGAIN,
 			   "the watch fell behind a compaction; all keys are listed again");
-	else
+	} else {
 		etcd_break(etcd, ETCD_BREAK_FAILURE, "the watch has ended: %s",
 			   answer->why.text[0] ? answer->why.text : "no reason was given");
+	}
+}
+
+/* The watch has been created. Returns false if it has ended. */
+static bool stand(View *view, const WatchAnswer *answer)
+{
+	/* A server behind the same address may be another one than before. */
+	if (view->is_resumed &&
+	    (answer->cluster != view->resume.cluster || answer->revision < view->revision)) {
+		list_instead(view);
+		return false;
+	}
+	view->stands = true;
+	if (!view->is_resumed)
+		show_snapshot(view);
+	return true;
+}
+
+/* All changes of an answer and its fragments have been shown. Returns false if the watch has ended.
+ */
+static bool end_changes(View *view)
+{
+	resume_advance(&view->resume, view->last);
+	if (!view->is_resumed || view->backlog == 0)
+		return true;
+	if (view->backlog >= RESUME_REVISIONS_MAX) {
+		list_instead(view);
+		return false;
+	}
+	view->is_resumed = false;
+	etcd_reach(client_of(view));
+	return true;
 }
 
 /* Returns false if the watch has ended. */
@@ -204,17 +357,17 @@ static bool show_answer(View *view, JsonText text)
 	const char *fault = message_read_watch(&reader, text, &answer);
 
 	if (fault) {
-		etcd_break(etcd, ETCD_BREAK_FAILURE, "%s", fault);
+		break_for_fault(view, fault);
 		return false;
 	}
 	if (answer.has_ended) {
-		on_watch_ended(etcd, &answer);
+		on_watch_ended(view, &answer);
 		return false;
 	}
 	etcd_answered(etcd);
-	if (answer.is_created && !etcd->is_reached)
-		show_snapshot(view);
-	return true;
+	if (answer.is_created && !view->stands)
+		return stand(view, &answer);
+	return answer.is_fragment || end_changes(view);
 }
 
 static void on_watch_data(Exchange *exchange)
@@ -230,17 +383,24 @@ static void on_watch_data(Exchange *exchange)
 			return;
 		buffer_consume(&exchange->answer, size);
 	}
-	if (result == MESSAGE_STREAM_FAULT)
-		etcd_break(client_of(view), ETCD_BREAK_FAILURE,
-			   "the watch sends what is not JSON, or more than a client can take");
-	else if (buffer_size(&exchange->answer) == 0)
+	if (result == MESSAGE_STREAM_FAULT) {
+		break_for_fault(view, "the watch sends what is not JSON, or more than a client can "
+				      "take");
+		return;
+	}
+	if (buffer_size(&exchange->answer) == 0)
 		buffer_shrink(&exchange->answer);
+	/* etcd has to show at least the mark. */
+	if (view->is_resumed)
+		exchange_await(exchange);
 }
 
 static void on_watch_end(Exchange *exchange, const ExchangeResult *result)
 {
 	View *view = container_of(exchange, View, watch);
 
+	if (view->is_resumed)
+		view_forget(view);
 	if (result->status == 200)
 		etcd_break(client_of(view), ETCD_BREAK_FAILURE, "the watch has ended");
 	else
@@ -257,6 +417,7 @@ void view_init(View *view)
 			   .on_end = on_watch_end,
 			   .needs_leader = true,
 			   .is_stream = true },
+		.recall = { .answer_max = MESSAGE_SIZE_MAX, .on_end = on_recall_end },
 	};
 }
 
@@ -265,19 +426,31 @@ void view_deinit(View *view)
 	view_stop(view);
 	exchange_deinit(&view->list);
 	exchange_deinit(&view->watch);
+	exchange_deinit(&view->recall);
+	resume_deinit(&view->resume);
 	buffer_deinit(&view->last_key);
 }
 
 void view_start(View *view)
 {
-	view->revision = 0;
-	view->page = VIEW_PAGE;
-	ask_for_page(view);
+	const Etcd *etcd = client_of(view);
+	bool may_resume = !etcd->handlers.may_resume || etcd->handlers.may_resume(etcd->context);
+
+	if (resume_is_possible(&view->resume) && may_resume)
+		ask_for_mark(view);
+	else
+		begin_list(view);
+}
+
+void view_forget(View *view)
+{
+	resume_forget(&view->resume);
 }
 
 void view_stop(View *view)
 {
 	exchange_cancel(&view->list);
 	exchange_cancel(&view->watch);
+	exchange_cancel(&view->recall);
 	forget_entries(view);
 }

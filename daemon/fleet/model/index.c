@@ -203,6 +203,11 @@ bool fleet_index_is_current(const FleetIndex *index)
 	return index->is_reached && !index->is_incomplete;
 }
 
+bool fleet_index_is_whole(const FleetIndex *index)
+{
+	return !index->is_incomplete && !index->has_overflown && !index->has_crowded;
+}
+
 /* --- changes --------------------------------------------------------------------------------- */
 
 /* Notes since when the host of where/GUID has no key of the VM. */

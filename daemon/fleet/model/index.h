@@ -93,6 +93,9 @@ void fleet_index_alarm(FleetIndex *index, const char *alarm, uint64_t since);
  */
 bool fleet_index_is_current(const FleetIndex *index);
 
+/* Tests whether no key was left out since the start, for lack of room or, by now, of memory. */
+bool fleet_index_is_whole(const FleetIndex *index);
+
 /*
  * Read a snapshot: begin, put each key, end. The end removes all keys that were not put again.
  */

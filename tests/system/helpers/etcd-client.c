@@ -81,8 +81,11 @@ static void on_reach(void *context, bool is_reached, const char *why, int64_t si
 	put_held(context);
 }
 
-static const EtcdHandlers handlers = { on_snapshot, on_put, on_delete, on_lease,
-				       on_reach,    NULL,   NULL };
+static const EtcdHandlers handlers = { .on_snapshot = on_snapshot,
+				       .on_put = on_put,
+				       .on_delete = on_delete,
+				       .on_lease = on_lease,
+				       .on_reach = on_reach };
 
 static void hold(Program *program, const char *key, const char *value)
 {

@@ -258,7 +258,15 @@ Test(etcd_message, events_of_a_watch)
 
 	seen_init(&seen);
 	cr_assert_null(read_watch(&seen, "{\"result\":{" HEADER ",\"created\":true}}", &answer));
-	cr_assert(answer.is_created && !answer.has_ended);
+	cr_assert(answer.is_created && !answer.has_ended && !answer.is_fragment);
+	cr_assert_null(
+		read_watch(&seen,
+			   "{\"result\":{\"header\":{\"cluster_id\":\"18446744073709551615\","
+			   "\"revision\":\"9\"},\"fragment\":true}}",
+			   &answer));
+	cr_assert(answer.is_fragment);
+	cr_assert_eq(answer.cluster, UINT64_MAX);
+	cr_assert_eq(answer.revision, 9);
 	cr_assert_null(
 		read_watch(&seen,
 			   "{\"result\":{" HEADER ",\"events\":[{\"kv\":{\"key\":\"L3YvYQ==\","
