@@ -171,12 +171,20 @@ NTSTATUS fleet_search(Tool *tool, MachineScope scope, char **ret_message)
 	return status;
 }
 
-int fleet_find_machine(Tool *tool, MachineScope scope)
+int fleet_find_machine(Tool *tool, MachineScope scope, const char *method)
 {
-	_cleanup_free_ char *message = NULL;
+	_cleanup_free_ char *message = NULL, *reply = NULL;
 	NTSTATUS status = fleet_search(tool, scope, &message);
 
 	if (status == STATUS_SUCCESS)
 		return EXIT_DONE;
-	return message ? tool_failed(tool, status, "%s", message) : report_failure(tool, status);
+	if (message)
+		return tool_failed(tool, status, "%s", message);
+	/*
+	 * The list of VMs names those who may see it, but the person must know who may run the
+	 * command. Without its parameters, the method is refused in any case.
+	 */
+	if (status == STATUS_ACCESS_DENIED)
+		status = vail_call(tool->vail, method, NULL, &reply);
+	return report_failure(tool, status);
 }

@@ -51,7 +51,11 @@ int fleet_report(Tool *tool, const char *method, const char *parameters, const c
  */
 NTSTATUS fleet_search(Tool *tool, MachineScope scope, char **ret_message);
 
-/* Like fleet_search(), but reports why no VM was found. Returns the exit status. */
-int fleet_find_machine(Tool *tool, MachineScope scope);
+/*
+ * Like fleet_search(), but reports why no VM was found. Returns the exit status.
+ *
+ * method: of the command. It must have a parameter that cannot be left out.
+ */
+int fleet_find_machine(Tool *tool, MachineScope scope, const char *method);
 
 #endif

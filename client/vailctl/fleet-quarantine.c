@@ -15,6 +15,9 @@
 #include "proto/json-writer.h"
 #include "proto/macros.h"
 
+#define LIST_QUARANTINES "io.vaild.Fleet.ListQuarantines"
+#define SET_QUARANTINE   "io.vaild.Fleet.SetQuarantine"
+
 static const TableColumn quarantine_columns[] = {
 	{ .name = "GUID", .prefix = GUID_PREFIX },
 	{ .name = "REASON", .minimum = 12, .folds = true },
@@ -34,8 +37,8 @@ int command_fleet_quarantines(Tool *tool)
 {
 	_cleanup_(table_deinit) Table table = TABLE_INIT(quarantine_columns);
 
-	return fleet_report(tool, "io.vaild.Fleet.ListQuarantines", NULL, "quarantines", &table,
-			    fill_quarantine, "No quarantines of the fleet.");
+	return fleet_report(tool, LIST_QUARANTINES, NULL, "quarantines", &table, fill_quarantine,
+			    "No quarantines of the fleet.");
 }
 
 static char *write_quarantine(const char *vm, bool is_imposed, const char *reason)
@@ -67,8 +70,7 @@ static int set_quarantine(Tool *tool, bool is_imposed, const char *reason)
 
 	if (!parameters)
 		return tool_no_memory();
-	JsonValue *reply =
-		fleet_call(tool, "io.vaild.Fleet.SetQuarantine", parameters, &exit_status);
+	JsonValue *reply = fleet_call(tool, SET_QUARANTINE, parameters, &exit_status);
 	if (reply && options_have(&tool->options, OPTION_JSON))
 		exit_status = fleet_print_document(reply);
 	json_free(reply);
@@ -77,7 +79,7 @@ static int set_quarantine(Tool *tool, bool is_imposed, const char *reason)
 
 int command_fleet_quarantine(Tool *tool)
 {
-	int exit_status = fleet_find_machine(tool, FLEET_MACHINES);
+	int exit_status = fleet_find_machine(tool, FLEET_MACHINES, SET_QUARANTINE);
 
 	return exit_status == EXIT_DONE ? set_quarantine(tool, true, tool->options.reason)
 					: exit_status;
@@ -105,12 +107,13 @@ static bool lacks_quarantine(const Listing *quarantines, const char *text)
 int command_fleet_release(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing quarantines = { 0 };
-	int exit_status = fleet_find_machine(tool, FLEET_MACHINES_AND_QUARANTINES);
+	int exit_status = fleet_find_machine(tool, FLEET_MACHINES_AND_QUARANTINES, SET_QUARANTINE);
 
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	NTSTATUS status = fleet_list(tool, "io.vaild.Fleet.ListQuarantines", NULL, "quarantines",
-				     &quarantines);
+	/* If this fails, the next call says why. */
+	NTSTATUS status =
+		listing_fetch(tool, LIST_QUARANTINES, NULL, "quarantines", &quarantines);
 	bool lacks = status == STATUS_SUCCESS && lacks_quarantine(&quarantines, tool->arguments[0]);
 	exit_status = set_quarantine(tool, false, NULL);
 	if (exit_status == EXIT_DONE && lacks)

@@ -254,6 +254,15 @@ check_large_list() {
   expect "large list: they are gone" eventually shows true ".virtualMachines | length < $MANY" vms
 }
 
+# names_who_may USER ARGUMENT...: checks that vailctl names those who may change a quarantine, whichever call is
+# refused first.
+names_who_may() {
+  local user=$1
+  shift
+  expect_vailctl "$user" 1 "rights: $user may not call: vailctl $*" "$@"
+  expect_match "rights: the message names the operators alone" '^vailctl: [^ ]*: only operators of vaild may do this; ' "$SAID"
+}
+
 check_rights() {
   expect_equal "rights: an operator may list" STATUS_SUCCESS "$(fleet_status vail-carol io.vaild.Fleet.ListHosts)"
   expect_equal "rights: an observer may list" STATUS_SUCCESS "$(fleet_status vail-alice io.vaild.Fleet.ListHosts)"
@@ -262,6 +271,11 @@ check_rights() {
     "$(fleet_status vail-alice io.vaild.Fleet.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",\"quarantined\":true}")"
   expect_equal "rights: an operator may" STATUS_SUCCESS \
     "$(fleet_status vail-carol io.vaild.Fleet.SetQuarantine "{\"virtualMachineGuid\":\"$GUID\",\"quarantined\":false}")"
+  names_who_may vail-bob fleet quarantine 1111
+  names_who_may vail-bob fleet release 1111
+  names_who_may vail-bob fleet release "$GUID"
+  names_who_may vail-alice fleet quarantine 1111
+  names_who_may vail-alice fleet release 1111
   expect_equal "rights: the process that connected is served" STATUS_SUCCESS \
     "$("$HELPERS/passed-socket" "$FLEET_SOCKET" own "$(call io.vaild.Fleet.ListHosts)" | statuses)"
   expect_equal "rights: a process that received the connection is refused" STATUS_ACCESS_DENIED \

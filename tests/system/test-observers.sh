@@ -119,6 +119,7 @@ the_quarantine_group() {
   refused vail-ward 'a member of the group vaild($|[^-])' vm remove "$GUID"
   refused vail-olga 'a member of the group vaild or vail-wardens' vm release "$GUID"
   refused vail-bob 'a member of the group vaild, vaild-observers or vail-wardens' vm quarantines
+  refused vail-bob 'only operators and members of .* a member of the group vaild or vail-wardens' vm release "$GUID"
   expect_vailctl vail-ward 0 "they lift it" vm release "$GUID"
 }
 
