@@ -132,8 +132,6 @@ static const struct {
 	{ STATUS_INVALID_DISPOSITION, command_register, "run it with --context" },
 	{ STATUS_ACCESS_DENIED, command_watch,
 	  "call as root, or run: vailctl exec @ -- vailctl watch @" },
-	{ STATUS_ACCESS_DENIED, command_wait,
-	  "call as root, or run: vailctl exec @ -- vailctl wait @" },
 };
 
 /* Returns NULL if the advice of vaild fits. */

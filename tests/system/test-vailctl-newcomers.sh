@@ -198,7 +198,11 @@ refused_once() {
   done
   says "a watch that is refused says how it can be permitted" \
     "call as root, or run: vailctl exec desk -- vailctl watch desk " vail-alice 1 watch desk
-  says "so does a wait" "call as root, or run: vailctl exec desk -- vailctl wait desk " vail-alice 1 wait desk
+  says "a wait for a registration, which would find its own under exec, says who may wait" \
+    "only operators, observers, .* may watch the VM; call as one of them, such as a member of the group [^;]*$" \
+    vail-alice 1 wait desk
+  says "another wait, which registers itself, says why it may not" \
+    "another user than the VM's display client; call as that user [^;]*$" vail-bob 1 wait "$GUID" --for shared
 }
 
 # Two VMs may have one name, but few people want it.
