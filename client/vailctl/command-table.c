@@ -195,9 +195,10 @@ static const Command commands[] = {
 	  "Run a program that is registered for a VM",
 	  "Creates a graphics context through vaild, registers this process, and replaces\n"
 	  "itself by COMMAND. Context and registration belong to the process and last\n"
-	  "until it ends. The exit status is COMMAND's, 126 if it cannot be run, or 127 if\n"
-	  "it is not found. With --socket, VAILD_SOCKET in the environment of COMMAND is\n"
-	  "the same socket.\n" },
+	  "until it ends. Processes that COMMAND starts are not registered, so a program\n"
+	  "that a shell starts is not. The exit status is COMMAND's, 126 if it cannot be\n"
+	  "run, or 127 if it is not found. With --socket, VAILD_SOCKET in the environment\n"
+	  "of COMMAND is the same socket.\n" },
 	{ { "revoke", NULL }, 2, 2, false, TAKES_VM, command_revoke, "VM PID",
 	  "End the registration of another process",
 	  "PID is one that vailctl registrations shows. The process may register again. To\n"

@@ -131,7 +131,7 @@ static const struct {
 	{ STATUS_GRAPHICS_VAIL_STATE_CHANGED, NULL, "have an operator run: vailctl vgpu assign @" },
 	{ STATUS_INVALID_DISPOSITION, command_register, "run it with --context" },
 	{ STATUS_ACCESS_DENIED, command_watch,
-	  "call as root, or run: vailctl exec @ -- vailctl watch @" },
+	  "call as root, or, without a shell in between, run: vailctl exec @ -- vailctl watch @" },
 };
 
 /* Returns NULL if the advice of vaild fits. */

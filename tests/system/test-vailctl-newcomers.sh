@@ -197,7 +197,13 @@ refused_once() {
     expect_equal "vailctl $command is logged once" $((before + 1)) "$(denials)"
   done
   says "a watch that is refused says how it can be permitted" \
-    "call as root, or run: vailctl exec desk -- vailctl watch desk " vail-alice 1 watch desk
+    "call as root, or, without a shell in between, run: vailctl exec desk -- vailctl watch desk " \
+    vail-alice 1 watch desk
+  says "the help of exec says what is not registered" "Processes that COMMAND starts are not registered" \
+    root 0 help exec
+  says "so does a watch that a shell has started, which is not registered" \
+    "without a shell in between, run: vailctl exec desk -- vailctl watch desk " vail-alice 3 \
+    exec desk -- sh -c '"$@"; exit 3' sh "${CTL[@]}" watch desk
   says "a wait for a registration, which would find its own under exec, says who may wait" \
     "only operators, observers, .* may watch the VM; call as one of them, such as a member of the group [^;]*$" \
     vail-alice 1 wait desk
