@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/common/fleet-search.h"
 #include "client/common/json-members.h"
@@ -34,13 +35,21 @@ static NTSTATUS connect_fleet(Tool *tool)
 	return STATUS_SUCCESS;
 }
 
+/* The configuration, without which systemd skips the start of vaild-fleet and reports success. */
+#define FLEET_CONFIGURATION "/etc/vaild/fleet.json"
+
 static int report_failure(const Tool *tool, NTSTATUS status)
 {
+	bool has_configuration = access(FLEET_CONFIGURATION, F_OK) == 0;
+
 	if (status == STATUS_CONNECTION_REFUSED)
 		return tool_failed(tool, status,
-				   "no vaild-fleet serves %s; start it with: systemctl start "
+				   "no vaild-fleet serves %s; %sstart it with: systemctl start "
 				   "vaild-fleet, or give its socket with --fleet-socket",
-				   fleet_socket(tool));
+				   fleet_socket(tool),
+				   has_configuration ? ""
+						     : "write " FLEET_CONFIGURATION
+						       " as fleet.json(5) shows, and ");
 	if (status == STATUS_NOT_SUPPORTED)
 		return tool_failed(tool, status,
 				   "no vaild-fleet serves %s, or an older one; check that the "

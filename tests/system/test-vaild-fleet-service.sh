@@ -82,6 +82,9 @@ expect "systemd-analyze security rates the exposure of the unit as 1.3 at most" 
 override WatchdogSec=1d
 box systemctl start "$UNIT"
 expect_equal "the unit does not start without a configuration" inactive "$(property ActiveState)"
+expect_match "vailctl says that it needs one" \
+  'no vaild-fleet serves .*; write /etc/vaild/fleet.json as fleet.json\(5\) shows, and start it with: systemctl' \
+  "$(box vailctl fleet hosts 2>&1 || true)"
 echo '{ "endpoints": ["http://127.0.0.1:2379"], "name": "boxed" }' |
   nsenter -t "$BOX_LEADER" -m tee /etc/vaild/fleet.json >/dev/null
 
@@ -97,6 +100,8 @@ start_etcd
 expect "the fleet is shown again when etcd is back" eventually hosts_are '^boxed +this host'
 expect "it stops" quietly box systemctl stop "$UNIT"
 expect_equal "it ends with success" success "$(property Result)"
+expect_match "vailctl says only how to start it" 'no vaild-fleet serves [^;]*; start it with: systemctl start' \
+  "$(box vailctl fleet hosts 2>&1 || true)"
 expect_equal "it has not restarted" 0 "$(property NRestarts)"
 box_log_on_failure
 finish
