@@ -241,7 +241,10 @@ static const Command commands[] = {
 	  "restarts and reboots until it is lifted with: vailctl vm release VM\n\n"
 	  "  --reason TEXT  the reason, shown to users\n" },
 	{ { "vm", "release" }, 1, 1, false, TAKES_VM | TAKES_QUARANTINED, command_vm_release, "VM",
-	  "Lift a quarantine", "If the VM is not in quarantine, vailctl says that nothing was done.\n" },
+	  "Lift a quarantine",
+	  "If the VM is not in quarantine, vailctl says that nothing was done. A\n"
+	  "quarantine of the fleet, whose reason begins with \"fleet: \", comes back on this\n"
+	  "host; it is lifted on all hosts with: vailctl fleet release VM\n" },
 	{ { "vm", "quarantines" }, 0, 0, false, PAGED, command_quarantines, "",
 	  "Show the GUIDs in quarantine", NULL },
 	{ { "vgpu", "list" }, 0, 0, false, PAGED, command_vgpu_list, "",

@@ -178,12 +178,18 @@ static char *quarantine_reason(Tool *tool)
 	return quarantine ? strdup(reason ? reason : "") : NULL;
 }
 
-/* A reason that begins as those of the fleet would make vaild-fleet lift the quarantine. */
-static int check_reason(const char *reason)
+/* Tests whether a quarantine with this reason, which may be NULL, is one of the fleet. */
+static bool is_reason_of_fleet(const char *reason)
 {
 	static const char of_fleet[] = QUARANTINE_REASON_OF_FLEET;
 
-	if (!reason || strncmp(reason, of_fleet, strlen(of_fleet)) != 0)
+	return reason && strncmp(reason, of_fleet, strlen(of_fleet)) == 0;
+}
+
+/* A reason that begins as those of the fleet would make vaild-fleet lift the quarantine. */
+static int check_reason(const char *reason)
+{
+	if (!is_reason_of_fleet(reason))
 		return EXIT_DONE;
 	return usage_error("--reason begins with \"" QUARANTINE_REASON_OF_FLEET
 			   "\", which marks the quarantines that vaild-fleet imposes and lifts; "
@@ -217,6 +223,17 @@ int command_vm_quarantine(Tool *tool)
 	return ended_finish(tool, status, &ended);
 }
 
+/* Says that the fleet does not keep the release of its own quarantine. */
+static void note_fleet(const Tool *tool)
+{
+	char quoted[SHELL_QUOTE_SIZE];
+
+	if (!options_have(&tool->options, OPTION_JSON))
+		log_message("the fleet has put %s into quarantine, so vaild-fleet imposes that "
+			    "here again; to lift it on all hosts, run: vailctl fleet release %s",
+			    tool->typed, shell_quote(tool->typed, quoted));
+}
+
 int command_vm_release(Tool *tool)
 {
 	_cleanup_(listing_deinit) Listing quarantines = { 0 };
@@ -226,12 +243,16 @@ int command_vm_release(Tool *tool)
 	/* A user who may not see them may not lift one. That refusal names those who may. */
 	if (status != STATUS_SUCCESS && status != STATUS_ACCESS_DENIED)
 		return tool_refused(tool, status);
-	if (status == STATUS_SUCCESS && !find_quarantine(&quarantines, tool->arguments[0]))
+	const JsonValue *quarantine = find_quarantine(&quarantines, tool->arguments[0]);
+	if (status == STATUS_SUCCESS && !quarantine)
 		return finish_unchanged(tool,
 					"nothing was done, because %s is not in quarantine; to see "
 					"the quarantines, run: vailctl vm quarantines",
 					tool->typed);
-	return tool_finish(tool, vail_set_quarantine(tool->vail, tool->arguments[0], false, NULL));
+	status = vail_set_quarantine(tool->vail, tool->arguments[0], false, NULL);
+	if (status == STATUS_SUCCESS && is_reason_of_fleet(member_text(quarantine, "reason")))
+		note_fleet(tool);
+	return tool_finish(tool, status);
 }
 
 static const TableColumn quarantine_columns[] = {
