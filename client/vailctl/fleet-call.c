@@ -77,17 +77,6 @@ JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, in
 	return reply;
 }
 
-NTSTATUS fleet_list(Tool *tool, const char *method, const char *parameters, const char *key,
-		    Listing *ret_listing)
-{
-	NTSTATUS status = connect_fleet(tool);
-
-	*ret_listing = (Listing){ 0 };
-	if (status == STATUS_SUCCESS)
-		status = listing_fetch(tool, method, parameters, key, ret_listing);
-	return status;
-}
-
 const JsonValue *fleet_last_reply(const Listing *listing)
 {
 	return listing->reply_count > 0 ? listing->replies[listing->reply_count - 1] : NULL;
@@ -151,10 +140,12 @@ void fleet_say_age(const JsonValue *reply)
 int fleet_report(Tool *tool, const char *method, const char *parameters, const char *key,
 		 Table *table, void (*fill)(Table *, const JsonValue *), const char *empty)
 {
-	_cleanup_(listing_deinit) Listing listing;
-	NTSTATUS status = fleet_list(tool, method, parameters, key, &listing);
-	const JsonValue *last = fleet_last_reply(&listing);
+	_cleanup_(listing_deinit) Listing listing = { 0 };
+	NTSTATUS status = connect_fleet(tool);
 
+	if (status == STATUS_SUCCESS)
+		status = listing_fetch(tool, method, parameters, key, &listing);
+	const JsonValue *last = fleet_last_reply(&listing);
 	if (status != STATUS_SUCCESS)
 		return report_failure(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))

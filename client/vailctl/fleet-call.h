@@ -19,13 +19,6 @@ const char *fleet_socket(const Tool *tool);
  */
 JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, int *ret_exit);
 
-/*
- * Calls a list method of vaild-fleet. Returns as listing_fetch(), or why vaild-fleet was not
- * reached. ret_listing: initialised in any case; the caller calls listing_deinit().
- */
-NTSTATUS fleet_list(Tool *tool, const char *method, const char *parameters, const char *key,
-		    Listing *ret_listing);
-
 /* Returns the reply that says how old the list is, or NULL if there is none. */
 const JsonValue *fleet_last_reply(const Listing *listing);
 

@@ -77,27 +77,57 @@ static int set_quarantine(Tool *tool, bool is_imposed, const char *reason)
 	return exit_status;
 }
 
-int command_fleet_quarantine(Tool *tool)
+/*
+ * Fetches the quarantines of the fleet by the handle of vaild-fleet. Returns whether the listing is
+ * whole and of now. If not, the next call says why.
+ */
+static bool fetch_quarantines(Tool *tool, Listing *ret_quarantines)
 {
-	int exit_status = fleet_find_machine(tool, FLEET_MACHINES, SET_QUARANTINE);
-
-	return exit_status == EXIT_DONE ? set_quarantine(tool, true, tool->options.reason)
-					: exit_status;
+	return listing_fetch(tool, LIST_QUARANTINES, NULL, "quarantines", ret_quarantines) ==
+		       STATUS_SUCCESS &&
+	       member_flag(fleet_last_reply(ret_quarantines), "current");
 }
 
-/*
- * Tests whether the listing has everything, and not the GUID, which the user may have written in
- * capital letters.
- */
-static bool lacks_quarantine(const Listing *quarantines, const char *text)
+/* Returns the quarantine of the GUID, which may have capital letters, or NULL. */
+static const JsonValue *find_quarantine(const Listing *quarantines, const char *text)
 {
 	char canonical[GUID_TEXT_LENGTH + 1];
 	Guid guid;
 
-	if (!member_flag(fleet_last_reply(quarantines), "current") || !guid_parse(text, &guid))
-		return false;
+	if (!guid_parse(text, &guid))
+		return NULL;
 	guid_format(&guid, canonical);
-	return !listing_find(quarantines, "virtualMachineGuid", canonical);
+	return listing_find(quarantines, "virtualMachineGuid", canonical);
+}
+
+/* Tests whether there is a quarantine of the VM for this reason, NULL for none. */
+static bool has_quarantine(const Listing *quarantines, const char *vm, const char *reason)
+{
+	const JsonValue *quarantine = find_quarantine(quarantines, vm);
+	const char *before = member_text(quarantine, "reason");
+
+	return quarantine && strcmp(before ? before : "", reason ? reason : "") == 0;
+}
+
+/* Imposes it again even if it is there, because another host may have lifted it just now. */
+int command_fleet_quarantine(Tool *tool)
+{
+	_cleanup_(listing_deinit) Listing quarantines = { 0 };
+	const char *reason = tool->options.reason;
+	int exit_status = fleet_find_machine(tool, FLEET_MACHINES, SET_QUARANTINE);
+	char quoted[SHELL_QUOTE_SIZE];
+
+	if (exit_status != EXIT_DONE)
+		return exit_status;
+	bool is_same = fetch_quarantines(tool, &quarantines) &&
+		       has_quarantine(&quarantines, tool->arguments[0], reason);
+	exit_status = set_quarantine(tool, true, reason);
+	if (exit_status == EXIT_DONE && is_same)
+		log_message("only its author and its date have changed, because the fleet had %s "
+			    "in quarantine already for this reason; to lift the quarantine, run: "
+			    "vailctl fleet release %s",
+			    tool->typed, shell_quote(tool->typed, quoted));
+	return exit_status;
 }
 
 /*
@@ -111,10 +141,8 @@ int command_fleet_release(Tool *tool)
 
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	/* If this fails, the next call says why. */
-	NTSTATUS status =
-		listing_fetch(tool, LIST_QUARANTINES, NULL, "quarantines", &quarantines);
-	bool lacks = status == STATUS_SUCCESS && lacks_quarantine(&quarantines, tool->arguments[0]);
+	bool lacks = fetch_quarantines(tool, &quarantines) &&
+		     !find_quarantine(&quarantines, tool->arguments[0]);
 	exit_status = set_quarantine(tool, false, NULL);
 	if (exit_status == EXIT_DONE && lacks)
 		log_message("nothing was done, because the fleet shows no quarantine of %s; to see "

@@ -179,6 +179,10 @@ check_quarantine() {
   expect "quarantine: on this host" eventually quarantine_is 'fleet: stolen'
   expect "quarantine: listed with its author" eventually shows '["stolen","uid 0 on here"]' \
     '.quarantines[0] | [.reason, .who]' quarantines
+  expect_vailctl root 0 "quarantine: imposed again for the same reason" fleet quarantine "$GUID" --reason stolen
+  expect_match "quarantine: vailctl says that it was there" \
+    "^vailctl: only its author .* the fleet had $GUID in quarantine already for this reason; .* vailctl fleet release $GUID\$" \
+    "$SAID"
   expect_vailctl root 0 "quarantine: lifted on this host alone" vm release "$GUID"
   expect_match "quarantine: vailctl says that it comes back, and how to lift it" \
     "^vailctl: the fleet has put $GUID into quarantine, so vaild-fleet imposes that here again; .* vailctl fleet release $GUID\$" \
