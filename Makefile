@@ -485,7 +485,7 @@ install: all
 	@echo '  $(DESTDIR)$(libdir)/libvail.so'
 	@ln -sf libvail.so.0 '$(DESTDIR)$(libdir)/libvail.so'
 	@$(REFRESH_LOADER)
-	@[ -n '$(DESTDIR)' ] || echo 'Now, as root: systemd-sysusers vaild.conf &&' \
+	@[ -n '$(DESTDIR)' ] || echo 'Now, as root: systemd-sysusers vaild.conf$(if $(CURL), vaild-fleet.conf) &&' \
 	    'systemd-tmpfiles --create vaild.conf && journalctl --update-catalog &&' \
 	    'systemctl daemon-reload && systemctl enable --now vaild.socket'
 
