@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/host/log/log.h"
+#include "daemon/host/persist/folder-advice.h"
 #include "daemon/host/server.h"
 
 static void on_persistence_work_due(void *context)
@@ -132,6 +133,7 @@ static bool restore_records(Server *server)
 static bool restore_quarantines(Server *server)
 {
 	const char *directory = server->options.state_directory;
+	char advice[FOLDER_ADVICE_SIZE];
 	int error = quarantine_store_open(&server->quarantines, directory);
 
 	if (error == 0)
@@ -143,9 +145,9 @@ static bool restore_quarantines(Server *server)
 			  "and move the folder that it leads to here",
 			  directory);
 	else if (error < 0)
-		log_error("%s: cannot restore the quarantines: %s; let vaild write to the "
-			  "directory, or choose another with --state-dir",
-			  directory, strerror(-error));
+		log_error("%s: cannot restore the quarantines: %s; %s, or choose another directory "
+			  "with --state-dir",
+			  directory, strerror(-error), folder_advice(directory, error, advice));
 	if (error < 0)
 		return false;
 	server->service.statistics.restored += (uint64_t)error;

@@ -6,6 +6,7 @@
 #include <systemd/sd-id128.h>
 
 #include "daemon/host/log/log.h"
+#include "daemon/host/persist/folder-advice.h"
 #include "daemon/host/persist/lock-file.h"
 #include "daemon/host/persist/persistence-restore.h"
 #include "daemon/host/persist/record-identity.h"
@@ -309,7 +310,7 @@ static void open_store(Persistence *persistence, const char *boot_id)
 /* Locks the directory: two daemons would overwrite each other's records. */
 static int take_lock(const char *directory)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], advice[FOLDER_ADVICE_SIZE];
 	int length = snprintf(path, sizeof(path), "%s/records", directory);
 	int lock =
 		length < 0 || (size_t)length >= sizeof(path) ? -ENAMETOOLONG : lock_file_take(path);
@@ -321,9 +322,7 @@ static int take_lock(const char *directory)
 	else if (lock < 0)
 		log_error("%s: cannot lock the directory: %s; %s, or choose another directory with "
 			  "--runtime-dir",
-			  directory, strerror(-lock),
-			  lock == -EACCES && geteuid() != 0 ? "start vaild as root"
-							    : "let vaild write to it");
+			  directory, strerror(-lock), folder_advice(directory, lock, advice));
 	return lock;
 }
 
