@@ -139,6 +139,16 @@ static char *virsh_command(const char *uri)
 										       : NULL;
 }
 
+/* A user and root have different defaults, so this names the libvirt that was asked. */
+static void print_absence(virConnectPtr connection)
+{
+	_cleanup_free_ char *uri = virConnectGetURI(connection);
+
+	printf("The libvirt %s has no domains. To ask another one, give its URI with --connect, "
+	       "for example qemu:///system.\n",
+	       uri ? uri : "that was asked");
+}
+
 static int print_domains(virConnectPtr connection, const char *virsh, struct vail *vail)
 {
 	virDomainPtr *domains = NULL;
@@ -152,7 +162,7 @@ static int print_domains(virConnectPtr connection, const char *virsh, struct vai
 	}
 	free(domains);
 	if (count == 0)
-		puts("libvirt has no domains.");
+		print_absence(connection);
 	if (count < 0)
 		log_message("libvirt does not list its domains: %s", virGetLastErrorMessage());
 	else if (fflush(stdout) != 0 || ferror(stdout))

@@ -54,6 +54,8 @@ check_absence() {
 not_running() { ! box pgrep -x "$1" >/dev/null; }
 
 check_refusal() {
+  expect_match "vail-libvirt status names the libvirt that has no domains" '^The libvirt qemu:///session has no domains\.' \
+    "$(as_alice vail-libvirt status --connect qemu:///session)"
   define_for_alice guest "$GUID" "<graphics type='dbus' p2p='yes'/>"
   virsh_of_alice start guest
   expect "without allowUserMachines, the log says how to allow it" \
