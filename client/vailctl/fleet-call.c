@@ -77,11 +77,6 @@ JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, in
 	return reply;
 }
 
-const JsonValue *fleet_last_reply(const Listing *listing)
-{
-	return listing->reply_count > 0 ? listing->replies[listing->reply_count - 1] : NULL;
-}
-
 static void write_member(Writer *writer, const char *name, const JsonValue *value)
 {
 	_cleanup_(buffer_deinit) Buffer key = BUFFER_INIT;
@@ -93,12 +88,12 @@ static void write_member(Writer *writer, const char *name, const JsonValue *valu
 	writer_value_of(writer, value);
 }
 
-/* Prints the replies as one that has all items. Its other members are those of the last one. */
+/* Prints the replies as one that has all items. Its other members are those of the oldest one. */
 static int print_list(const Listing *listing)
 {
 	_cleanup_(buffer_deinit) Buffer text = BUFFER_INIT;
 	Writer writer = WRITER_INIT(&text);
-	JsonMembers members = json_members(fleet_last_reply(listing));
+	JsonMembers members = json_members(listing_oldest_reply(listing));
 
 	writer_object_begin(&writer);
 	while (json_members_next(&members)) {
@@ -145,7 +140,7 @@ int fleet_report(Tool *tool, const char *method, const char *parameters, const c
 
 	if (status == STATUS_SUCCESS)
 		status = listing_fetch(tool, method, parameters, key, &listing);
-	const JsonValue *last = fleet_last_reply(&listing);
+	const JsonValue *oldest = listing_oldest_reply(&listing);
 	if (status != STATUS_SUCCESS)
 		return report_failure(tool, status);
 	if (options_have(&tool->options, OPTION_JSON))
@@ -153,8 +148,8 @@ int fleet_report(Tool *tool, const char *method, const char *parameters, const c
 	for (size_t i = 0; i < listing.item_count; i++)
 		fill(table, listing.items[i]);
 	int exit_status = report_table(tool, table, empty);
-	if (json_member(last, "current"))
-		fleet_say_age(last);
+	if (json_member(oldest, "current"))
+		fleet_say_age(oldest);
 	return exit_status;
 }
 

@@ -19,9 +19,6 @@ const char *fleet_socket(const Tool *tool);
  */
 JsonValue *fleet_call(Tool *tool, const char *method, const char *parameters, int *ret_exit);
 
-/* Returns the reply that says how old the list is, or NULL if there is none. */
-const JsonValue *fleet_last_reply(const Listing *listing);
-
 /* Prints the reply as JSON. Returns the exit status. */
 int fleet_print_document(const JsonValue *reply);
 

@@ -85,7 +85,7 @@ static bool fetch_quarantines(Tool *tool, Listing *ret_quarantines)
 {
 	return listing_fetch(tool, LIST_QUARANTINES, NULL, "quarantines", ret_quarantines) ==
 		       STATUS_SUCCESS &&
-	       member_flag(fleet_last_reply(ret_quarantines), "current");
+	       member_flag(listing_oldest_reply(ret_quarantines), "current");
 }
 
 /* Returns the quarantine of the GUID, which may have capital letters, or NULL. */

@@ -42,6 +42,12 @@ NTSTATUS listing_fetch_of_machine(Tool *tool, const char *method, const char *gu
  */
 const JsonValue *listing_find(const Listing *listing, const char *name, const char *value);
 
+/*
+ * Returns the reply of a vaild-fleet that says how old the list is: one that is not of now, if
+ * there is one. NULL if there is no reply.
+ */
+const JsonValue *listing_oldest_reply(const Listing *listing);
+
 /* Writes "key":[items] as a member of the open object. */
 void listing_write(Writer *writer, const Listing *listing);
 

@@ -468,8 +468,11 @@ Answer answer_message(FleetService *service, const FleetCaller *caller, JsonText
 	if (buffer_size(out) - begin > FLEET_REPLY_MAX) {
 		buffer_truncate(out, begin);
 		refuse(&request.refusal, STATUS_INSUFFICIENT_RESOURCES,
-		       "the fleet is too large for a list in one reply, which would have more than "
-		       "1 MiB; send \"more\": true, as vailctl does");
+		       request.has_more
+			       ? "the fleet is too large for this method, whose reply would have "
+				 "more than 1 MiB"
+			       : "the fleet is too large for a list in one reply, which would have "
+				 "more than 1 MiB; send \"more\": true, as vailctl does");
 	}
 	if (is_refused(&request))
 		refusal_write(&request.refusal, FLEET, &request.writer, terminator);
