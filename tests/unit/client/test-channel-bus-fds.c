@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +14,7 @@
 #include "client/common/channel-bus.h"
 #include "proto/fd-util.h"
 #include "proto/macros.h"
+#include "tests/support/lingering-socket.h"
 
 #define FIELDS_MAX 512
 
@@ -327,30 +327,6 @@ Test(channel_bus_fds, a_call_that_names_none_keeps_none_open)
 }
 
 /* ---- Descriptors whose last close hangs ---- */
-
-/* Returns a connected TCP socket whose last close waits until the peer reads. */
-static int open_lingering(int *ret_peer)
-{
-	const struct linger linger = { .l_onoff = 1, .l_linger = 36000 };
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char data[4096] = { 0 };
-
-	cr_assert_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-	cr_assert_eq(listen(listener, 1), 0);
-	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, size), 0);
-	*ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	cr_assert_geq(*ret_peer, 0);
-	close(listener);
-	cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
-		;
-	return fd;
-}
 
 /* Without a thread, this test would never end. */
 Test(channel_bus_fds, lingering_sockets_delay_nothing)

@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +18,7 @@
 #include "daemon/host/persist/fd-store.h"
 #include "proto/macros.h"
 #include "tests/support/fake-service-manager.h"
+#include "tests/support/lingering-socket.h"
 
 #define TIMEOUT 60
 
@@ -39,29 +39,6 @@ static void send_fd(int channel, int fd, int flags)
 		memcpy(CMSG_DATA(header), &fd, sizeof(int));
 	}
 	cr_assert_eq(sendmsg(channel, &message, flags), 1, "%s", strerror(errno));
-}
-
-/* Returns a TCP socket with unsent data, whose last close waits for the peer. */
-static int open_lingering(int *ret_peer)
-{
-	const struct linger linger = { .l_onoff = 1, .l_linger = 36000 };
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
-	char data[4096] = { 0 };
-
-	cr_assert_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-	cr_assert_eq(listen(listener, 1), 0);
-	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, size), 0);
-	*ret_peer = accept(listener, NULL, NULL);
-	cr_assert_geq(*ret_peer, 0);
-	close(listener);
-	cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
-		;
-	return fd;
 }
 
 /* Sends the last open fd of a lingering socket. The peer stays open. */
